@@ -1,0 +1,80 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MeshwardError } from '../errors.ts';
+import { loadConfig } from './load.ts';
+import { configKeys } from './schema.ts';
+
+function refusal(run: () => unknown): MeshwardError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof MeshwardError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+function fileWith(text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'meshward-config-')), 'meshward.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('configuration', () => {
+  it('has a default, a unit and a description for every key', () => {
+    for (const key of configKeys()) {
+      expect(key.fallback, key.path).not.toBeUndefined();
+      expect(key.unit, key.path).toMatch(/\S/);
+      expect(key.description, key.path).toMatch(/\.$/);
+    }
+  });
+
+  it('takes the file over defaults, the environment over the file and flags over all', () => {
+    const file = fileWith('api:\n  port: 1\nlog:\n  topicPrefix: file-\ncollector:\n  port: 3\n');
+    const { config, origins } = loadConfig({
+      file,
+      environment: { MESHWARD_API_PORT: '2', MESHWARD_LOG_TOPIC_PREFIX: '12', PATH: 'x' },
+      flags: { 'api.port': '4' },
+    });
+    expect(config.api.port).toBe(4);
+    expect(config.collector.port).toBe(3);
+    expect(config.log.topicPrefix).toBe('12');
+    expect(config.repairer.port).toBe(7702);
+    expect(origins.get('api.port')).toBe('flag');
+    expect(origins.get('log.topicPrefix')).toBe('environment');
+    expect(origins.get('collector.port')).toBe('file');
+    expect(origins.get('repairer.port')).toBe('default');
+  });
+
+  it('names every key that is wrong and where it was set', () => {
+    const error = refusal(() =>
+      loadConfig({
+        environment: { MESHWARD_API_PORT: 'seven' },
+        flags: { 'collector.tickMs': -1, 'log.adaptor': 'x' },
+      }),
+    );
+    expect(error.code).toBe('config-invalid');
+    expect(error.message).toContain('api.port (environment)');
+    expect(error.message).toContain('collector.tickMs (flag)');
+    expect(error.message).toContain('log.adaptor (flag): there is no such key');
+  });
+
+  it('refuses unknown variables and unknown keys of a file', () => {
+    expect(refusal(() => loadConfig({ environment: { MESHWARD_API_PROT: '1' } })).message).toContain(
+      'MESHWARD_API_PROT',
+    );
+    expect(refusal(() => loadConfig({ file: fileWith('apy:\n  port: 1\n') })).message).toContain('apy.port (file)');
+  });
+
+  it('refuses a file that is missing or no YAML', () => {
+    expect(refusal(() => loadConfig({ file: '/nonexistent/meshward.yaml' })).code).toBe('config-invalid');
+    expect(refusal(() => loadConfig({ file: fileWith('a: [1') })).message).toContain('cannot be read');
+  });
+
+  it('refuses a policy whose thresholds are out of order', () => {
+    const rule = { name: 'odd', coding: { k: 25, n: 100 }, repairBelow: 20 };
+    expect(refusal(() => loadConfig({ flags: { policies: [rule] } })).message).toContain('policy "odd"');
+  });
+});

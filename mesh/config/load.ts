@@ -1,0 +1,140 @@
+/** The effective configuration: defaults, then the file, then the environment, then flags, checked as one. */
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
+import { describeError, MeshwardError } from '../errors.ts';
+import { checkPolicy, policyFor } from '../policy.ts';
+import { type Config, type ConfigKey, configKeys, configSchema } from './schema.ts';
+
+export type ConfigOrigin = 'default' | 'file' | 'environment' | 'flag';
+
+export interface EffectiveConfig {
+  readonly config: Config;
+  /** Where the value of each key came from, by its path. */
+  readonly origins: ReadonlyMap<string, ConfigOrigin>;
+}
+
+export interface ConfigSources {
+  /** Path of a YAML file, if any. */
+  readonly file?: string | undefined;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Values by path, such as `{'api.port': 7700}`; text is read as YAML. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/** @throws MeshwardError `config-invalid` naming every key that is wrong, what it was and what it may be. */
+export function loadConfig(sources: ConfigSources = {}): EffectiveConfig {
+  const keys = configKeys();
+  const byPath = new Map(keys.map((key) => [key.path, key]));
+  const origins = new Map<string, ConfigOrigin>(keys.map((key) => [key.path, 'default']));
+  const tree: Record<string, unknown> = {};
+  const unknown: string[] = [];
+
+  const set = (path: string, value: unknown, origin: ConfigOrigin): void => {
+    if (!byPath.has(path)) {
+      unknown.push(`${path} (${origin}): there is no such key${nearest(path, keys)}`);
+      return;
+    }
+    assign(tree, path, value);
+    origins.set(path, origin);
+  };
+
+  if (sources.file !== undefined) {
+    for (const [path, value] of leaves(readFile(sources.file), byPath)) set(path, value, 'file');
+  }
+  for (const key of keys) {
+    const value = sources.environment?.[key.environmentName];
+    if (value !== undefined) set(key.path, readScalar(value, key), 'environment');
+  }
+  for (const name of Object.keys(sources.environment ?? {})) {
+    if (isForeignVariable(name, keys)) unknown.push(`${name} (environment): there is no such key`);
+  }
+  for (const [path, value] of Object.entries(sources.flags ?? {})) {
+    const key = byPath.get(path);
+    set(path, typeof value === 'string' && key !== undefined ? readScalar(value, key) : value, 'flag');
+  }
+
+  const sections: Record<string, unknown> = {};
+  for (const key of keys) {
+    const section = key.path.split('.')[0] as string;
+    if (key.path !== section) sections[section] ??= {};
+  }
+  const result = configSchema.safeParse({ ...sections, ...tree });
+  const problems = [...unknown, ...(result.success ? [] : result.error.issues.map((issue) => explain(issue, origins)))];
+  if (problems.length > 0 || !result.success) {
+    throw new MeshwardError('config-invalid', `the configuration is not usable:\n  ${problems.join('\n  ')}`, {
+      next: 'Mend the keys named above; `meshward config --keys` lists every key with its unit and default.',
+    });
+  }
+  for (const rule of result.data.policies) {
+    if (rule.coding !== undefined) checkPolicy(policyFor([rule], rule.coding, rule.tag ?? ''));
+  }
+  return { config: result.data, origins };
+}
+
+/** Variables of the same name space that are no keys: read by the native addon, tests and the launcher. */
+const otherVariables: ReadonlySet<string> = new Set([
+  'MESHWARD_ISA',
+  'MESHWARD_CONFIG',
+  'MESHWARD_SEED',
+  'MESHWARD_NATIVE_BUILD',
+]);
+
+function isForeignVariable(name: string, keys: readonly ConfigKey[]): boolean {
+  return name.startsWith('MESHWARD_') && !otherVariables.has(name) && !keys.some((key) => key.environmentName === name);
+}
+
+function readFile(path: string): unknown {
+  try {
+    return parseYaml(readFileSync(path, 'utf8')) ?? {};
+  } catch (error) {
+    throw new MeshwardError(
+      'config-invalid',
+      `the configuration file ${path} cannot be read: ${describeError(error)}`,
+      {
+        next: 'Check that the file is there and is YAML.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Scalars of the environment and of flags are read as YAML, but a key of text takes its text as it is. */
+function readScalar(value: string, key: ConfigKey): unknown {
+  if (typeof key.fallback === 'string') return value;
+  try {
+    return parseYaml(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+function* leaves(value: unknown, byPath: ReadonlyMap<string, ConfigKey>, prefix = ''): Generator<[string, unknown]> {
+  if (byPath.has(prefix) || typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (prefix !== '') yield [prefix, value];
+    return;
+  }
+  for (const [name, child] of Object.entries(value))
+    yield* leaves(child, byPath, prefix === '' ? name : `${prefix}.${name}`);
+}
+
+function assign(tree: Record<string, unknown>, path: string, value: unknown): void {
+  const words = path.split('.');
+  let node = tree;
+  for (const word of words.slice(0, -1)) node = (node[word] ??= {}) as Record<string, unknown>;
+  node[words.at(-1) as string] = value;
+}
+
+function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, ConfigOrigin>): string {
+  const path = issue.path.join('.');
+  const origin = [...origins].find(([key]) => path === key || path.startsWith(`${key}.`))?.[1];
+  return `${path}${origin === undefined ? '' : ` (${origin})`}: ${issue.message}`;
+}
+
+function nearest(path: string, keys: readonly ConfigKey[]): string {
+  const last = path.split('.').at(-1)?.toLowerCase() ?? '';
+  const match = keys.find(
+    (key) => key.path.toLowerCase() === path.toLowerCase() || key.path.toLowerCase().endsWith(`.${last}`),
+  );
+  return match === undefined ? '' : `; did you mean ${match.path}?`;
+}

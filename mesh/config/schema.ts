@@ -1,0 +1,321 @@
+/**
+ * The one configuration schema. Every key has a default, a unit and a description; `meshward config` prints it.
+ * A key is set by a file (YAML), by the environment (`log.topicPrefix` is `MESHWARD_LOG_TOPIC_PREFIX`) and by flags
+ * (`--set log.topicPrefix=x-`), each over the one before.
+ */
+import { z } from 'zod';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const mebibyte = 1024 * 1024;
+
+/** A leaf of the schema with what a reader needs to know. */
+function key<T extends z.ZodType>(schema: T, fallback: z.input<T>, unit: string, description: string) {
+  return schema.default(fallback as never).meta({ unit, description });
+}
+
+const port = z.number().int().min(0).max(65_535);
+const count = z.number().int().min(1);
+const durationMs = z.number().int().min(1);
+const bytes = z.number().int().min(0);
+const ratio = z.number().min(0).max(1);
+const text = z.string();
+
+const policyRule = z.strictObject({
+  name: z.string().min(1),
+  coding: z.strictObject({ k: z.number().int().min(1).max(256), n: z.number().int().min(1).max(256) }).exactOptional(),
+  tag: z.string().exactOptional(),
+  repairBelow: z.number().int().min(1).max(256).exactOptional(),
+  repairUpTo: z.number().int().min(1).max(256).exactOptional(),
+  criticalBelow: z.number().int().min(1).max(256).exactOptional(),
+  maxSharesPerPeer: z.number().int().min(1).max(256).exactOptional(),
+  maxSharesPerDomain: z.number().int().min(1).max(256).exactOptional(),
+});
+
+export const configSchema = z.strictObject({
+  dataDir: key(text.min(1), '.meshward', 'path', 'Where the embedded log and database, keys and run files live.'),
+  log: z.strictObject({
+    adapter: key(z.enum(['embedded']), 'embedded', 'name', 'Which event log to use.'),
+    directory: key(text, '', 'path', 'Folder of the embedded log; empty is log/ in dataDir.'),
+    topicPrefix: key(
+      z
+        .string()
+        .regex(/^[a-z0-9._-]*$/i)
+        .max(64),
+      'meshward.',
+      'text',
+      'Put before the name of every topic.',
+    ),
+    shareEventsPartitions: key(
+      count.max(4096),
+      8,
+      'partitions',
+      'Partitions of share-events and at-risk. Fixed once the topics exist.',
+    ),
+    peerEventsPartitions: key(
+      count.max(256),
+      1,
+      'partitions',
+      'Partitions of peer-events. Fixed once the topics exist.',
+    ),
+    retentionMs: key(durationMs, 7 * dayMs, 'ms', 'Events older than this may leave the log.'),
+    retentionBytes: key(
+      bytes,
+      1024 * mebibyte,
+      'bytes',
+      'Most bytes kept in a partition of events; the oldest go first. 0 is unlimited.',
+    ),
+    sessionTimeoutMs: key(
+      durationMs.min(500),
+      10_000,
+      'ms',
+      'A member of a consumer group that is silent for longer loses its partitions.',
+    ),
+    maxPendingBytes: key(
+      bytes.min(mebibyte),
+      32 * mebibyte,
+      'bytes',
+      'Most bytes waiting to be appended by one process; then appends wait.',
+    ),
+  }),
+  clickhouse: z.strictObject({
+    mode: key(
+      z.enum(['embedded', 'external']),
+      'embedded',
+      'name',
+      'Start a ClickHouse server as a child process, or use yours.',
+    ),
+    urls: key(
+      z.array(z.url()).max(16),
+      [],
+      'urls',
+      'HTTP endpoints of your servers, in order of preference (mode external).',
+    ),
+    username: key(text, 'default', 'name', 'User (mode external).'),
+    passwordFile: key(text, '', 'path', 'File that holds the password (mode external); empty is no password.'),
+    database: key(
+      z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/),
+      'meshward',
+      'name',
+      'Database that holds the tables.',
+    ),
+    memoryBytes: key(bytes.min(256 * mebibyte), 1024 * mebibyte, 'bytes', 'Memory limit of the embedded server.'),
+    maxQueuedBytes: key(
+      bytes.min(mebibyte),
+      64 * mebibyte,
+      'bytes',
+      'Most bytes of rows waiting for ClickHouse in one process; then the log is no longer read.',
+    ),
+  }),
+  collector: z.strictObject({
+    host: key(text.min(1), '127.0.0.1', 'address', 'Where agents are taken in. Beyond loopback only if you set it so.'),
+    port: key(port, 7701, 'port', 'Port for agents and operators (TLS). 0 picks a free one.'),
+    opsPort: key(
+      port,
+      7703,
+      'port',
+      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.',
+    ),
+    publicUrl: key(text, '', 'url', 'How agents reach the collector, if not by host and port.'),
+    tickMs: key(durationMs, 1000, 'ms', 'How often the log gets a tick: the time by which silence is judged.'),
+    postsPerSecond: key(count, 50, 'posts/s', 'Most posts a second of one peer; more get 429 and a time to wait.'),
+    eventsPerSecond: key(
+      count,
+      200_000,
+      'events/s',
+      'Most share events a second of one peer; more get 429 and a time to wait.',
+    ),
+    maxConcurrentPosts: key(count, 256, 'posts', 'Most posts under way at once; more get 503 and a time to wait.'),
+    tokenLifetimeMs: key(durationMs, dayMs, 'ms', 'How long an enrolment token is good.'),
+    deadLetterPayloadBytes: key(bytes, 64 * 1024, 'bytes', 'How much of a refused payload a dead letter keeps.'),
+  }),
+  analyzer: z.strictObject({
+    sweepIntervalMs: key(
+      durationMs,
+      10_000,
+      'ms',
+      'How often every file is looked at; changes are noticed at once besides.',
+    ),
+    flushIntervalMs: key(durationMs, 1000, 'ms', 'How often changes go to ClickHouse and offsets are committed.'),
+    suspectAfterHeartbeats: key(
+      z.number().min(1),
+      2.5,
+      'heartbeats',
+      'A peer silent for this many of its heartbeats is suspect.',
+    ),
+    graceMs: key(
+      durationMs,
+      15 * minuteMs,
+      'ms',
+      'Silence before a suspect peer is down, for a peer with no history of short outages.',
+    ),
+    graceMaxMs: key(durationMs, 2 * hourMs, 'ms', 'Most grace that a history of short outages can earn.'),
+    departAfterMs: key(durationMs, 14 * dayMs, 'ms', 'A peer that is down for longer is taken for departed.'),
+    settleMs: key(
+      durationMs,
+      5 * minuteMs,
+      'ms',
+      'How long a new file may take to show enough shares before it is judged.',
+    ),
+    priorShareLossRatio: key(
+      ratio,
+      0.1,
+      'ratio',
+      'Probability that a share is lost within the horizon, while the mesh has too little history to measure it.',
+    ),
+    staleAfterMs: key(
+      durationMs,
+      15_000,
+      'ms',
+      'When the log has had no tick for longer, health is reported as stale.',
+    ),
+    maxFiles: key(count, 10_000_000, 'files', 'Most files in one analyzer; more are refused, counted and said loudly.'),
+  }),
+  api: z.strictObject({
+    host: key(
+      text.min(1),
+      '127.0.0.1',
+      'address',
+      'Where the HTTP API and the page are served. Beyond loopback only if you set it so.',
+    ),
+    port: key(port, 7700, 'port', 'Port of the HTTP API and the page. 0 picks a free one.'),
+    repairerUrls: key(
+      z.array(z.url()).max(64),
+      ['http://127.0.0.1:7702'],
+      'urls',
+      'Repairers whose running work the page shows.',
+    ),
+    maxStreams: key(count, 100, 'streams', 'Most live event streams at once.'),
+  }),
+  repairer: z.strictObject({
+    host: key(text.min(1), '127.0.0.1', 'address', 'Where the repairer shows its own state and metrics.'),
+    port: key(port, 7702, 'port', 'Port of the repairer. 0 picks a free one.'),
+    apiUrl: key(z.url(), 'http://127.0.0.1:7700', 'url', "An analyzer's HTTP API, where peers' states are asked."),
+    maxConcurrentRepairs: key(count.max(256), 4, 'repairs', 'Repairs under way at once.'),
+    criticalLanes: key(count.max(64), 1, 'repairs', 'Repairs beyond that which only critical files may use.'),
+    bytesPerSecond: key(bytes, 0, 'bytes/s', 'Most bytes a second that repairs read and write. 0 is unlimited.'),
+    windowBytes: key(bytes.min(mebibyte), 16 * mebibyte, 'bytes', 'Memory for the blocks of one repair.'),
+    maxQueuedFiles: key(count, 1_000_000, 'files', 'Most files waiting in memory; the least urgent wait in the log.'),
+    attempts: key(count.max(100), 5, 'attempts', 'Tries before a repair rests for retryAfterMs.'),
+    retryAfterMs: key(durationMs, 60_000, 'ms', 'Rest after a failed repair; doubles up to an hour.'),
+    confirmTimeoutMs: key(
+      durationMs,
+      60_000,
+      'ms',
+      'How long a repaired file may take to leave the at-risk list before it is looked at again.',
+    ),
+    brakeSilentRatio: key(
+      ratio,
+      0.5,
+      'ratio',
+      'When more than this part of the peers went silent within brakeWindowMs, bulk repair holds.',
+    ),
+    brakeWindowMs: key(durationMs, 10 * minuteMs, 'ms', 'Window of the brake.'),
+  }),
+  agent: z.strictObject({
+    shares: key(text, '', 'path', 'Folder of shares, laid out as Tahoe does; needed to run an agent.'),
+    keyDir: key(text, '', 'path', "Folder of the peer's key; empty is key/ beside the shares."),
+    spoolDir: key(
+      text,
+      '',
+      'path',
+      'Folder for events that wait for the collector; empty is spool/ beside the shares.',
+    ),
+    collectorUrl: key(text, 'https://127.0.0.1:7701', 'url', 'The collector to report to.'),
+    collectorPin: key(
+      text,
+      '',
+      'pin',
+      "SHA-256 of the collector's public key (base64url): what `meshward token` prints.",
+    ),
+    host: key(text.min(1), '127.0.0.1', 'address', 'Where shares are served. Beyond loopback only if you set it so.'),
+    port: key(port, 0, 'port', 'Port on which shares are served. 0 picks a free one and keeps it.'),
+    opsPort: key(port, 0, 'port', 'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.'),
+    serve: key(z.boolean(), true, 'yes/no', 'Serve the folder (GBS). No where a Tahoe storage node already does.'),
+    nurl: key(
+      text,
+      '',
+      'nurl',
+      'Address of the Tahoe node that serves the folder (serve: no). Holds a secret: give it in a file or the environment.',
+    ),
+    name: key(text.max(200), '', 'text', 'Name of the peer for people; empty is the host name.'),
+    capacityBytes: key(bytes, 0, 'bytes', 'Most bytes of shares this peer takes. 0 is what the disk has.'),
+    heartbeatMs: key(durationMs.min(100), 10_000, 'ms', 'How often the peer says that it is there.'),
+    inventoryIntervalMs: key(
+      durationMs,
+      6 * hourMs,
+      'ms',
+      'How often the whole folder is listed anew; changes are watched besides.',
+    ),
+    verifyBytesPerSecond: key(
+      bytes,
+      4 * mebibyte,
+      'bytes/s',
+      'How fast the content of shares is checked. 0 never checks.',
+    ),
+    spoolMaxBytes: key(
+      bytes.min(mebibyte),
+      256 * mebibyte,
+      'bytes',
+      'Most bytes of events kept while the collector is away; then the oldest inventories collapse first.',
+    ),
+  }),
+  telemetry: z.strictObject({
+    logLevel: key(z.enum(['trace', 'debug', 'info', 'warn', 'error']), 'info', 'name', 'How much is logged.'),
+    otlpUrl: key(text, '', 'url', 'Where traces and metrics are sent (OTLP over HTTP); empty sends none.'),
+    traceRatio: key(ratio, 0.1, 'ratio', 'Part of traces that is kept.'),
+  }),
+  policies: key(
+    z.array(policyRule).max(100),
+    [],
+    'rules',
+    'Thresholds for codings or tags; the first rule that fits counts.',
+  ),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** A leaf as `meshward config` and the documentation show it. */
+export interface ConfigKey {
+  readonly path: string;
+  readonly environmentName: string;
+  readonly unit: string;
+  readonly description: string;
+  readonly fallback: unknown;
+  readonly secret: boolean;
+}
+
+/** Keys whose value is never shown. */
+const secretPaths: ReadonlySet<string> = new Set(['agent.nurl']);
+
+/** Every key of the schema, in its order. */
+export function configKeys(): readonly ConfigKey[] {
+  return keysBelow(configSchema, '');
+}
+
+function keysBelow(schema: z.ZodObject, prefix: string): ConfigKey[] {
+  return Object.entries(schema.shape).flatMap(([name, child]) => {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    if (child instanceof z.ZodObject) return keysBelow(child, path);
+    const meta = (child as z.ZodType).meta() as { unit: string; description: string };
+    return [
+      {
+        path,
+        environmentName: environmentNameOf(path),
+        unit: meta.unit,
+        description: meta.description,
+        fallback: (child as z.ZodDefault).parse(undefined),
+        secret: secretPaths.has(path),
+      },
+    ];
+  });
+}
+
+/** `log.topicPrefix` → `MESHWARD_LOG_TOPIC_PREFIX`. */
+export function environmentNameOf(path: string): string {
+  return `MESHWARD_${path
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`;
+}
