@@ -1,0 +1,287 @@
+/** Tahoe's HTTP storage protocol (GBS, FORMAT section 11) from the client's side: one client, any number of peers. */
+import { type Clock, systemClock } from '#mesh/clock.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import { Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
+import { fenceHeader, type SecretName, secretsHeader, secretValue } from './authorization.ts';
+import type { Answer } from './bounded-exchange.ts';
+import { type Fence, formatFence } from './fence.ts';
+import * as message from './message.ts';
+import {
+  defaultStorageClientLimits,
+  type PeerAnswer,
+  PeerConnections,
+  type PeerRequest,
+  protocolError,
+  type StorageClientLimits,
+} from './peer-connections.ts';
+import type { ByteRange } from './range-set.ts';
+import { refusedError } from './refused-error.ts';
+
+export interface StorageClientOptions {
+  readonly limits?: Partial<StorageClientLimits>;
+  readonly clock?: Clock;
+}
+
+export interface StorageClient {
+  /** Opens no connection yet. @throws MeshwardError `bad-input` for a text that is no NURL. */
+  peer(nurl: Nurl | string): PeerClient;
+  stats(): { readonly peers: number; readonly runningRequests: number };
+  /** Breaks off what is running. */
+  close(): Promise<void>;
+}
+
+export interface AllocateOptions extends LeaseSecrets {
+  readonly shareNumbers: Iterable<number>;
+  /** Length of each share's data. */
+  readonly allocatedBytes: number;
+  /** 1 to 256 random bytes; whoever has it may write, complete or abort the upload. */
+  readonly uploadSecret: Uint8Array;
+  readonly fence?: Fence | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A number in neither set has no room there, or another upload of it is going on. */
+export interface Allocation {
+  /** Every share of the file on that peer, asked for or not. */
+  readonly alreadyHave: ReadonlySet<number>;
+  readonly allocated: ReadonlySet<number>;
+}
+
+export interface WriteResult {
+  readonly isComplete: boolean;
+  /** What is still missing. */
+  readonly required: readonly ByteRange[];
+}
+
+/** Where a share's data is read from; a read at the end gives fewer bytes. */
+export interface ShareSource {
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/**
+ * Every method throws MeshwardError: `gbs-unreachable` (retryable), `gbs-pin-mismatch`, `gbs-unauthorized`, `gbs-refused`
+ * (with `details.status` and `details.reason`), `gbs-protocol`, `service-busy` (retryable).
+ */
+export interface PeerClient {
+  readonly nurl: Nurl;
+  version(signal?: AbortSignal): Promise<message.StorageVersion>;
+  listShares(index: StorageIndex, signal?: AbortSignal): Promise<ReadonlySet<number>>;
+  /** @returns fewer bytes only where the share ends; never more. */
+  read(
+    index: StorageIndex,
+    shareNumber: number,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+  /** The whole share data. @param options.maxBytes a longer share is a `gbs-protocol` error. @default 64 MiB */
+  readAll(
+    index: StorageIndex,
+    shareNumber: number,
+    options?: { maxBytes?: number; signal?: AbortSignal },
+  ): Promise<Uint8Array>;
+  shareSource(index: StorageIndex, shareNumber: number, signal?: AbortSignal): ShareSource;
+  allocate(index: StorageIndex, options: AllocateOptions): Promise<Allocation>;
+  /** @param offset within the share data. Pieces of up to 1 MiB are a good size. */
+  write(
+    index: StorageIndex,
+    shareNumber: number,
+    offset: number,
+    bytes: Uint8Array,
+    uploadSecret: Uint8Array,
+    options?: { fence?: Fence | undefined; signal?: AbortSignal | undefined },
+  ): Promise<WriteResult>;
+  abort(index: StorageIndex, shareNumber: number, uploadSecret: Uint8Array, signal?: AbortSignal): Promise<void>;
+  renewLease(index: StorageIndex, secrets: LeaseSecrets, signal?: AbortSignal): Promise<void>;
+  /** @param reason cut at what the protocol allows. */
+  reportCorruption(index: StorageIndex, shareNumber: number, reason: string, signal?: AbortSignal): Promise<void>;
+}
+
+const acceptMessage = ['Accept', message.cborType];
+const sendMessage = [...acceptMessage, 'Content-Type', message.cborType];
+const readAllMaxBytes = 64 * 1024 * 1024;
+/** What is read of the body of a refusal. */
+const refusalMaxBytes = 16 * 1024;
+
+export function createStorageClient(options: StorageClientOptions = {}): StorageClient {
+  const connections = new PeerConnections(options.clock ?? systemClock, {
+    ...defaultStorageClientLimits,
+    ...options.limits,
+  });
+  return {
+    peer: (nurl) => createPeerClient(connections, nurl instanceof Nurl ? nurl : parseNurl(nurl)),
+    stats: () => ({ peers: connections.peerCount, runningRequests: connections.runningRequests }),
+    close: () => connections.close(),
+  };
+}
+
+function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient {
+  type Given = Omit<PeerRequest, 'bodyMaxBytes' | 'transferBytes'> &
+    Partial<Pick<PeerRequest, 'bodyMaxBytes' | 'transferBytes'>>;
+
+  /** Sends, and throws unless the answer has one of the `expected` statuses. */
+  async function send(expected: readonly number[], given: Given): Promise<PeerAnswer> {
+    const answer = await connections.send(nurl, {
+      transferBytes: given.body?.length ?? 0,
+      ...given,
+      bodyMaxBytes: (status, headers) => {
+        if (!expected.includes(status)) return refusalMaxBytes;
+        return given.bodyMaxBytes?.(status, headers) ?? message.messageMaxBytes;
+      },
+    });
+    if (!expected.includes(answer.status)) throw refusedError(nurl, answer);
+    return answer;
+  }
+
+  function decoded<T>(answer: Answer, decode: (body: Uint8Array) => T): T {
+    try {
+      return decode(answer.body);
+    } catch (error) {
+      throw protocolError(nurl, 'its answer has another shape than the protocol says', error);
+    }
+  }
+
+  async function listShares(index: StorageIndex, signal?: AbortSignal): Promise<ReadonlySet<number>> {
+    const answer = await send([200], {
+      method: 'GET',
+      path: `${immutable(index)}/shares`,
+      headers: acceptMessage,
+      signal,
+    });
+    return decoded(answer, message.decodeShareNumbers);
+  }
+
+  async function read(
+    index: StorageIndex,
+    shareNumber: number,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (!Number.isSafeInteger(offset + length) || offset < 0 || length < 0) throw new RangeError('not a byte range');
+    if (length === 0) return new Uint8Array(0);
+    const answer = await send([206, 204], {
+      method: 'GET',
+      path: `${immutable(index)}/${shareNumber}`,
+      headers: ['Range', `bytes=${offset}-${offset + length - 1}`],
+      bodyMaxBytes: (_status, headers) => Math.min(length, contentRangeBytes(headers, offset) ?? length),
+      transferBytes: length,
+      signal,
+    });
+    if (answer.status === 204) return new Uint8Array(0);
+    if (answer.body.length !== contentRangeBytes(answer.headers, offset)) {
+      throw protocolError(nurl, 'it sent another range of the share than was asked for');
+    }
+    return answer.body;
+  }
+
+  return {
+    nurl,
+    listShares,
+    read,
+    async version(signal) {
+      const answer = await send([200], { method: 'GET', path: '/storage/v1/version', headers: acceptMessage, signal });
+      return decoded(answer, message.decodeVersion);
+    },
+    async readAll(index, shareNumber, { maxBytes = readAllMaxBytes, signal } = {}) {
+      const answer = await send([200], {
+        method: 'GET',
+        path: `${immutable(index)}/${shareNumber}`,
+        headers: [],
+        bodyMaxBytes: () => maxBytes,
+        transferBytes: maxBytes,
+        signal,
+      });
+      return answer.body;
+    },
+    shareSource: (index, shareNumber, signal) => ({
+      read: (offset, length) => read(index, shareNumber, offset, length, signal),
+    }),
+    async allocate(index, { shareNumbers, allocatedBytes, renewSecret, cancelSecret, uploadSecret, fence, signal }) {
+      const answer = await send([200], {
+        method: 'POST',
+        path: immutable(index),
+        headers: [
+          ...sendMessage,
+          ...secret('lease-renew-secret', renewSecret),
+          ...secret('lease-cancel-secret', cancelSecret),
+          ...secret('upload-secret', uploadSecret),
+          ...fenced(fence),
+        ],
+        body: message.encodeAllocateRequest({ shareNumbers, allocatedBytes }),
+        signal,
+      });
+      return decoded(answer, message.decodeAllocateReply);
+    },
+    async write(index, shareNumber, offset, bytes, uploadSecret, { fence, signal } = {}) {
+      if (bytes.length === 0) throw new RangeError('an empty piece cannot be written');
+      const answer = await send([200, 201, 404], {
+        method: 'PATCH',
+        path: `${immutable(index)}/${shareNumber}`,
+        headers: [
+          ...acceptMessage,
+          'Content-Range',
+          `bytes ${offset}-${offset + bytes.length - 1}/*`,
+          ...secret('upload-secret', uploadSecret),
+          ...fenced(fence),
+        ],
+        body: bytes,
+        signal,
+      });
+      if (answer.status === 404) {
+        // The first attempt may have completed the share before its connection broke; then the upload is no more.
+        if (answer.wasRepeated && (await listShares(index, signal)).has(shareNumber))
+          return { isComplete: true, required: [] };
+        throw refusedError(nurl, answer);
+      }
+      return { isComplete: answer.status === 201, required: decoded(answer, message.decodeRequired) };
+    },
+    async abort(index, shareNumber, uploadSecret, signal) {
+      await send([200], {
+        method: 'PUT',
+        path: `${immutable(index)}/${shareNumber}/abort`,
+        headers: secret('upload-secret', uploadSecret),
+        signal,
+      });
+    },
+    async renewLease(index, { renewSecret, cancelSecret }, signal) {
+      await send([204], {
+        method: 'PUT',
+        path: `/storage/v1/lease/${index}`,
+        headers: [...secret('lease-renew-secret', renewSecret), ...secret('lease-cancel-secret', cancelSecret)],
+        signal,
+      });
+    },
+    async reportCorruption(index, shareNumber, reason, signal) {
+      await send([200], {
+        method: 'POST',
+        path: `${immutable(index)}/${shareNumber}/corrupt`,
+        headers: sendMessage,
+        // A character has at most four bytes in UTF-8.
+        body: message.encodeReason(reason.slice(0, Math.floor(message.reasonMaxBytes / 4)) || 'no reason given'),
+        signal,
+      });
+    },
+  };
+}
+
+function immutable(index: StorageIndex): string {
+  return `/storage/v1/immutable/${index}`;
+}
+
+function secret(name: SecretName, value: Uint8Array): string[] {
+  return [secretsHeader, secretValue(name, value)];
+}
+
+function fenced(fence: Fence | undefined): string[] {
+  return fence === undefined ? [] : [fenceHeader, formatFence(fence)];
+}
+
+/** Length of the range that a response says to hold, where it starts at `offset`; null otherwise. */
+function contentRangeBytes(headers: Answer['headers'], offset: number): number | null {
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(?:\*|\d+)$/.exec(String(headers['content-range'] ?? ''));
+  if (match === null || Number(match[1]) !== offset) return null;
+  const length = Number(match[2]) - offset + 1;
+  return length > 0 ? length : null;
+}

@@ -1,0 +1,322 @@
+/** The requests of GBS and their statuses (FORMAT section 11), on any node:http server. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#mesh/clock.ts';
+import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
+import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import type { Advisories } from './advisories.ts';
+import {
+  authorizationValue,
+  fenceHeader,
+  parseSecrets,
+  SecretDigest,
+  type SecretName,
+  type Secrets,
+  secretsHeader,
+} from './authorization.ts';
+import type { Bandwidth } from './bandwidth.ts';
+import type { Disk } from './disk.ts';
+import { errorCodeOf } from './disk.ts';
+import { type Fence, type FenceRegister, parseFence } from './fence.ts';
+import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } from './http-exchange.ts';
+import * as message from './message.ts';
+import type { StorageEvent, StorageServerLimits } from './server.ts';
+import { type ShareFolder, UnreadableShare } from './share-folder.ts';
+import type { Upload, Uploads } from './uploads.ts';
+
+export interface RequestHandlerOptions {
+  readonly root: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly shares: ShareFolder;
+  readonly uploads: Uploads;
+  readonly fences: FenceRegister;
+  readonly advisories: Advisories;
+  readonly bandwidth: Bandwidth;
+  readonly limits: StorageServerLimits;
+  readonly swissnum: string;
+  readonly readOnly: boolean;
+  readonly onChange: (event: StorageEvent) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface RequestHandler {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  setReadOnly(readOnly: boolean): void;
+  counts(): Counts;
+}
+
+interface Counts {
+  requests: number;
+  refused: number;
+  failed: number;
+  shareBytesRead: number;
+  shareBytesWritten: number;
+  sharesStored: number;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly index: StorageIndex;
+  readonly shareNumber: number;
+}
+
+const applicationVersion = 'meshward/0.1';
+const pathPattern =
+  /^\/storage\/v1\/(version$|lease\/|immutable\/)(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
+/** How long a measurement of free space is used; what was promised since is subtracted from it. */
+const freeSpaceAgeMs = 1000;
+
+export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
+  const { shares, uploads, fences, advisories, bandwidth, limits, clock, disk, onChange, onFailure } = options;
+  const authorization = new SecretDigest(authorizationValue(options.swissnum));
+  const counts: Counts = {
+    requests: 0,
+    refused: 0,
+    failed: 0,
+    shareBytesRead: 0,
+    shareBytesWritten: 0,
+    sharesStored: 0,
+  };
+  let isReadOnly = options.readOnly;
+  let freeSpace: { atMs: number; bytes: number } | undefined;
+
+  async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!authorization.matches(request.headers.authorization ?? '')) throw new Refusal(401, 'wrong authorization');
+    const match = pathPattern.exec(request.url ?? '');
+    const [, family, si = '', part = '', action = ''] = match ?? [];
+    if (match === null || (family === 'version') !== (si === '') || (si !== '' && !isStorageIndex(si))) {
+      throw new Refusal(404, 'no such resource');
+    }
+    const shape = `${request.method} ${family}${si === '' ? '' : 'SI'}${/^\d/.test(part) ? '/N' : part && `/${part}`}${action}`;
+    const exchange: Exchange = { request, response, index: si as StorageIndex, shareNumber: Number(part) };
+    if (/^\d/.test(part) && exchange.shareNumber > 255) throw new Refusal(404, 'share numbers end at 255');
+    switch (shape) {
+      case 'GET version':
+        secretsOf(request, []);
+        return replyMessage(exchange, 200, message.encodeVersion(await version()));
+      case 'GET immutable/SI/shares':
+        secretsOf(request, []);
+        return replyMessage(exchange, 200, message.encodeShareNumbers(await shares.list(exchange.index)));
+      case 'GET immutable/SI/N':
+        secretsOf(request, []);
+        return read(exchange);
+      case 'POST immutable/SI':
+        return allocate(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret']));
+      case 'PATCH immutable/SI/N':
+        return write(exchange, secretsOf(request, ['upload-secret']));
+      case 'PUT immutable/SI/N/abort':
+        return abort(exchange, secretsOf(request, ['upload-secret']));
+      case 'PUT lease/SI':
+        return renewLease(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret']));
+      case 'POST immutable/SI/N/corrupt':
+        secretsOf(request, []);
+        return advise(exchange);
+      default:
+        throw new Refusal(405, 'no such method here');
+    }
+  }
+
+  async function version(): Promise<message.StorageVersion> {
+    const availableBytes = isReadOnly ? 0 : await availableSpace();
+    return { applicationVersion, availableBytes, maximumShareBytes: Math.min(limits.maxShareBytes, availableBytes) };
+  }
+
+  async function read({ request, response, index, shareNumber }: Exchange): Promise<void> {
+    const found = await shares.withShare(index, shareNumber, async (share) => {
+      let [begin, end] = [0, share.dataBytes];
+      const rangeText = request.headers.range;
+      if (rangeText !== undefined) {
+        const range = /^bytes=(\d{1,16})-(\d{1,16})$/.exec(rangeText.replaceAll(' ', ''));
+        if (range === null || Number(range[2]) < Number(range[1]))
+          throw new Refusal(416, 'give one closed range of bytes');
+        begin = Number(range[1]);
+        end = Math.min(end, Number(range[2]) + 1);
+        if (begin >= end) return reply(response, 204);
+        response.setHeader('Content-Range', `bytes ${begin}-${end - 1}/*`);
+      }
+      response.statusCode = rangeText === undefined ? 200 : 206;
+      counts.shareBytesRead += await sendShareData(response, share, begin, end, bandwidth);
+    });
+    if (found === null) throw new Refusal(404, 'no such share');
+  }
+
+  async function allocate({ request, response, index }: Exchange, secrets: Secrets): Promise<void> {
+    const wanted = message.decodeAllocateRequest(await readMessage(request));
+    if (wanted.allocatedBytes === 0) throw new Refusal(400, 'a share has at least one byte');
+    const fence = await fenceOf(request);
+    const leases = leaseSecretsOf(secrets);
+    const alreadyHave = await shares.list(index);
+    if (alreadyHave.size > 0 && !isReadOnly) await shares.addOrRenewLeases(index, leases, 0);
+    const uploadSecret = secrets['upload-secret'] as Uint8Array;
+    const allocated = new Set<number>();
+    for (const shareNumber of wanted.shareNumbers) {
+      if (alreadyHave.has(shareNumber)) continue;
+      const current = uploads.find(index, shareNumber);
+      if (current !== undefined) {
+        if (current.secret.matches(uploadSecret) && current.sizeBytes === wanted.allocatedBytes) {
+          allocated.add(shareNumber); // asked again, perhaps because our answer was lost
+          continue;
+        }
+        if (current.fence === undefined || !fences.isOutdated(current.fence)) continue;
+        await uploads.abort(current);
+      }
+      if (isReadOnly || uploads.isFull || wanted.allocatedBytes > limits.maxShareBytes) continue;
+      if (wanted.allocatedBytes > (await availableSpace())) continue;
+      // Again, after the awaits: the same number may have been asked for by two.
+      if (uploads.find(index, shareNumber) !== undefined) continue;
+      uploads.begin(index, shareNumber, { sizeBytes: wanted.allocatedBytes, secret: uploadSecret, leases, fence });
+      allocated.add(shareNumber);
+    }
+    replyMessage({ request, response }, 200, message.encodeAllocateReply({ alreadyHave, allocated }));
+  }
+
+  async function write({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
+    const range = /^bytes (\d{1,16})-(\d{1,16})\/(?:\*|\d+)$/.exec(request.headers['content-range'] ?? '');
+    if (range === null) throw new Refusal(416, 'give a content range of bytes');
+    const [begin, end] = [Number(range[1]), Number(range[2]) + 1];
+    const upload = await uploadOf(request, index, shareNumber, secrets);
+    if (upload === undefined) throw new Refusal(404, 'no such upload');
+    if (begin >= end || end > upload.sizeBytes) throw new Refusal(416, 'the range is not within the allocated size');
+    const declared = request.headers['content-length'];
+    if (declared !== undefined && Number(declared) !== end - begin)
+      throw new Refusal(400, 'the body is not as long as its range');
+    let position = begin;
+    for await (const piece of bodyPieces(request, end - begin)) {
+      await pace(request.socket, bandwidth, piece.sizeBytes);
+      const outcome = await uploads.write(upload, position, piece.parts);
+      if (outcome.kind === 'conflict') throw new Refusal(409, 'other bytes are there already');
+      if (outcome.kind === 'too-scattered') throw new Refusal(413, 'too many separate pieces');
+      if (outcome.kind === 'gone') throw new Refusal(404, 'no such upload');
+      position += piece.sizeBytes;
+      counts.shareBytesWritten += piece.sizeBytes;
+      if (outcome.isComplete) {
+        counts.sharesStored++;
+        onChange({ kind: 'stored', storageIndex: index, shareNumber, shareBytes: upload.sizeBytes });
+      }
+      if (position === end)
+        return replyMessage(
+          { request, response },
+          outcome.isComplete ? 201 : 200,
+          message.encodeRequired(outcome.required),
+        );
+    }
+    throw new Refusal(400, 'the body is shorter than its range');
+  }
+
+  async function abort({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
+    const upload = await uploadOf(request, index, shareNumber, secrets);
+    if (upload === undefined) {
+      const isFinished = (await shares.list(index)).has(shareNumber);
+      throw isFinished ? new Refusal(405, 'the share is complete') : new Refusal(404, 'no such upload');
+    }
+    await uploads.abort(upload);
+    reply(response, 200);
+  }
+
+  async function renewLease({ response, index }: Exchange, secrets: Secrets): Promise<void> {
+    const count = await shares.addOrRenewLeases(index, leaseSecretsOf(secrets), 1);
+    if (count === 0) throw new Refusal(404, 'no share of this file');
+    reply(response, 204);
+  }
+
+  async function advise({ request, response, index, shareNumber }: Exchange): Promise<void> {
+    const reason = message.decodeReason(await readMessage(request));
+    if (!(await shares.list(index)).has(shareNumber)) throw new Refusal(404, 'no such share');
+    await advisories.add(index, shareNumber, reason);
+    onChange({ kind: 'corruption-reported', storageIndex: index, shareNumber });
+    reply(response, 200);
+  }
+
+  async function uploadOf(
+    request: IncomingMessage,
+    index: StorageIndex,
+    shareNumber: number,
+    secrets: Secrets,
+  ): Promise<Upload | undefined> {
+    await fenceOf(request);
+    const upload = uploads.find(index, shareNumber);
+    if (upload === undefined) return undefined;
+    if (!upload.secret.matches(secrets['upload-secret'] as Uint8Array)) throw new Refusal(401, 'wrong upload secret');
+    // Whoever began it was replaced meanwhile: its share must not appear any more.
+    if (upload.fence !== undefined && fences.isOutdated(upload.fence)) {
+      await uploads.abort(upload);
+      throw new Refusal(409, 'fenced');
+    }
+    return upload;
+  }
+
+  async function fenceOf(request: IncomingMessage): Promise<Fence | undefined> {
+    const text = request.headers[fenceHeader.toLowerCase()];
+    if (text === undefined) return undefined;
+    const fence = parseFence(String(text));
+    if (fence === null) throw new Refusal(400, 'the fence is not scope:generation');
+    if (!(await fences.admit(fence))) throw new Refusal(409, 'fenced');
+    return fence;
+  }
+
+  async function availableSpace(): Promise<number> {
+    const nowMs = clock.monotonicMs();
+    if (freeSpace === undefined || nowMs - freeSpace.atMs >= freeSpaceAgeMs) {
+      freeSpace = { atMs: nowMs, bytes: await disk.freeBytes(options.root) };
+    }
+    return Math.max(0, freeSpace.bytes - uploads.promisedBytes - limits.reservedDiskBytes);
+  }
+
+  function replyMessage(
+    { request, response }: Pick<Exchange, 'request' | 'response'>,
+    status: number,
+    body: Uint8Array,
+  ): void {
+    const accept = request.headers.accept;
+    if (accept !== undefined && !accept.includes(message.cborType))
+      throw new Refusal(406, `only ${message.cborType} is spoken here`);
+    reply(response, status, body);
+  }
+
+  async function settle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await dispatch(request, response);
+    } catch (error) {
+      if (error instanceof Refusal) {
+        counts.refused++;
+        refuse(request, response, error);
+      } else if (error instanceof message.MalformedMessage) {
+        counts.refused++;
+        refuse(request, response, new Refusal(400, error.message));
+      } else if (response.destroyed || request.errored !== null) {
+        return; // the client went away in the midst
+      } else {
+        counts.failed++;
+        onFailure(error);
+        const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
+        const reason = error instanceof UnreadableShare ? error.message : 'internal failure';
+        refuse(request, response, isFull ? new Refusal(507, 'no space left') : new Refusal(500, reason));
+      }
+    }
+  }
+
+  return {
+    handle(request, response) {
+      counts.requests++;
+      void settle(request, response);
+    },
+    setReadOnly(readOnly) {
+      isReadOnly = readOnly;
+    },
+    counts: () => ({ ...counts }),
+  };
+}
+
+function secretsOf(request: IncomingMessage, required: readonly SecretName[]): Secrets {
+  const secrets = parseSecrets(request.headersDistinct[secretsHeader.toLowerCase()] ?? [], required);
+  if (secrets === null) throw new Refusal(400, `give exactly these secrets: ${required.join(', ') || 'none'}`);
+  return secrets;
+}
+
+function leaseSecretsOf(secrets: Secrets): LeaseSecrets {
+  return {
+    renewSecret: secrets['lease-renew-secret'] as Uint8Array,
+    cancelSecret: secrets['lease-cancel-secret'] as Uint8Array,
+  };
+}

@@ -1,0 +1,128 @@
+/** From verified shares back to ciphertext (FORMAT sections 5 and 8). */
+import { MeshwardError } from '#mesh/errors.ts';
+import { regenerateAsync } from '#native/codec.ts';
+import { blockHashes } from '#native/hash.ts';
+import { sameHash } from './hash-tree.ts';
+import type { ShareLayout } from './layout.ts';
+import { type BlockWindow, type ReplaceSource, SourceSet } from './source-set.ts';
+import type { VerifiedShare } from './verified-share.ts';
+import { cutEvenly, defaultWindowBytes, joinSegments, Scratch, type SegmentSpan, segmentSpans } from './window.ts';
+
+export interface DecodeOptions {
+  readonly replace?: ReplaceSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** @default 16 MiB */
+  readonly windowBytes?: number | undefined;
+}
+
+/**
+ * The ciphertext in order, segment by segment, each checked against the crypttext hash tree before it is handed out.
+ *
+ * @param sources at least `k` verified shares of one file; more are spares.
+ * @throws MeshwardError `not-enough-shares`, `file-irrecoverable` (the shares do not belong to one file), `cancelled`.
+ */
+export async function* decodeCiphertext(
+  sources: readonly VerifiedShare[],
+  options: DecodeOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const set = new SourceSet(sources, options);
+  const { layout } = set.first;
+  const spans = segmentSpans(layout, 2 * layout.k, options.windowBytes ?? defaultWindowBytes);
+  const primary = primaryNumbers(layout);
+  for await (const { span, window } of readAhead(set, spans)) {
+    const { blocks } = await completeWindow(layout, window, [], primary);
+    const ciphertext = joinSegments(layout, span, pick(blocks, primary));
+    const expected = await readCrypttextHashes(set, span);
+    if (!sameHash(blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment'), expected)) throw notOneCodeword();
+    for (let i = 0; i < span.count; i++) {
+      yield ciphertext.subarray(i * layout.segmentBytes, (i + 1) * layout.segmentBytes);
+    }
+  }
+}
+
+/** Reads each span while the one before it is being worked on. */
+export async function* readAhead(
+  set: SourceSet,
+  spans: Iterable<SegmentSpan>,
+): AsyncGenerator<{ span: SegmentSpan; window: BlockWindow }> {
+  const start = (span: SegmentSpan): { span: SegmentSpan; reading: Promise<BlockWindow> } => {
+    const reading = set.readWindow(span.firstSegment, span.count);
+    // Its failure is met when its turn comes, or never where the work ended before.
+    reading.catch(() => undefined);
+    return { span, reading };
+  };
+  let ahead: { span: SegmentSpan; reading: Promise<BlockWindow> } | null = null;
+  for (const span of spans) {
+    const current = ahead;
+    if (current === null) {
+      ahead = start(span);
+      continue;
+    }
+    const window = await current.reading;
+    ahead = start(span);
+    yield { span: current.span, window };
+  }
+  if (ahead !== null) yield { span: ahead.span, window: await ahead.reading };
+}
+
+export interface CompletedWindow {
+  /** By share number: what the sources gave and what was computed. */
+  readonly blocks: ReadonlyMap<number, Uint8Array>;
+  /** The blocks of `made`, one share after another. */
+  readonly made: Uint8Array;
+}
+
+/**
+ * Computes the blocks of `made`, and those of `alsoNeeded` that no source has.
+ *
+ * @param made share numbers to compute even where a source has them.
+ * @param scratch where the computed blocks go; used again by the next call.
+ */
+export async function completeWindow(
+  layout: ShareLayout,
+  window: BlockWindow,
+  made: readonly number[],
+  alsoNeeded: readonly number[],
+  scratch = new Scratch(),
+): Promise<CompletedWindow> {
+  const blocks = new Map<number, Uint8Array>();
+  window.numbers.forEach((shareNumber, i) => blocks.set(shareNumber, window.blocks[i] as Uint8Array));
+  const missing = alsoNeeded.filter((shareNumber) => !blocks.has(shareNumber) && !made.includes(shareNumber));
+  const wantedNumbers = [...made, ...missing];
+  if (wantedNumbers.length === 0) return { blocks, made: new Uint8Array(0) };
+  const spanBytes = (window.blocks[0] as Uint8Array).length;
+  const all = scratch.take(spanBytes * wantedNumbers.length);
+  const outputs = cutEvenly(all, spanBytes);
+  const { k, n } = layout;
+  await regenerateAsync({ k, n, sourceNumbers: window.numbers, sources: window.blocks, wantedNumbers, outputs });
+  wantedNumbers.forEach((shareNumber, i) => blocks.set(shareNumber, outputs[i] as Uint8Array));
+  return { blocks, made: all.subarray(0, spanBytes * made.length) };
+}
+
+export function primaryNumbers(layout: ShareLayout): number[] {
+  return Array.from({ length: layout.k }, (_, shareNumber) => shareNumber);
+}
+
+export function pick(blocks: ReadonlyMap<number, Uint8Array>, numbers: readonly number[]): Uint8Array[] {
+  return numbers.map((shareNumber) => blocks.get(shareNumber) as Uint8Array);
+}
+
+/** Every block matched its hash, and yet they do not give one file: the uploader made them so, other subsets as well. */
+export function notOneCodeword(): MeshwardError {
+  return new MeshwardError('file-irrecoverable', 'the shares are sound one by one but do not belong to one file', {
+    next: 'No repair can mend what was uploaded like this: ask the owner to upload the file again.',
+  });
+}
+
+/** Every share holds a copy of this tree; one sound copy is enough. */
+async function readCrypttextHashes(set: SourceSet, span: SegmentSpan): Promise<Uint8Array> {
+  let firstError: unknown = null;
+  for (const share of set.active) {
+    try {
+      return await share.crypttextHashes(span.firstSegment, span.count);
+    } catch (error) {
+      firstError ??= error;
+    }
+  }
+  throw firstError;
+}

@@ -1,0 +1,209 @@
+/** Missing shares straight from any `k` others, streamed, byte for byte as Tahoe-LAFS wrote them (FORMAT section 9). */
+import { MeshwardError } from '#mesh/errors.ts';
+import { blockHashes } from '#native/hash.ts';
+import { chainSiblings, detectChainOrderRule } from './chain-order.ts';
+import { completeWindow, notOneCodeword, pick, primaryNumbers, readAhead } from './decode.ts';
+import { computeTree, ShareHashTree, sameHash, treeNode } from './hash-tree.ts';
+import { computeLayout, hashBytes, type ShareLayout, type ShareVersion } from './layout.ts';
+import { buildChain } from './share-chain.ts';
+import { appendBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
+import { type ReplaceSource, type SourceFailure, SourceSet } from './source-set.ts';
+import type { VerifiedShare } from './verified-share.ts';
+import { defaultWindowBytes, joinSegments, Scratch, segmentSpans } from './window.ts';
+
+export interface WantedShare {
+  readonly shareNumber: number;
+  readonly sink: ShareSink;
+  /** @default the one that Tahoe-LAFS takes: 2 for shares over 4 GiB, whatever the sources have */
+  readonly shareVersion?: ShareVersion | undefined;
+}
+
+export interface RegenerateRequest {
+  /**
+   * At least `k` verified shares of one file. The first `k` are read; the others stand by, and their hash chains save
+   * work: a part of the share hash tree that no chain tells must be computed from shares that nobody asked for.
+   */
+  readonly sources: readonly VerifiedShare[];
+  readonly wanted: readonly WantedShare[];
+  /** Asked for another share when a source fails and no spare is left. */
+  readonly replace?: ReplaceSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Memory for one window of blocks; two are held. @default 16 MiB */
+  readonly windowBytes?: number | undefined;
+  /** Memory for block hashes: 32 bytes a segment for each new share. @default 256 MiB */
+  readonly hashMemoryBytes?: number | undefined;
+}
+
+export interface RegenerateResult {
+  readonly written: readonly { readonly shareNumber: number; readonly totalBytes: number }[];
+  /** Shares whose sink failed; the others were written all the same. */
+  readonly failed: readonly { readonly shareNumber: number; readonly error: unknown }[];
+  /** Share numbers that were read, as the last window had them. */
+  readonly sources: readonly number[];
+  /** Sources that failed on the way. */
+  readonly replaced: readonly SourceFailure[];
+  /** Share numbers that were computed for their hashes only. */
+  readonly hashedOnly: readonly number[];
+}
+
+const defaultHashMemoryBytes = 256 * 1024 * 1024;
+/** Shares are ended together as long as their block hash trees fit into this. */
+const treeMemoryBytes = 32 * 1024 * 1024;
+
+/**
+ * Nothing is taken on trust: blocks are checked against each source's hash chain, the decoded file against the crypttext
+ * root hash, and every new share against the share root hash before its sink's `end` is called.
+ *
+ * @throws MeshwardError `not-enough-shares`, `file-irrecoverable` (the shares are not of one codeword), `cancelled`,
+ * `bad-input`. Every sink that has begun is then aborted.
+ */
+export async function regenerateShares(request: RegenerateRequest): Promise<RegenerateResult> {
+  const set = new SourceSet(request.sources, request);
+  const job = new RegenerateJob(set, request);
+  try {
+    await job.makeBlocks(request.windowBytes ?? defaultWindowBytes);
+    await job.finish();
+  } catch (error) {
+    await job.abort(error);
+    throw error;
+  }
+  return job.result();
+}
+
+class RegenerateJob {
+  readonly #set: SourceSet;
+  readonly #layout: ShareLayout;
+  /** The wanted shares, then those that only lend their hashes. */
+  readonly #writers: readonly ShareWriter[];
+  readonly #hashedOnly: readonly number[];
+  readonly #crypttextHashes: Uint8Array;
+  readonly #madeScratch = new Scratch();
+  readonly #joinScratch = new Scratch();
+
+  constructor(set: SourceSet, request: RegenerateRequest) {
+    const { ueb } = set.first;
+    this.#set = set;
+    this.#layout = computeLayout(ueb);
+    const wantedNumbers = request.wanted.map(({ shareNumber }) => shareNumber);
+    checkWanted(wantedNumbers, this.#layout.n);
+    this.#hashedOnly = lendingShares(this.#layout.n, set.seen, wantedNumbers);
+    const rowCount = wantedNumbers.length + this.#hashedOnly.length;
+    const hashMemory = (rowCount + 4) * this.#layout.segmentCount * hashBytes;
+    if (hashMemory > (request.hashMemoryBytes ?? defaultHashMemoryBytes)) {
+      throw new MeshwardError(
+        'bad-input',
+        `the block hashes of ${rowCount} shares at once need ${hashMemory} bytes of memory`,
+        {
+          next: 'Regenerate fewer shares at a time, or allow more memory for hashes.',
+        },
+      );
+    }
+    const uebBytes = ueb.bytes.length;
+    this.#writers = [
+      ...request.wanted.map(
+        ({ shareNumber, shareVersion, sink }) =>
+          new ShareWriter(shareNumber, computeLayout(ueb, shareVersion), uebBytes, sink),
+      ),
+      ...this.#hashedOnly.map((shareNumber) => new ShareWriter(shareNumber, this.#layout, uebBytes, null)),
+    ];
+    this.#crypttextHashes = new Uint8Array(this.#layout.segmentCount * hashBytes);
+  }
+
+  async makeBlocks(windowBytes: number): Promise<void> {
+    const layout = this.#layout;
+    const madeNumbers = this.#writers.map((writer) => writer.shareNumber);
+    const primary = primaryNumbers(layout);
+    // Sources, new shares, and the primary blocks that have to be made to check the segments.
+    const rowCount = layout.k + madeNumbers.length + layout.k;
+    await Promise.all(this.#writers.map((writer) => writer.begin()));
+    for await (const { span, window } of readAhead(this.#set, segmentSpans(layout, rowCount, windowBytes))) {
+      const { blocks, made } = await completeWindow(layout, window, madeNumbers, primary, this.#madeScratch);
+      const ciphertext = joinSegments(layout, span, pick(blocks, primary), this.#joinScratch);
+      const segmentHashes = blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment');
+      this.#crypttextHashes.set(segmentHashes, span.firstSegment * hashBytes);
+      await appendBlocks(layout, span, this.#writers, made);
+      this.#throwIfNobodyListens();
+    }
+  }
+
+  async finish(): Promise<void> {
+    const { ueb } = this.#set.first;
+    const { n } = this.#layout;
+    const crypttextTree = computeTree(this.#crypttextHashes);
+    if (!sameHash(treeNode(crypttextTree, 0), ueb.crypttextRootHash)) throw notOneCodeword();
+    const shareTree = treeKnownFrom(n, this.#set.seen);
+    for (const writer of this.#writers) {
+      shareTree.learn(shareTree.leafNode(writer.shareNumber), treeNode(computeTree(writer.blockHashes), 0).slice());
+    }
+    const rule = detectChainOrderRule(
+      n,
+      this.#set.seen.map((share) => share.chain),
+    );
+    // All chains before the first `end`: a share that nobody can verify must not appear.
+    const endings = this.#writers
+      .filter((writer) => writer.isWritten)
+      .map((writer) => {
+        const chain = buildChain(shareTree, n, writer.shareNumber, ueb.shareRootHash, rule);
+        if (chain === null) throw notOneCodeword();
+        return { writer, chain };
+      });
+    const atOnce = Math.max(1, Math.floor(treeMemoryBytes / this.#layout.treeBytes));
+    for (let first = 0; first < endings.length; first += atOnce) {
+      const turn = endings.slice(first, first + atOnce);
+      await Promise.all(
+        turn.map(({ writer, chain }) =>
+          writer.end({ crypttextTree, blockTree: computeTree(writer.blockHashes), chain, ueb: ueb.bytes }),
+        ),
+      );
+    }
+    this.#throwIfNobodyListens();
+  }
+
+  async abort(reason: unknown): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.abort(reason)));
+  }
+
+  result(): RegenerateResult {
+    const wanted = this.#writers.slice(0, this.#writers.length - this.#hashedOnly.length);
+    return {
+      written: wanted
+        .filter((writer) => writer.isWritten)
+        .map(({ shareNumber, totalBytes }) => ({ shareNumber, totalBytes })),
+      failed: wanted.filter((writer) => !writer.isWritten).map(({ shareNumber, error }) => ({ shareNumber, error })),
+      sources: this.#set.active.map((share) => share.shareNumber),
+      replaced: this.#set.failures,
+      hashedOnly: this.#hashedOnly,
+    };
+  }
+
+  #throwIfNobodyListens(): void {
+    const failed = this.#writers.find((writer) => writer.error !== null);
+    if (failed !== undefined && !this.#writers.some((writer) => writer.isWritten)) throw failed.error;
+  }
+}
+
+function treeKnownFrom(n: number, shares: readonly VerifiedShare[]): ShareHashTree {
+  const tree = new ShareHashTree(n);
+  for (const share of shares) {
+    for (const [node, hash] of share.chain.known) tree.learn(node, hash);
+  }
+  return tree;
+}
+
+/** Shares that must be computed although nobody wants them: their leaves are missing from the wanted shares' chains. */
+function lendingShares(n: number, shares: readonly VerifiedShare[], wantedNumbers: readonly number[]): number[] {
+  const tree = treeKnownFrom(n, shares);
+  const missing = tree.missingLeaves(wantedNumbers.flatMap((shareNumber) => chainSiblings(n, shareNumber)));
+  return [...missing].filter((shareNumber) => !wantedNumbers.includes(shareNumber));
+}
+
+function checkWanted(numbers: readonly number[], n: number): void {
+  const isSound =
+    new Set(numbers).size === numbers.length &&
+    numbers.every((number) => Number.isInteger(number) && number >= 0 && number < n);
+  if (numbers.length === 0 || !isSound) {
+    throw new MeshwardError('bad-input', `cannot regenerate the shares ${numbers.join(', ') || '(none)'} of ${n}`, {
+      next: `Name each wanted share once, with numbers from 0 to ${n - 1}.`,
+    });
+  }
+}
