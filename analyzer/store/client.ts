@@ -1,0 +1,232 @@
+/** The store's connection: @clickhouse/client over HTTP to one or several servers, with typed errors and RowBinary both ways. */
+import { Readable } from 'node:stream';
+import {
+  type ClickHouseClient,
+  ClickHouseLogLevel,
+  type ClickHouseSettings,
+  createClient,
+  drainStream,
+} from '@clickhouse/client';
+import { MeshwardError } from '#mesh/errors.ts';
+import type { Columns, RowOf } from './row-binary/columns.ts';
+import { EndOfBytes } from './row-binary/reader.ts';
+import { readRowBatches, type Table } from './row-binary/table.ts';
+import { storeError } from './store-errors.ts';
+
+export interface StoreOptions {
+  /** HTTP endpoints in order of preference; the next is asked when one cannot answer. */
+  readonly urls: readonly string[];
+  readonly username: string;
+  readonly password: string;
+  /** @default meshward */
+  readonly database?: string;
+  /** Silence on a connection after which a request has failed. @default 60 000 */
+  readonly requestTimeoutMs?: number;
+  /** @default 10 for each endpoint */
+  readonly maxOpenConnections?: number;
+  /** zstd saves network for processor time. @default none on loopback, zstd elsewhere */
+  readonly compression?: 'none' | 'zstd';
+}
+
+export interface Store {
+  readonly database: string;
+  /** The table's full name in SQL. */
+  qualified(table: string): string;
+  /** Runs a statement that gives no rows. @throws MeshwardError `store-unavailable` (retryable) or `store-refused`; so do all others. */
+  command(sql: string, options?: QueryOptions): Promise<void>;
+  /** Rows of `table` in RowBinary, acknowledged when it resolves. A batch sent again with its token changes nothing. */
+  insert(table: Table, body: readonly Uint8Array[], options: InsertOptions): Promise<void>;
+  /** All rows at once: for answers that a LIMIT or their nature bounds. Columns are read in their order. */
+  select<C extends Columns>(columns: C, sql: string, options?: QueryOptions): Promise<RowOf<C>[]>;
+  /** Rows as they come, for answers of any size. */
+  selectBatches<C extends Columns>(columns: C, sql: string, options?: QueryOptions): AsyncGenerator<RowOf<C>[], void>;
+  /** The bytes of an answer in the given format. */
+  bytes(sql: string, format: string, options?: QueryOptions): AsyncGenerator<Uint8Array, void>;
+  /** Checks that a server answers and knows the user. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface QueryOptions {
+  /** Values for `{name:Type}` in the statement. */
+  readonly parameters?: Readonly<Record<string, string | number | readonly (string | number)[]>>;
+  readonly settings?: ClickHouseSettings;
+  readonly signal?: AbortSignal;
+}
+
+export interface InsertOptions {
+  readonly token: string;
+  readonly signal?: AbortSignal;
+}
+
+export function connectStore(options: StoreOptions): Store {
+  return new ClickHouseStore(options);
+}
+
+const databasePattern = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/;
+
+/** A retried insert must reach rollups that the first try did not reach, and must not fail on old rows of many months. */
+const insertSettings: ClickHouseSettings = {
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  throw_on_max_partitions_per_insert_block: 0,
+  distributed_foreground_insert: 1,
+  async_insert: 0,
+  wait_end_of_query: 1,
+};
+
+class ClickHouseStore implements Store {
+  readonly database: string;
+  readonly #endpoints: readonly ClickHouseClient[];
+  /** The endpoint that answered last is asked first. */
+  #preferred = 0;
+
+  constructor(options: StoreOptions) {
+    this.database = options.database ?? 'meshward';
+    if (!databasePattern.test(this.database))
+      throw misconfigured('the name of the database', 'letters, digits and _, at most 64');
+    if (options.urls.length === 0)
+      throw misconfigured('no ClickHouse URL is set', 'at least one, such as http://127.0.0.1:8123');
+    this.#endpoints = options.urls.map((url) => connect(url, options));
+  }
+
+  qualified(table: string): string {
+    return `${this.database}.${table}`;
+  }
+
+  async command(sql: string, options: QueryOptions = {}): Promise<void> {
+    await this.#onSomeEndpoint('statement', options.signal, (client) =>
+      client.command({ query: sql, ...requestOf(options) }),
+    );
+  }
+
+  async insert(table: Table, body: readonly Uint8Array[], options: InsertOptions): Promise<void> {
+    const query = `INSERT INTO ${this.qualified(table.name)} (${table.columnNames.join(', ')}) FORMAT RowBinary`;
+    const settings = { ...insertSettings, insert_deduplication_token: options.token };
+    await this.#onSomeEndpoint(`insert into ${table.name}`, options.signal, async (client) => {
+      const values = Readable.from(body);
+      try {
+        const { stream } = await client.exec({ query, values, ...requestOf({ ...options, settings }) });
+        await drainStream(stream);
+      } finally {
+        values.destroy();
+      }
+    });
+  }
+
+  async select<C extends Columns>(columns: C, sql: string, options: QueryOptions = {}): Promise<RowOf<C>[]> {
+    const rows: RowOf<C>[] = [];
+    // Buffered by the server until it is whole: an error comes as an error, never as the end of a short answer.
+    const settings = { wait_end_of_query: 1 as const, ...options.settings };
+    for await (const batch of this.selectBatches(columns, sql, { ...options, settings })) {
+      for (const row of batch) rows.push(row);
+    }
+    return rows;
+  }
+
+  async *selectBatches<C extends Columns>(
+    columns: C,
+    sql: string,
+    options: QueryOptions = {},
+  ): AsyncGenerator<RowOf<C>[], void> {
+    try {
+      yield* readRowBatches(this.bytes(sql, 'RowBinary', options), columns);
+    } catch (error) {
+      throw error instanceof EndOfBytes || error instanceof RangeError ? brokenAnswer(error) : error;
+    }
+  }
+
+  async *bytes(sql: string, format: string, options: QueryOptions = {}): AsyncGenerator<Uint8Array, void> {
+    const query = `${sql}\nFORMAT ${format}`;
+    const { stream } = await this.#onSomeEndpoint('query', options.signal, (client) =>
+      client.exec({ query, ...requestOf(options) }),
+    );
+    try {
+      for await (const chunk of stream) {
+        options.signal?.throwIfAborted();
+        yield chunk as Uint8Array;
+      }
+    } catch (error) {
+      throw options.signal?.aborted ? (options.signal.reason as Error) : storeError(error, 'query');
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.command('SELECT 1');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#endpoints.map((client) => client.close()));
+  }
+
+  async #onSomeEndpoint<T>(
+    action: string,
+    signal: AbortSignal | undefined,
+    run: (client: ClickHouseClient) => Promise<T>,
+  ): Promise<T> {
+    const count = this.#endpoints.length;
+    const first = this.#preferred;
+    for (let attempt = 0; ; attempt++) {
+      signal?.throwIfAborted();
+      const index = (first + attempt) % count;
+      try {
+        const result = await run(this.#endpoints[index] as ClickHouseClient);
+        this.#preferred = index;
+        return result;
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason as Error;
+        const failure = storeError(error, action);
+        if (!failure.retryable || attempt + 1 === count) throw failure;
+      }
+    }
+  }
+}
+
+/** An answer that ends or turns to nonsense half-way: the server failed after it had begun to answer. */
+export function brokenAnswer(cause: unknown): MeshwardError {
+  return new MeshwardError('store-unavailable', 'query: the answer of ClickHouse broke off', {
+    next: 'It is tried again. Where it stays, look at the log of the server.',
+    retryable: true,
+    cause,
+  });
+}
+
+function requestOf(options: QueryOptions): {
+  query_params?: Record<string, unknown>;
+  clickhouse_settings?: ClickHouseSettings;
+  abort_signal?: AbortSignal;
+} {
+  return {
+    ...(options.parameters === undefined ? {} : { query_params: options.parameters }),
+    ...(options.settings === undefined ? {} : { clickhouse_settings: options.settings }),
+    ...(options.signal === undefined ? {} : { abort_signal: options.signal }),
+  };
+}
+
+function connect(url: string, options: StoreOptions): ClickHouseClient {
+  const compression = options.compression ?? (isLoopback(url) ? 'none' : 'zstd');
+  return createClient({
+    url,
+    username: options.username,
+    password: options.password,
+    application: 'meshward',
+    request_timeout: options.requestTimeoutMs ?? 60_000,
+    max_open_connections: options.maxOpenConnections ?? 10,
+    compression: compression === 'none' ? {} : { response: { codec: 'zstd' }, request: { codec: 'zstd', level: 1 } },
+    keep_alive: { enabled: true, idle_socket_ttl: 2500, eagerly_destroy_stale_sockets: true },
+    // What fails is told once, by the error; the client's own log would print to the console.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+}
+
+function isLoopback(url: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
+}
+
+function misconfigured(what: string, rule: string): MeshwardError {
+  return new MeshwardError('config-invalid', `clickhouse: ${what}: ${rule}`, {
+    next: 'Mend clickhouse.urls or clickhouse.database.',
+  });
+}

@@ -1,0 +1,93 @@
+/** What was done and said: repairs, proofs, alerts, campaigns. */
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { Store } from '../client.ts';
+import {
+  type AlertRow,
+  alerts,
+  type CampaignRow,
+  campaigns,
+  type ProofRow,
+  proofs,
+  type RepairRow,
+  type repairOutcomes,
+  repairs,
+} from '../tables.ts';
+import { amongIndexes } from './share-map.ts';
+
+export interface RepairsQuery {
+  readonly storageIndex?: StorageIndex;
+  readonly campaign?: string;
+  readonly outcome?: (typeof repairOutcomes)[number];
+  /** Started before, milliseconds since the epoch: the next page begins at the last one's `startedAt`. */
+  readonly beforeMs?: number;
+  /** @default 100 */
+  readonly limit?: number;
+}
+
+/** Newest first. */
+export function recentRepairs(store: Store, query: RepairsQuery = {}): Promise<RepairRow[]> {
+  const conditions = [
+    ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
+    ...(query.campaign === undefined ? [] : ['campaign = {campaign:String}']),
+    ...(query.outcome === undefined ? [] : ['outcome = {outcome:String}']),
+    ...(query.beforeMs === undefined ? [] : ['started_at < fromUnixTimestamp64Milli({before:Int64})']),
+  ];
+  const sql =
+    `SELECT ${repairs.columnNames.join(', ')} FROM ${store.qualified('repairs')} FINAL${where(conditions)}\n` +
+    'ORDER BY started_at DESC, id LIMIT {limit:UInt32}';
+  const parameters = {
+    limit: query.limit ?? 100,
+    ...(query.campaign === undefined ? {} : { campaign: query.campaign }),
+    ...(query.outcome === undefined ? {} : { outcome: query.outcome }),
+    ...(query.beforeMs === undefined ? {} : { before: Math.round(query.beforeMs) }),
+  };
+  return store.select(repairs.columns, sql, { parameters });
+}
+
+export interface ProofsQuery {
+  readonly storageIndex?: StorageIndex;
+  readonly beforeMs?: number;
+  /** @default 100 */
+  readonly limit?: number;
+}
+
+/** Newest first. */
+export function recentProofs(store: Store, query: ProofsQuery = {}): Promise<ProofRow[]> {
+  const conditions = [
+    ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
+    ...(query.beforeMs === undefined ? [] : ['at < fromUnixTimestamp64Milli({before:Int64})']),
+  ];
+  const sql =
+    `SELECT ${proofs.columnNames.join(', ')} FROM ${store.qualified('proofs')} FINAL${where(conditions)}\n` +
+    'ORDER BY at DESC, id LIMIT {limit:UInt32}';
+  const parameters = {
+    limit: query.limit ?? 100,
+    ...(query.beforeMs === undefined ? {} : { before: Math.round(query.beforeMs) }),
+  };
+  return store.select(proofs.columns, sql, { parameters });
+}
+
+/** Alerts whose newest row says `firing`: the most severe first, then the oldest. */
+export function openAlerts(store: Store, limit = 200): Promise<AlertRow[]> {
+  const columns = alerts.columnNames.join(', ');
+  const sql =
+    `SELECT ${columns} FROM (SELECT ${columns} FROM ${store.qualified('alerts')} FINAL ORDER BY at DESC, state DESC LIMIT 1 BY id)\n` +
+    "WHERE state = 'firing' ORDER BY severity DESC, at, id LIMIT {limit:UInt32}";
+  return store.select(alerts.columns, sql, { parameters: { limit } });
+}
+
+/** Every change of an alert, newest first. */
+export function recentAlerts(store: Store, limit = 200): Promise<AlertRow[]> {
+  const sql = `SELECT ${alerts.columnNames.join(', ')} FROM ${store.qualified('alerts')} FINAL ORDER BY at DESC, state DESC, id LIMIT {limit:UInt32}`;
+  return store.select(alerts.columns, sql, { parameters: { limit } });
+}
+
+/** Newest first. */
+export function allCampaigns(store: Store, limit = 1000): Promise<CampaignRow[]> {
+  const sql = `SELECT ${campaigns.columnNames.join(', ')} FROM ${store.qualified('campaigns')} FINAL ORDER BY created_at DESC, id LIMIT {limit:UInt32}`;
+  return store.select(campaigns.columns, sql, { parameters: { limit } });
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `\nWHERE ${conditions.join(' AND ')}`;
+}

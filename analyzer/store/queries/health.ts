@@ -1,0 +1,119 @@
+/** The health of files now, and what the mesh as a whole looks like now. */
+import { type Grade, grades } from '#mesh/grade.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { Store } from '../client.ts';
+import { choice, label, storageIndex, text, timestamp, uint64 } from '../row-binary/columns.ts';
+import { type FileHealthRow, fileHealth, type GradeChangeRow, gradeChanges } from '../tables.ts';
+import { amongIndexes } from './share-map.ts';
+
+const healthColumns = fileHealth.columnNames.join(', ');
+
+export function fileHealthOf(store: Store, indexes: readonly StorageIndex[]): Promise<FileHealthRow[]> {
+  if (indexes.length === 0) return Promise.resolve([]);
+  const sql = `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL WHERE ${amongIndexes(indexes)}`;
+  return store.select(fileHealth.columns, sql);
+}
+
+/** The newest grade of every file of a partition, and since when: what an analyzer compares with when it takes the partition over. */
+export function gradesOfPartition(
+  store: Store,
+  partition: number,
+): Promise<Pick<FileHealthRow, 'storageIndex' | 'grade' | 'gradeSince'>[]> {
+  return store.select(
+    { storageIndex, grade: choice(grades), gradeSince: timestamp },
+    `SELECT storage_index, grade, grade_since FROM ${store.qualified('file_health')} FINAL WHERE partition = {partition:UInt16}`,
+    { parameters: { partition } },
+  );
+}
+
+export interface FilesAtRiskQuery {
+  /** This grade and all worse ones. @default at-risk */
+  readonly worstUpTo?: Grade;
+  readonly policy?: string;
+  /** @default 100 */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** The worst first: by grade, margin, probability of loss. */
+export function filesAtRisk(store: Store, query: FilesAtRiskQuery = {}): Promise<FileHealthRow[]> {
+  const worst = grades.slice(0, grades.indexOf(query.worstUpTo ?? 'at-risk') + 1);
+  const sql =
+    `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL\n` +
+    `WHERE grade IN (${worst.map((grade) => `'${grade}'`).join(', ')})` +
+    (query.policy === undefined ? '' : ' AND policy = {policy:String}') +
+    '\nORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index\nLIMIT {limit:UInt32} OFFSET {offset:UInt32}';
+  const parameters = {
+    limit: query.limit ?? 100,
+    offset: query.offset ?? 0,
+    ...(query.policy === undefined ? {} : { policy: query.policy }),
+  };
+  return store.select(fileHealth.columns, sql, { parameters });
+}
+
+export interface GradeCount {
+  readonly policy: string;
+  readonly grade: Grade;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Files and bytes by policy and grade, counted over every file; grades with no file are left out. */
+export function gradeCounts(store: Store): Promise<GradeCount[]> {
+  return store.select(
+    { policy: label, grade: choice(grades), files: uint64, bytes: uint64 },
+    'SELECT policy, grade, count() AS files, sum(size_bytes) AS bytes\n' +
+      `FROM ${store.qualified('file_health')} FINAL GROUP BY policy, grade ORDER BY policy, grade`,
+  );
+}
+
+export interface GradeChangesQuery {
+  readonly storageIndex?: StorageIndex;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** @default 1000 */
+  readonly limit?: number;
+}
+
+/** Newest first. */
+export function gradeChangesIn(store: Store, query: GradeChangesQuery): Promise<GradeChangeRow[]> {
+  const sql =
+    `SELECT ${gradeChanges.columnNames.join(', ')} FROM ${store.qualified('grade_changes')}\n` +
+    'WHERE at >= fromUnixTimestamp64Milli({from:Int64}) AND at < fromUnixTimestamp64Milli({to:Int64})' +
+    (query.storageIndex === undefined ? '' : ` AND ${amongIndexes([query.storageIndex])}`) +
+    '\nORDER BY at DESC, storage_index LIMIT {limit:UInt32}';
+  return store.select(gradeChanges.columns, sql, {
+    parameters: { from: query.fromMs, to: query.toMs, limit: query.limit ?? 1000 },
+  });
+}
+
+export interface Exposure {
+  readonly kind: string;
+  readonly domain: string;
+  readonly at: number;
+  readonly filesBelowK: number;
+  readonly filesBelowRepair: number;
+}
+
+/** The newest exposure of each domain, over all analyzers that reported since `sinceMs`; the worst first. */
+export function newestExposure(store: Store, sinceMs: number, limit = 1000): Promise<Exposure[]> {
+  return store.select(
+    { kind: label, domain: label, at: timestamp, filesBelowK: uint64, filesBelowRepair: uint64 },
+    'SELECT kind, domain, max(newest_at) AS newest, sum(below_k) AS files_k, sum(below_repair) AS files_repair FROM (\n' +
+      '  SELECT kind, domain, analyzer, max(at) AS newest_at, argMax(files_below_k, at) AS below_k, argMax(files_below_repair, at) AS below_repair\n' +
+      `  FROM ${store.qualified('domain_exposure')} WHERE at >= fromUnixTimestamp64Milli({since:Int64}) GROUP BY kind, domain, analyzer\n` +
+      ') GROUP BY kind, domain ORDER BY files_k DESC, files_repair DESC, kind, domain LIMIT {limit:UInt32}',
+    { parameters: { since: Math.round(sinceMs), limit } },
+  );
+}
+
+/** Storage indexes that begin as written, for completion on a command line. */
+export async function indexesWithPrefix(store: Store, prefix: string, limit = 20): Promise<StorageIndex[]> {
+  const rows = await store.select(
+    { storageIndex, shown: text },
+    `SELECT storage_index, storage_index_text FROM ${store.qualified('files')} FINAL ` +
+      'WHERE startsWith(storage_index_text, {prefix:String}) ORDER BY storage_index LIMIT {limit:UInt32}',
+    { parameters: { prefix, limit } },
+  );
+  return rows.map((row) => row.storageIndex);
+}

@@ -1,0 +1,68 @@
+/** What an analyzer is rebuilt from, and single files. */
+import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { brokenAnswer, type Store } from '../client.ts';
+import { type PlacementBlock, placementBlockColumns, readPlacementBlocks } from '../placement-columns.ts';
+import { EndOfBytes } from '../row-binary/reader.ts';
+import { type AppliedRow, applied, type FileRow, files, type PlacementRow, placements } from '../tables.ts';
+
+/** Most storage indexes that one query names; callers with more ask again. */
+export const maxIndexesPerQuery = 2000;
+
+/** Without lost placements, each once in its newest version, in no order. @throws MeshwardError `store-unavailable` (retryable) half-way too. */
+export async function* placementBlocks(
+  store: Store,
+  partition: number,
+  signal?: AbortSignal,
+): AsyncGenerator<PlacementBlock, void> {
+  const sql = `SELECT ${placementBlockColumns} FROM ${store.qualified('placements')} FINAL WHERE partition = {partition:UInt16}`;
+  const options = {
+    parameters: { partition },
+    settings: { max_block_size: '65536' },
+    ...(signal === undefined ? {} : { signal }),
+  };
+  try {
+    yield* readPlacementBlocks(store.bytes(sql, 'Native', options));
+  } catch (error) {
+    throw error instanceof RangeError || error instanceof EndOfBytes ? brokenAnswer(error) : error;
+  }
+}
+
+/** The last batch of each peer that the placements of the partition hold. */
+export function appliedOf(store: Store, partition: number): Promise<AppliedRow[]> {
+  const sql = `SELECT ${applied.columnNames.join(', ')} FROM ${store.qualified('applied')} FINAL WHERE partition = {partition:UInt16}`;
+  return store.select(applied.columns, sql, { parameters: { partition } });
+}
+
+/** Manifests of the files that are not deleted. */
+export function fileBatches(store: Store, partition: number, signal?: AbortSignal): AsyncGenerator<FileRow[], void> {
+  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL WHERE partition = {partition:UInt16}`;
+  return store.selectBatches(files.columns, sql, {
+    parameters: { partition },
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** Manifests of these files, at most `maxIndexesPerQuery`; unknown ones are left out. */
+export function filesByIndex(store: Store, indexes: readonly StorageIndex[]): Promise<FileRow[]> {
+  if (indexes.length === 0) return Promise.resolve([]);
+  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL WHERE ${amongIndexes(indexes)}`;
+  return store.select(files.columns, sql);
+}
+
+/** Where the shares of one file are, without lost ones; from the last checkpoint. */
+export function placementsOfFile(store: Store, index: StorageIndex): Promise<PlacementRow[]> {
+  const sql =
+    `SELECT ${placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ` +
+    `WHERE ${amongIndexes([index])} ORDER BY share_number, peer_id`;
+  return store.select(placements.columns, sql);
+}
+
+/** A condition on `storage_index`. Written into the statement as hex: parameters would travel in the URL, which is short. */
+export function amongIndexes(indexes: readonly StorageIndex[]): string {
+  if (indexes.length > maxIndexesPerQuery)
+    throw new RangeError(`at most ${maxIndexesPerQuery} storage indexes a query`);
+  const literals = indexes.map(
+    (index) => `toFixedString(unhex('${Buffer.from(storageIndexToBytes(index)).toString('hex')}'), 16)`,
+  );
+  return `storage_index IN (${literals.join(', ')})`;
+}

@@ -1,0 +1,352 @@
+/**
+ * Takes rows for all tables, sends them in batches, and knows when ClickHouse has them.
+ *
+ * A batch that fails for a passing reason is sent again, the same bytes under the same token, until it is acknowledged:
+ * the server drops what it already has. A batch that the server refuses for good fails the writer, because what follows
+ * (a committed offset) would otherwise rest on rows that are not there.
+ */
+import { type Clock, type Random, sleep } from '#mesh/clock.ts';
+import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
+import type { Store } from './client.ts';
+import { type Row, type Table, writeRow } from './row-binary/table.ts';
+import { OpenBatch, type SealedBatch } from './write-batch.ts';
+
+export interface WriterLimits {
+  /** @default 200 000 */
+  readonly maxBatchRows: number;
+  /** @default 16 MiB */
+  readonly maxBatchBytes: number;
+  /** Longest that a row waits for others. @default 1000 */
+  readonly maxBatchDelayMs: number;
+  /** All rows that are not acknowledged, in bytes; when they are more, `enqueue` waits. @default 64 MiB */
+  readonly maxQueuedBytes: number;
+  /** @default 2 */
+  readonly maxInFlight: number;
+  /** Rest after a first failure; doubles. @default 100 */
+  readonly retryMinMs: number;
+  /** @default 15 000 */
+  readonly retryMaxMs: number;
+}
+
+export interface StoreWriterOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: Partial<WriterLimits>;
+  /** Aborting gives up at once: what is not acknowledged by then is not in the store, and waiting calls reject. */
+  readonly signal?: AbortSignal;
+  readonly log?: (message: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface StoreWriter {
+  /**
+   * Resolves when the rows are in the queue, which waits while the queue is full. They are in the store after `flush`.
+   * @throws MeshwardError `bad-input` for a value that does not fit (rows before it stay queued), and what failed the writer.
+   */
+  enqueue<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
+  /** The same for rows that are RowBinary already. The bytes belong to the writer from then on. */
+  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array): Promise<void>;
+  /** Resolves when everything enqueued before this call is acknowledged by ClickHouse. @throws what failed the writer. */
+  flush(): Promise<void>;
+  stats(): WriterStats;
+  /** Flushes, and takes nothing more. */
+  close(): Promise<void>;
+}
+
+export interface WriterStats {
+  readonly queuedRows: number;
+  readonly queuedBytes: number;
+  readonly insertedRows: number;
+  readonly insertedBytes: number;
+  readonly insertedBatches: number;
+  readonly retries: number;
+  readonly lastSuccessAtMs: number | null;
+  /** Age of the oldest row that is not acknowledged; 0 where there is none. */
+  readonly oldestWaitingMs: number;
+  /** Calls of `enqueue` that wait for room. */
+  readonly waitingCalls: number;
+  /** What the last failure said; null after a success. */
+  readonly lastError: string | null;
+  /** Not null: the writer has failed for good. */
+  readonly failure: MeshwardError | null;
+}
+
+const defaultLimits: WriterLimits = {
+  maxBatchRows: 200_000,
+  maxBatchBytes: 16 * 1024 * 1024,
+  maxBatchDelayMs: 1000,
+  maxQueuedBytes: 64 * 1024 * 1024,
+  maxInFlight: 2,
+  retryMinMs: 100,
+  retryMaxMs: 15_000,
+};
+
+/** Rows are encoded this many at a time between two looks at the limit. */
+const sliceRows = 1024;
+
+export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
+  return new BatchingWriter(options);
+}
+
+class BatchingWriter implements StoreWriter {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #limits: WriterLimits;
+  readonly #log: NonNullable<StoreWriterOptions['log']>;
+  readonly #stop = new AbortController();
+  readonly #open = new Map<Table, OpenBatch>();
+  readonly #sealed: SealedBatch[] = [];
+  /** Sealed and not acknowledged, in flight or not. */
+  readonly #outstanding = new Set<SealedBatch>();
+  #inFlight = 0;
+  #outstandingRows = 0;
+  #outstandingBytes = 0;
+  /** Calls of `enqueue` go one after another, so that rows of one caller keep their order and none overtakes a waiting one. */
+  #admission: Promise<void> = Promise.resolve();
+  #waitingCalls = 0;
+  #roomMade: (() => void) | null = null;
+  #closed = false;
+  #failure: MeshwardError | null = null;
+  #insertedRows = 0;
+  #insertedBytes = 0;
+  #insertedBatches = 0;
+  #retries = 0;
+  #lastSuccessAtMs: number | null = null;
+  #lastError: string | null = null;
+
+  constructor(options: StoreWriterOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#log = options.log ?? (() => undefined);
+    const { signal } = options;
+    const giveUp = (): void => this.#fail(cancelled(signal?.reason));
+    if (signal?.aborted) giveUp();
+    else signal?.addEventListener('abort', giveUp, { once: true });
+  }
+
+  enqueue<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void> {
+    return this.#admit(async () => {
+      for (let from = 0; from < rows.length; from += sliceRows) {
+        await this.#whenRoom();
+        this.#encode(table, rows, from, Math.min(rows.length, from + sliceRows));
+      }
+    });
+  }
+
+  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array): Promise<void> {
+    return this.#admit(async () => {
+      await this.#whenRoom();
+      const batch = this.#openBatch(table);
+      batch.addEncoded(rowCount, bytes);
+      this.#sealWhereFull(batch);
+    });
+  }
+
+  async flush(): Promise<void> {
+    await this.#admission;
+    this.#sealAll();
+    await Promise.all([...this.#outstanding].map((batch) => batch.settled));
+    this.#throwIfFailed();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.flush();
+  }
+
+  stats(): WriterStats {
+    const nowMs = this.#clock.monotonicMs();
+    let queuedRows = this.#outstandingRows;
+    let oldestMs = nowMs;
+    for (const batch of this.#open.values()) {
+      queuedRows += batch.rows;
+      oldestMs = Math.min(oldestMs, batch.openedAtMs);
+    }
+    for (const batch of this.#outstanding) oldestMs = Math.min(oldestMs, batch.openedAtMs);
+    return {
+      queuedRows,
+      queuedBytes: this.#queuedBytes(),
+      insertedRows: this.#insertedRows,
+      insertedBytes: this.#insertedBytes,
+      insertedBatches: this.#insertedBatches,
+      retries: this.#retries,
+      lastSuccessAtMs: this.#lastSuccessAtMs,
+      oldestWaitingMs: nowMs - oldestMs,
+      waitingCalls: this.#waitingCalls,
+      lastError: this.#lastError,
+      failure: this.#failure,
+    };
+  }
+
+  #admit(add: () => Promise<void>): Promise<void> {
+    this.#waitingCalls += 1;
+    const admitted = this.#admission.then(async () => {
+      try {
+        this.#throwIfFailed();
+        await add();
+      } finally {
+        this.#waitingCalls -= 1;
+      }
+    });
+    if (this.#closed) {
+      this.#waitingCalls -= 1;
+      admitted.catch(() => undefined);
+      return Promise.reject(
+        new MeshwardError('service-unavailable', 'the store writer is closed', { next: 'Start the service again.' }),
+      );
+    }
+    this.#admission = admitted.catch(() => undefined);
+    return admitted;
+  }
+
+  async #whenRoom(): Promise<void> {
+    while (this.#queuedBytes() >= this.#limits.maxQueuedBytes) {
+      this.#sealAll();
+      await new Promise<void>((resolve) => {
+        this.#roomMade = resolve;
+      });
+      this.#throwIfFailed();
+    }
+  }
+
+  #encode<T extends Table>(table: T, rows: readonly Row<T>[], from: number, to: number): void {
+    for (let index = from; index < to; index++) {
+      const batch = this.#openBatch(table);
+      writeRow(batch.writer(), table.columns, rows[index] as Row<T>);
+      batch.countRow();
+      this.#sealWhereFull(batch);
+    }
+  }
+
+  #openBatch(table: Table): OpenBatch {
+    const found = this.#open.get(table);
+    if (found !== undefined) return found;
+    const batch: OpenBatch = new OpenBatch(table, this.#clock.monotonicMs());
+    batch.callOffSealing = this.#clock.after(this.#limits.maxBatchDelayMs, () => this.#seal(batch));
+    this.#open.set(table, batch);
+    return batch;
+  }
+
+  #sealWhereFull(batch: OpenBatch): void {
+    if (batch.rows >= this.#limits.maxBatchRows || batch.bytes >= this.#limits.maxBatchBytes) this.#seal(batch);
+  }
+
+  #sealAll(): void {
+    for (const batch of this.#open.values()) this.#seal(batch);
+  }
+
+  #seal(batch: OpenBatch): void {
+    if (this.#open.get(batch.table) !== batch) return;
+    this.#open.delete(batch.table);
+    batch.callOffSealing();
+    if (batch.rows === 0 || this.#failure !== null) return;
+    const sealed = batch.seal();
+    this.#outstanding.add(sealed);
+    this.#outstandingRows += sealed.rows;
+    this.#outstandingBytes += sealed.bytes;
+    this.#sealed.push(sealed);
+    this.#sendMore();
+  }
+
+  #sendMore(): void {
+    while (this.#inFlight < this.#limits.maxInFlight) {
+      const batch = this.#sealed.shift();
+      if (batch === undefined) return;
+      this.#inFlight += 1;
+      void this.#send(batch).then((sent) => {
+        this.#inFlight -= 1;
+        if (sent) this.#acknowledge(batch);
+        this.#sendMore();
+      });
+    }
+  }
+
+  /** Whether the batch was acknowledged; false when the writer has failed. Never rejects. */
+  async #send(batch: SealedBatch): Promise<boolean> {
+    for (let attempt = 0; this.#failure === null; attempt++) {
+      try {
+        await this.#store.insert(batch.table, batch.body, { token: batch.token, signal: this.#stop.signal });
+        return true;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return false;
+        this.#lastError = describeError(error).slice(0, 1000);
+        if (!isRetryable(error)) {
+          this.#fail(error instanceof MeshwardError ? error : defect(error));
+          return false;
+        }
+        this.#retries += 1;
+        this.#log('insert failed, trying again', {
+          table: batch.table.name,
+          rows: batch.rows,
+          attempt,
+          error: this.#lastError,
+        });
+        await sleep(this.#clock, this.#retryDelayMs(attempt), this.#stop.signal).catch(() => undefined);
+      }
+    }
+    return false;
+  }
+
+  /** Between half and the whole of a doubling span: writers that failed together do not come back together. */
+  #retryDelayMs(attempt: number): number {
+    const spanMs = Math.min(this.#limits.retryMaxMs, this.#limits.retryMinMs * 2 ** Math.min(attempt, 30));
+    return spanMs * (0.5 + this.#random() / 2);
+  }
+
+  #acknowledge(batch: SealedBatch): void {
+    this.#outstanding.delete(batch);
+    this.#outstandingRows -= batch.rows;
+    this.#outstandingBytes -= batch.bytes;
+    this.#insertedRows += batch.rows;
+    this.#insertedBytes += batch.bytes;
+    this.#insertedBatches += 1;
+    this.#lastSuccessAtMs = this.#clock.nowMs();
+    this.#lastError = null;
+    batch.settle();
+    this.#wakeWaiting();
+  }
+
+  #fail(error: MeshwardError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.#stop.abort(error);
+    for (const batch of this.#open.values()) batch.callOffSealing();
+    this.#open.clear();
+    this.#sealed.length = 0;
+    for (const batch of this.#outstanding) batch.settle();
+    this.#log('store writer failed', { code: error.code, error: error.message });
+    this.#wakeWaiting();
+  }
+
+  #wakeWaiting(): void {
+    this.#roomMade?.();
+    this.#roomMade = null;
+  }
+
+  #queuedBytes(): number {
+    let bytes = this.#outstandingBytes;
+    for (const batch of this.#open.values()) bytes += batch.bytes;
+    return bytes;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+function cancelled(reason: unknown): MeshwardError {
+  return new MeshwardError('cancelled', 'the store writer was stopped', {
+    next: 'Start the service again: it goes on from the log.',
+    cause: reason,
+  });
+}
+
+function defect(error: unknown): MeshwardError {
+  return new MeshwardError('internal', `the store writer failed: ${describeError(error)}`, {
+    next: 'This is a defect: please report it with the log around it.',
+    cause: error,
+  });
+}
