@@ -1,0 +1,118 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Admission } from './admission.ts';
+import { Refusal } from './answers.ts';
+import { PostOrder } from './post-order.ts';
+import { RateLimits } from './rate-limits.ts';
+import { ManualClock } from './testing/manual-clock.ts';
+
+describe('rate limits', () => {
+  test('never grant more than the burst and the rate together, and grant after the time that they name', () => {
+    const step = fc.record({ waitMs: fc.nat(2000), amount: fc.integer({ min: 1, max: 10 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const clock = new ManualClock();
+        const limits = new RateLimits({ perSecond: 5, burst: 10 }, clock, 4);
+        let granted = 0;
+        let elapsedMs = 0;
+        for (const { waitMs, amount } of steps) {
+          clock.advance(waitMs);
+          elapsedMs += waitMs;
+          const refusedMs = limits.take('a', amount);
+          if (refusedMs > 0) {
+            clock.advance(refusedMs);
+            elapsedMs += refusedMs;
+            expect(limits.take('a', amount)).toBe(0);
+          }
+          granted += amount;
+          expect(granted).toBeLessThanOrEqual(10 + (elapsedMs / 1000) * 5 + 1e-6);
+        }
+      }),
+    );
+  });
+
+  test('one caller takes nothing from another, and the silent ones are forgotten first', () => {
+    const limits = new RateLimits({ perSecond: 1, burst: 1 }, new ManualClock(), 2);
+    expect(limits.take('a')).toBe(0);
+    expect(limits.take('b')).toBe(0);
+    expect(limits.take('a')).toBeGreaterThan(0);
+    expect(limits.take('c')).toBe(0);
+    expect(limits.take('a')).toBeGreaterThan(0);
+    expect(limits.take('b')).toBe(0);
+  });
+});
+
+describe('admission', () => {
+  test('bounds requests and bytes, and keeps a quarter of both for small bodies', () => {
+    const admission = new Admission({ maxRequests: 8, maxBodyBytes: 1000, smallBodyBytes: 10 });
+    const large = Array.from({ length: 6 }, () => admission.admit(100));
+    expect(() => admission.admit(100)).toThrow(Refusal);
+    const small = [admission.admit(10), admission.admit(10)];
+    expect(() => admission.admit(10)).toThrow(Refusal);
+    for (const admitted of [...large, ...small]) {
+      admitted.release();
+      admitted.release();
+    }
+    expect([admission.requests, admission.bodyBytes]).toEqual([0, 0]);
+  });
+
+  test('with place for one, a large body is still taken', () => {
+    const admission = new Admission({ maxRequests: 1, maxBodyBytes: 1000, smallBodyBytes: 10 });
+    admission.admit(500);
+    expect(() => admission.admit(1)).toThrow(Refusal);
+  });
+});
+
+describe('the order of posts', () => {
+  test('appends exactly those that are above all that were acknowledged before', async () => {
+    const order = fc.record({ incarnation: fc.integer({ min: 1, max: 3 }), sequence: fc.integer({ min: 1, max: 5 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.record({ order, fails: fc.boolean() }), { maxLength: 40 }), async (posts) => {
+        const lanes = new PostOrder(10);
+        let highest = 0;
+        for (const { order, fails } of posts) {
+          const rank = order.incarnation * 100 + order.sequence;
+          let appended = false;
+          const run = lanes.run('lane', order, () => {
+            appended = true;
+            return fails ? Promise.reject(new Error('log')) : Promise.resolve();
+          });
+          if (rank <= highest) expect(await run).toEqual({ duplicate: true });
+          else if (fails) await expect(run).rejects.toThrow('log');
+          else expect(await run).toEqual({ duplicate: false });
+          expect(appended).toBe(rank > highest);
+          if (rank > highest && !fails) highest = rank;
+        }
+      }),
+    );
+  });
+
+  test('a retry waits for the post under way and is then a duplicate; a third one is turned away', async () => {
+    const lanes = new PostOrder(10);
+    const durable = Promise.withResolvers<void>();
+    const first = lanes.run('lane', { incarnation: 1, sequence: 1 }, () => durable.promise);
+    const retry = lanes.run('lane', { incarnation: 1, sequence: 1 }, () => Promise.reject(new Error('appended twice')));
+    await expect(lanes.run('lane', { incarnation: 1, sequence: 2 }, () => Promise.resolve())).rejects.toMatchObject({
+      status: 429,
+    });
+    expect(await lanes.run('other', { incarnation: 1, sequence: 1 }, () => Promise.resolve())).toEqual({
+      duplicate: false,
+    });
+    durable.resolve();
+    expect(await first).toEqual({ duplicate: false });
+    expect(await retry).toEqual({ duplicate: true });
+  });
+
+  test('memory is bounded, and a lane in use is never forgotten', async () => {
+    const lanes = new PostOrder(3);
+    const durable = Promise.withResolvers<void>();
+    const busy = lanes.run('busy', { incarnation: 1, sequence: 7 }, () => durable.promise);
+    for (let i = 0; i < 50; i++) await lanes.run(`lane ${i}`, { incarnation: 1, sequence: 1 }, () => Promise.resolve());
+    expect(lanes.size).toBeLessThanOrEqual(3);
+    durable.resolve();
+    await busy;
+    expect(await lanes.run('busy', { incarnation: 1, sequence: 7 }, () => Promise.resolve())).toEqual({
+      duplicate: true,
+    });
+  });
+});

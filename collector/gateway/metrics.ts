@@ -1,0 +1,114 @@
+/** The gateway's figures. Every series is there from the start with zero, so that an alert can be written on it. */
+import type { Meter } from '@opentelemetry/api';
+import type { ErrorCode } from '#mesh/errors.ts';
+import type { Topics } from '#mesh/topics.ts';
+
+export type PostKind = 'batch' | 'event';
+
+export interface GatewayMetrics {
+  /** A post was acknowledged. */
+  accepted(kind: PostKind, eventCount: number, appendSeconds: number): void;
+  duplicate(kind: PostKind): void;
+  refused(code: string): void;
+  deadLetter(outcome: 'kept' | 'limited' | 'failed'): void;
+  tick(topic: string, outcome: 'written' | 'failed' | 'skipped'): void;
+  enrolment(outcome: 'enrolled' | 'refused'): void;
+  /** A record of the enrolments topic that could not be read. */
+  unreadableEnrolment(): void;
+}
+
+/** Read when the figures are. */
+export interface ObservedState {
+  requests(): number;
+  bodyBytes(): number;
+  peers(): { readonly enrolled: number; readonly revoked: number };
+  tickLateMs(): number;
+}
+
+const refusalCodes: readonly ErrorCode[] = [
+  'bad-input',
+  'batch-malformed',
+  'batch-too-large',
+  'peer-unknown',
+  'peer-revoked',
+  'peer-impersonation',
+  'peer-limit',
+  'operator-unknown',
+  'token-invalid',
+  'service-busy',
+  'service-unavailable',
+  'log-full',
+  'log-unavailable',
+  'internal',
+];
+
+export function createGatewayMetrics(meter: Meter, topics: Topics, observed: ObservedState): GatewayMetrics {
+  const posts = meter.createCounter('meshward_collector_posts', { description: 'Posts that were acknowledged.' });
+  const events = meter.createCounter('meshward_collector_share_events', {
+    description: 'Share events that were acknowledged.',
+  });
+  const refusals = meter.createCounter('meshward_collector_refusals', {
+    description: 'Requests that were not taken, by code.',
+  });
+  const letters = meter.createCounter('meshward_collector_dead_letters', {
+    description: 'Refused payloads: kept, or only counted.',
+  });
+  const ticks = meter.createCounter('meshward_collector_ticks', {
+    description: 'Ticks: written, failed, or skipped as one was under way.',
+  });
+  const enrolments = meter.createCounter('meshward_collector_enrolments', {
+    description: 'Attempts of peers to enrol.',
+  });
+  const unreadable = meter.createCounter('meshward_collector_unreadable_enrolments', {
+    description: 'Enrolment records that could not be read.',
+  });
+  const appendSeconds = meter.createHistogram('meshward_collector_append_seconds', {
+    description: 'Time until a post was durable in the log.',
+    advice: { explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] },
+  });
+  meter
+    .createObservableGauge('meshward_collector_requests_under_way', { description: 'Requests under way.' })
+    .addCallback((result) => result.observe(observed.requests()));
+  meter
+    .createObservableGauge('meshward_collector_body_bytes_under_way', {
+      description: 'Bytes of bodies that requests under way hold.',
+    })
+    .addCallback((result) => result.observe(observed.bodyBytes()));
+  meter
+    .createObservableGauge('meshward_collector_tick_late_seconds', {
+      description: 'Time since the last tick in every partition.',
+    })
+    .addCallback((result) => result.observe(observed.tickLateMs() / 1000));
+  meter
+    .createObservableGauge('meshward_collector_peers', { description: 'Peers by enrolment.' })
+    .addCallback((result) => {
+      const { enrolled, revoked } = observed.peers();
+      result.observe(enrolled, { state: 'enrolled' });
+      result.observe(revoked, { state: 'revoked' });
+    });
+
+  for (const kind of ['batch', 'event'])
+    for (const outcome of ['accepted', 'duplicate']) posts.add(0, { kind, outcome });
+  for (const code of refusalCodes) refusals.add(0, { code });
+  for (const outcome of ['kept', 'limited', 'failed']) letters.add(0, { outcome });
+  for (const topic of [topics.shareEvents.name, topics.peerEvents.name]) {
+    for (const outcome of ['written', 'failed', 'skipped']) ticks.add(0, { topic, outcome });
+  }
+  for (const outcome of ['enrolled', 'refused']) enrolments.add(0, { outcome });
+  events.add(0);
+  unreadable.add(0);
+
+  return {
+    accepted: (kind, eventCount, seconds) => {
+      posts.add(1, { kind, outcome: 'accepted' });
+      if (eventCount > 0) events.add(eventCount);
+      appendSeconds.record(seconds, { kind });
+    },
+    duplicate: (kind) => posts.add(1, { kind, outcome: 'duplicate' }),
+    refused: (code) => refusals.add(1, { code }),
+    deadLetter: (outcome) => letters.add(1, { outcome }),
+    tick: (topic, outcome) => ticks.add(1, { topic, outcome }),
+    enrolment: (outcome) => enrolments.add(1, { outcome }),
+    unreadableEnrolment: () => unreadable.add(1),
+  };
+}

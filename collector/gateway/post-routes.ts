@@ -1,0 +1,193 @@
+/** `POST /v1/events`: one batch or one event of a peer, acknowledged when it is durable in the log. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppendRecord } from '#collector/log/port.ts';
+import { MeshwardError } from '#mesh/errors.ts';
+import { type PeerEvent, PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';
+import { maxPostBytes } from '#mesh/limits.ts';
+import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
+import { partitionOfStorageIndex } from '#mesh/storage-index.ts';
+import type { Admitted } from './admission.ts';
+import { answerOf, sendAnswer } from './answers.ts';
+import { jsonSchema, type PostAnswer, postAnswer } from './bodies.ts';
+import { admitPeer, withinRate } from './callers.ts';
+import { type CheckedPost, checkPost } from './check-post.ts';
+import { identityOf } from './identity.ts';
+import { postFormOf, readPost } from './read-post.ts';
+import type { GatewayApp, GatewayService } from './service.ts';
+import { encodeBatch, splitBatch } from './split-batch.ts';
+import { traced } from './trace-context.ts';
+
+interface UnderWay {
+  readonly peer: PeerId;
+  readonly admitted: Admitted;
+  /** From here on the handler gives the place back, even where the caller has gone: its body is still in memory. */
+  handling: boolean;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+export function postRoutes(service: GatewayService) {
+  return (app: GatewayApp): void => {
+    const underWay = new WeakMap<FastifyRequest, UnderWay>();
+
+    // Bodies come as bytes in either form, so that whatever cannot be read can be kept as it came.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(
+      ['application/x-protobuf', 'application/json'],
+      { parseAs: 'buffer', bodyLimit: maxPostBytes },
+      (_request, body, done) => done(null, body),
+    );
+
+    app.addHook('onRequest', async (request, reply) => {
+      const id = await admitPeer(service, request);
+      withinRate(service.postRate, id, 1, 'posts');
+      const admitted = service.admission.admit(expectedBytes(request));
+      const state: UnderWay = { peer: id, admitted, handling: false };
+      underWay.set(request, state);
+      const gone = (): void => {
+        if (!state.handling) admitted.release();
+      };
+      if (request.raw.socket.destroyed)
+        gone(); // while the table was asked
+      else reply.raw.once('close', gone);
+    });
+
+    app.setErrorHandler(async (error: FastifyError, request, reply) => {
+      await keepRefused(service, error, request);
+      return refuse(service, error, reply);
+    });
+
+    app.post(
+      '/v1/events',
+      { schema: { response: { 200: jsonSchema(postAnswer) } } },
+      async (request): Promise<PostAnswer> => {
+        const state = underWay.get(request) as UnderWay;
+        state.handling = true;
+        try {
+          return await takePost(service, state.peer, request);
+        } finally {
+          state.admitted.release();
+        }
+      },
+    );
+  };
+}
+
+async function takePost(service: GatewayService, peer: PeerId, request: FastifyRequest): Promise<PostAnswer> {
+  const contentType = request.headers['content-type'] ?? '';
+  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+  const checked = checkPost(readPost(body, postFormOf(contentType) ?? 'protobuf'));
+  const said = checked.kind === 'batch' ? checked.batch.peerId : checked.event.peerId;
+  const peerBytes = peerIdToBytes(peer);
+  if (Buffer.compare(said, peerBytes) !== 0) {
+    throw new MeshwardError('peer-impersonation', 'the post speaks for another peer than its key', {
+      next: "Each peer posts with its own key; check the agent's key folder.",
+    });
+  }
+  const eventCount = checked.kind === 'batch' ? checked.eventCount : 0;
+  if (eventCount > 0) withinRate(service.eventRate, peer, eventCount, 'share events');
+  const { duplicate } = await traced('collector.post', header(request, 'traceparent'), (headers) =>
+    service.order.run(`${checked.kind}:${peer}`, checked.order, async () => {
+      const startedMs = service.clock.monotonicMs();
+      if (checked.kind === 'batch') await appendBatch(service, checked, peerBytes, headers);
+      else await appendEvent(service, peer, checked.event, peerBytes, headers);
+      service.metrics.accepted(checked.kind, eventCount, (service.clock.monotonicMs() - startedMs) / 1000);
+    }),
+  );
+  if (!duplicate) return { accepted: checked.kind === 'batch' ? eventCount : 1 };
+  service.metrics.duplicate(checked.kind);
+  return { accepted: 0, duplicate: true };
+}
+
+async function appendBatch(
+  service: GatewayService,
+  { batch }: CheckedPost & { kind: 'batch' },
+  key: Uint8Array,
+  headers: Headers,
+): Promise<void> {
+  const { name, partitions } = service.topics.shareEvents;
+  const records = splitBatch(batch, partitions).map((part) => ({
+    partition: part.partition,
+    key,
+    value: encodeBatch(part.batch),
+    headers,
+  }));
+  if (records.length > 0) await appendDurably(service, name, records);
+}
+
+async function appendEvent(
+  service: GatewayService,
+  peer: PeerId,
+  event: PeerEvent,
+  key: Uint8Array,
+  headers: Headers,
+): Promise<void> {
+  if (event.body.case === 'announce') {
+    // Enrolment binds a peer to its failure domains; it may name kinds that enrolment left open, and move none.
+    const enrolled = service.enrolments.table.peer(peer)?.peer.domains;
+    event.body.value.domains = { ...event.body.value.domains, ...enrolled };
+  }
+  const { name, partitions } = service.topics.peerEvents;
+  const value = toBinary(
+    PeerEventsRecordSchema,
+    create(PeerEventsRecordSchema, { body: { case: 'event', value: event } }),
+  );
+  await appendDurably(service, name, [{ partition: partitionOfStorageIndex(key, 0, partitions), key, value, headers }]);
+}
+
+/** Whatever keeps the log from taking a post is no fault of the post: the peer keeps it and comes again. */
+async function appendDurably(service: GatewayService, topic: string, records: readonly AppendRecord[]): Promise<void> {
+  try {
+    await service.log.append(topic, records);
+  } catch (error) {
+    if (error instanceof MeshwardError && error.code.startsWith('log-')) throw error;
+    throw new MeshwardError('log-unavailable', 'the log could not take the post', {
+      next: 'Send it again after the time that Retry-After names.',
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+/** Dead letters. Where a peer's own malformed post cannot be kept, the log's error takes the place of ours: it will send again. */
+async function keepRefused(service: GatewayService, error: unknown, request: FastifyRequest): Promise<void> {
+  const { status, body } = answerOf(error);
+  const { code } = body.error;
+  if (status === 429 || status >= 500) return;
+  const sender = identityOf(request);
+  const payload = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+  const refused = {
+    reasonCode: code,
+    reason: body.error.message,
+    sender,
+    payload,
+    payloadBytes: payload.length > 0 ? payload.length : (contentLength(request) ?? 0),
+    contentType: request.headers['content-type'] ?? '',
+  };
+  if (code === 'peer-unknown' || code === 'peer-revoked' || code === 'peer-impersonation') {
+    await service.deadLetters.keepOfStranger(refused);
+    return;
+  }
+  await service.deadLetters.keep(refused);
+}
+
+function refuse(service: GatewayService, error: unknown, reply: FastifyReply): FastifyReply {
+  const answer = answerOf(error);
+  service.metrics.refused(answer.body.error.code);
+  return sendAnswer(reply, answer, service.random);
+}
+
+function expectedBytes(request: FastifyRequest): number {
+  return Math.min(contentLength(request) ?? maxPostBytes, maxPostBytes);
+}
+
+function contentLength(request: FastifyRequest): number | null {
+  const value = request.headers['content-length'];
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
+}
+
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,41 @@
+/** What the routes of one gateway share. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:https';
+import type { FastifyInstance } from 'fastify';
+import type { EventLog } from '#collector/log/port.ts';
+import type { Clock, Random } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { Topics } from '#mesh/topics.ts';
+import type { Admission } from './admission.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Enrolments } from './enrolments.ts';
+import type { GatewayLogger } from './logger.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { OwnerBatches } from './owner-batches.ts';
+import type { PostOrder } from './post-order.ts';
+import type { RateLimits } from './rate-limits.ts';
+
+export type GatewayApp = FastifyInstance<Server, IncomingMessage, ServerResponse>;
+
+/** The part of the log that a gateway needs. */
+export type GatewayLog = Pick<EventLog, 'append' | 'follow' | 'bounds'>;
+
+export interface GatewayService {
+  readonly log: GatewayLog;
+  readonly topics: Topics;
+  readonly config: Config['collector'];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: GatewayMetrics;
+  readonly logger: GatewayLogger;
+  readonly pin: PeerId;
+  readonly admission: Admission;
+  readonly postRate: RateLimits;
+  readonly eventRate: RateLimits;
+  readonly enrolRate: RateLimits;
+  readonly order: PostOrder;
+  readonly deadLetters: DeadLetters;
+  readonly enrolments: Enrolments;
+  readonly ownerBatches: OwnerBatches;
+}
