@@ -1,0 +1,56 @@
+/**
+ * Sends the manifests of files whose shares were known before this start, once in each incarnation: slowly, behind the inventory,
+ * since it opens a share of every file. Manifests of new files go with their first share.
+ */
+import { type Clock, sleep } from '#mesh/clock.ts';
+import { storageIndexFromBytes } from '#mesh/storage-index.ts';
+import type { EventSink } from './events.ts';
+import { inspectFile, manifestTag } from './inspect.ts';
+import type { ShareRoot } from './share-root.ts';
+import { corruptFlag, manifestFlag, type ShareTable } from './share-table.ts';
+
+export interface ManifestFeedOptions {
+  readonly table: ShareTable;
+  readonly root: ShareRoot;
+  readonly sink: EventSink;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Files in a row between two short rests. @default 64 */
+  readonly burst?: number;
+  /** @default 20 */
+  readonly restMs?: number;
+}
+
+/** Resolves when every file with a sound share had its turn. */
+export async function feedManifests(options: ManifestFeedOptions): Promise<void> {
+  const { table, root, sink, clock, signal } = options;
+  const burst = options.burst ?? 64;
+  let opened = 0;
+  for (let slot = 0; slot < table.slotLimit; slot++) {
+    signal.throwIfAborted();
+    if (!table.isUsed(slot) || table.kindOf(slot) !== 'immutable' || table.has(slot, corruptFlag)) continue;
+    const key = table.storageIndexOf(slot);
+    if (isSent(table, key)) continue;
+    const shareNumber = table.numberOf(slot);
+    const storageIndex = storageIndexFromBytes(key);
+    const path = `${root.path}/${storageIndex.slice(0, 2)}/${storageIndex}/${shareNumber}`;
+    const file = await inspectFile(path, storageIndex);
+    await sink.room();
+    const same = table.find(key, shareNumber);
+    if (same >= 0 && file?.manifest && !isSent(table, key)) {
+      // A share that tells another story than when it was first seen is the verifier's to judge.
+      const known = table.manifestTagOf(same);
+      if (known === 0 || known === manifestTag(file.manifest)) {
+        sink.manifest(file.manifest);
+        table.set(same, manifestFlag, true);
+      }
+    }
+    if (++opened % burst === 0) await sleep(clock, options.restMs ?? 20, signal);
+  }
+}
+
+function isSent(table: ShareTable, key: Uint8Array): boolean {
+  for (let slot = table.firstOf(key); slot >= 0; slot = table.nextOf(slot))
+    if (table.has(slot, manifestFlag)) return true;
+  return false;
+}

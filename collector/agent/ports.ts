@@ -1,0 +1,82 @@
+/** What the agent needs from outside. `cli/` and `demo/` hand in the real ones, tests hand in their own. */
+import type { AgentPost } from '#mesh/generated/events_pb.js';
+import type { Manifest } from '#mesh/manifest.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+
+/** The way to the collector, as this peer. */
+export interface CollectorPort {
+  /**
+   * Resolves once the collector has taken the post durably. The same post may come twice; the collector's readers drop the second.
+   *
+   * @throws MeshwardError: `retryable` says whether the same post may be taken later, `details.retryAfterMs` when at the earliest.
+   */
+  post(post: AgentPost, signal: AbortSignal): Promise<void>;
+  /** What the operators set centrally for this peer; null where that is still of `knownVersion`. */
+  settings?(knownVersion: number): Promise<CentralSettings | null>;
+}
+
+export interface CentralSettings {
+  readonly heartbeatMs: number;
+  readonly inventoryIntervalS: number;
+  /** 0 never checks. */
+  readonly verifyBytesPerSecond: number;
+  /** 0 is unlimited. */
+  readonly serveBytesPerSecond: number;
+  /** 1 is what an enrolment begins with: nobody chose it, so the agent's own configuration holds. */
+  readonly version: number;
+}
+
+/** Structured logging; a pino logger fits. */
+export interface AgentLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export const silentLog: AgentLog = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A share whose content was checked. */
+export interface CheckedShare {
+  readonly manifest: Manifest;
+}
+
+export interface ShareToCheck {
+  readonly path: string;
+  readonly storageIndex: StorageIndex;
+  readonly shareNumber: number;
+}
+
+/**
+ * Checks every block and hash of the share in a file by what its UEB states.
+ *
+ * @param paid waits until this many bytes may be read.
+ * @returns null where the file is not there any more.
+ * @throws MeshwardError of a share error code where the share is bad.
+ */
+export type CheckShare = (
+  share: ShareToCheck,
+  paid: (bytes: number) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<CheckedShare | null>;
+
+/** The server that gives this peer's shares to whoever holds its capability. */
+export interface ShareServer {
+  readonly port: number;
+  /** 0 lifts the limit. */
+  setBytesPerSecond?(bytesPerSecond: number): void;
+  close(): Promise<void>;
+}
+
+/** What changed in the folder through the server itself: known at once, without watching. */
+export interface ServedChange {
+  readonly storageIndex: StorageIndex;
+}
+
+export type StartShareServer = (options: {
+  readonly storageFolder: string;
+  readonly host: string;
+  readonly port: number;
+  readonly swissnum: string;
+  readonly onChange: (change: ServedChange) => void;
+}) => Promise<ShareServer>;

@@ -1,0 +1,28 @@
+/** The real {@link StartShareServer}: the folder is served by Tahoe's storage protocol with the peer's own key. */
+import type { Clock } from '#mesh/clock.ts';
+import { describeError } from '#mesh/errors.ts';
+import { createStorageServer } from '#tahoe/gbs/server.ts';
+import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { announcedHost } from './address.ts';
+import type { AgentLog, StartShareServer } from './ports.ts';
+
+export function shareServing(identity: PeerIdentity, clock: Clock, log: AgentLog): StartShareServer {
+  return async ({ storageFolder, host, port, swissnum, onChange }) => {
+    const server = await createStorageServer({
+      shareFolder: storageFolder,
+      identity,
+      swissnum,
+      host,
+      port,
+      clock,
+      advertised: { host: announcedHost(host) },
+      onChange: ({ storageIndex }) => onChange({ storageIndex }),
+      onFailure: (error) => log.error({ error: describeError(error) }, 'a request for shares failed'),
+    });
+    return {
+      port: server.port,
+      setBytesPerSecond: (rate) => server.configure({ bandwidthBytesPerSecond: rate === 0 ? undefined : rate }),
+      close: () => server.close(),
+    };
+  };
+}

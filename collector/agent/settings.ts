@@ -1,0 +1,67 @@
+/** The rates that an agent works by: its own configuration, overruled by what the operators set centrally. */
+
+import type { Config } from '#mesh/config/schema.ts';
+import { describeError } from '#mesh/errors.ts';
+import type { AgentLog, CentralSettings, CollectorPort } from './ports.ts';
+
+export interface AgentRates {
+  readonly heartbeatMs: number;
+  readonly inventoryIntervalMs: number;
+  /** 0 never checks. */
+  readonly verifyBytesPerSecond: number;
+  /** 0 is unlimited. */
+  readonly serveBytesPerSecond: number;
+}
+
+export function configuredRates(config: Config['agent']): AgentRates {
+  const { heartbeatMs, inventoryIntervalMs, verifyBytesPerSecond } = config;
+  return { heartbeatMs, inventoryIntervalMs, verifyBytesPerSecond, serveBytesPerSecond: 0 };
+}
+
+/** Central settings count once an operator chose them: from version 2 on. A zero rate of heartbeats or inventories says nothing. */
+export function effectiveRates(config: Config['agent'], central: CentralSettings | null): AgentRates {
+  const own = configuredRates(config);
+  if (central === null || central.version < 2) return own;
+  return {
+    heartbeatMs: central.heartbeatMs === 0 ? own.heartbeatMs : Math.max(100, central.heartbeatMs),
+    inventoryIntervalMs: central.inventoryIntervalS === 0 ? own.inventoryIntervalMs : central.inventoryIntervalS * 1000,
+    verifyBytesPerSecond: central.verifyBytesPerSecond,
+    serveBytesPerSecond: central.serveBytesPerSecond,
+  };
+}
+
+export class RatesInForce {
+  readonly #config: Config['agent'];
+  readonly #collector: CollectorPort;
+  readonly #log: AgentLog;
+  #central: CentralSettings | null = null;
+
+  constructor(config: Config['agent'], collector: CollectorPort, log: AgentLog) {
+    this.#config = config;
+    this.#collector = collector;
+    this.#log = log;
+  }
+
+  get rates(): AgentRates {
+    return effectiveRates(this.#config, this.#central);
+  }
+
+  /** Of the central settings; 0 while there are none. */
+  get version(): number {
+    return this.#central?.version ?? 0;
+  }
+
+  /** @returns whether there are others than before. A collector that does not answer changes nothing. */
+  async refresh(): Promise<boolean> {
+    try {
+      const settings = await this.#collector.settings?.(this.version);
+      if (!settings || settings.version === this.version) return false;
+      this.#central = settings;
+      this.#log.info({ version: settings.version }, 'central settings were taken over');
+      return true;
+    } catch (error) {
+      this.#log.debug({ error: describeError(error) }, 'the central settings could not be fetched');
+      return false;
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** What an agent tells about itself, as `/livez` and the command line show it. Plain, and without secrets. */
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { OddityKind } from './oddities.ts';
+import type { RootCondition } from './share-root.ts';
+import type { FileKind } from './share-table.ts';
+import type { SpoolStats } from './spool.ts';
+
+export type AgentPhase = 'stopped' | 'scanning' | 'watching' | 'silent';
+
+export type OtherFileKind = Exclude<FileKind, 'immutable'> | OddityKind;
+
+export interface AgentStatus {
+  readonly peerId: PeerId;
+  readonly phase: AgentPhase;
+  /** While the folder is not `present` the peer is silent: it neither beats nor declares anything lost. */
+  readonly folder: RootCondition;
+  readonly incarnation: number;
+  /** Number of the last inventory. */
+  readonly generation: number;
+  /** When the last inventory was written, or null. */
+  readonly lastInventoryAtMs: number | null;
+  readonly lastScanDurationMs: number | null;
+  readonly shares: number;
+  readonly shareBytes: number;
+  readonly corruptShares: number;
+  readonly verifiedShares: number;
+  /** What stands in the folder and is no immutable share, by kind. */
+  readonly otherFiles: Readonly<Record<OtherFileKind, number>>;
+  /** Some of these, by their path in the share folder. */
+  readonly otherFileExamples: readonly { readonly path: string; readonly kind: OddityKind }[];
+  readonly collectorReachable: boolean;
+  /** Code of the last failure of a post, or null. */
+  readonly lastErrorCode: string | null;
+  readonly spool: SpoolStats;
+  readonly watches: number;
+  /** Version of the central settings in use; 0 for none. */
+  readonly settingsVersion: number;
+  /** Where shares are served, or null. */
+  readonly serving: { readonly host: string; readonly port: number } | null;
+}

@@ -1,0 +1,230 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { realFile } from '#tahoe/share/example-shares.ts';
+import { checkShareFile } from './check-share-file.ts';
+import type { EventSink } from './events.ts';
+import { inspectFile, manifestTag } from './inspect.ts';
+import { type CheckShare, silentLog } from './ports.ts';
+import { ShareRoot } from './share-root.ts';
+import { corruptFlag, ShareTable } from './share-table.ts';
+import { ManualClock } from './testing/manual-clock.ts';
+import { indexOf, PeerFolder } from './testing/peer-folder.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { Verifier } from './verifier.ts';
+
+let folder: PeerFolder;
+let root: ShareRoot;
+let table: ShareTable;
+let clock: ManualClock;
+let said: string[];
+let changed: string[];
+const verifiers: Verifier[] = [];
+beforeEach(async () => {
+  folder = await PeerFolder.make();
+  root = new ShareRoot(folder.shares, (await createPeerIdentity()).peerId);
+  await root.writeMark({ incarnation: 1, generation: 1 });
+  table = new ShareTable();
+  clock = new ManualClock();
+  said = [];
+  changed = [];
+});
+afterEach(async () => {
+  for (const verifier of verifiers.splice(0)) await verifier.stop();
+  await folder.destroy();
+});
+
+const sink: EventSink = {
+  share: (key, shareNumber, change) => said.push(`${change} ${storageIndexFromBytes(key)}/${shareNumber}`),
+  manifest: () => undefined,
+  room: () => Promise.resolve(),
+};
+
+async function add(seed: number, shareNumber: number): Promise<string> {
+  const path = await folder.put(indexOf(seed), shareNumber);
+  await know(seed, shareNumber);
+  return path;
+}
+
+async function know(seed: number, shareNumber: number): Promise<void> {
+  const file = await inspectFile(folder.sharePath(indexOf(seed), shareNumber), indexOf(seed));
+  if (file === null) throw new Error('no file');
+  const key = storageIndexToBytes(indexOf(seed));
+  const known = table.find(key, shareNumber);
+  const slot = known >= 0 ? known : table.insert(key, shareNumber, 'immutable', 0, 0);
+  table.update(slot, 'immutable', file.sizeBytes, file.stamp);
+  if (known < 0 && file.manifest !== null) table.setManifestTag(slot, manifestTag(file.manifest));
+}
+
+function verify(options: Partial<ConstructorParameters<typeof Verifier>[0]> = {}): Verifier {
+  const verifier = new Verifier({
+    table,
+    root,
+    check: checkShareFile,
+    sink,
+    clock,
+    log: silentLog,
+    bytesPerSecond: 1_000_000,
+    roundMs: 60_000,
+    position: 0,
+    onChanged: (storageIndex) => changed.push(storageIndex),
+    onVerdict: () => undefined,
+    ...options,
+  });
+  verifiers.push(verifier);
+  verifier.start();
+  verifier.resume();
+  return verifier;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await clock.advance(50);
+}
+
+test('each round reads every share once, in the same order, so that the oldest verdict is renewed first', async () => {
+  for (let seed = 0; seed < 5; seed++) await add(seed, seed % 4);
+  const verifier = verify();
+  await until(() => said.length === 5);
+  const first = [...said];
+  expect(new Set(first).size).toBe(5);
+  await clock.advance(30_000);
+  expect(said).toHaveLength(5);
+  await until(() => said.length === 10);
+  expect(said.slice(5)).toEqual(first);
+  expect(verifier.verifiedCount).toBe(10);
+});
+
+test('a byte that rotted is found, said once, and taken back when the share is sound again', async () => {
+  const path = await add(1, 2);
+  verify({ roundMs: 1000 });
+  await until(() => said.length === 1);
+  const sound = await readFile(path);
+  const rotten = Buffer.from(sound);
+  rotten[100] = (rotten[100] as number) ^ 4;
+  await writeFile(path, rotten);
+  await know(1, 2);
+  await until(() => said.includes(`corrupt ${indexOf(1)}/2`));
+  expect(table.corruptCount).toBe(1);
+  await clock.advance(5000);
+  expect(said.filter((line) => line.startsWith('corrupt'))).toHaveLength(1);
+  await writeFile(path, sound);
+  await know(1, 2);
+  await until(() => said.at(-1) === `verified ${indexOf(1)}/2`);
+  expect(table.corruptCount).toBe(0);
+});
+
+test('a share that changed while it was read gets no verdict; it is looked at anew', async () => {
+  const path = await add(1, 0);
+  const check: CheckShare = async (share, paid, signal) => {
+    await writeFile(path, (await readFile(path)).subarray(0, 60));
+    return checkShareFile(share, paid, signal);
+  };
+  verify({ check });
+  await until(() => changed.length === 1);
+  expect(said).toEqual([]);
+});
+
+test('a sound share of another file under this name is corrupt', async () => {
+  const real = realFile('3of10_1000');
+  await add(1, 0);
+  const other = await readFile(real.path(0));
+  await folder.write(indexOf(1), 0, other);
+  await know(1, 0);
+  verify();
+  await until(() => said.length === 1);
+  expect(said).toEqual([`corrupt ${indexOf(1)}/0`]);
+});
+
+test('a sound share under the number of another one is corrupt', async () => {
+  const real = realFile('3of10_1000');
+  await folder.write(indexOf(1), 3, await readFile(real.path(4)));
+  await know(1, 3);
+  verify();
+  await until(() => said.length === 1);
+  expect(said).toEqual([`corrupt ${indexOf(1)}/3`]);
+});
+
+test('nothing is judged while the share folder is away', async () => {
+  await add(1, 0);
+  await folder.write(indexOf(1), 0, 'rubbish of some length');
+  await know(1, 0);
+  await folder.remove(indexOf(1));
+  const check: CheckShare = () => Promise.reject(new Error('no such disk'));
+  await folder.wipe();
+  const gone = new ShareRoot(`${folder.path}/elsewhere`, (await createPeerIdentity()).peerId);
+  verify({ root: gone, check });
+  await clock.advance(10_000);
+  expect(said).toEqual([]);
+  expect(table.corruptCount).toBe(0);
+});
+
+test('a new share comes before the rest of the round, and a stream of new ones does not stop the round', async () => {
+  for (let seed = 0; seed < 10; seed++) await add(seed, 0);
+  const verifier = verify({ bytesPerSecond: 2000 });
+  verifier.fresh(storageIndexToBytes(indexOf(9)), 0);
+  await until(() => said.length >= 3);
+  expect(said.slice(0, 3)).toContain(`verified ${indexOf(9)}/0`);
+  while (new Set(said).size < 10) {
+    verifier.fresh(storageIndexToBytes(indexOf(9)), 0);
+    await clock.advance(100);
+  }
+  expect(said.length).toBeLessThan(25);
+});
+
+test('content is read at the set rate', async () => {
+  for (let seed = 0; seed < 20; seed++) await add(seed, 0);
+  const verifier = verify({ bytesPerSecond: 1000 });
+  await clock.advance(1);
+  const atOnce = verifier.bytesRead;
+  await clock.advance(4000);
+  expect(verifier.bytesRead - atOnce).toBeLessThan(6000);
+  verifier.setRate(1_000_000);
+  await until(() => said.length === 20);
+  expect(verifier.bytesRead).toBe(table.shareBytes);
+});
+
+test('a rate of zero never reads', async () => {
+  await add(1, 0);
+  const verifier = verify({ bytesPerSecond: 0 });
+  await clock.advance(100_000);
+  expect(verifier.bytesRead).toBe(0);
+  verifier.setRate(1_000_000);
+  await until(() => said.length === 1);
+});
+
+test('shares that a real Tahoe-LAFS wrote verify, and state the manifest of their verify cap', async () => {
+  const real = realFile('25of100_56');
+  for (const number of [0, 24, 25, 99]) {
+    await folder.write(real.manifest.storageIndex, number, await readFile(real.path(number)));
+    const file = await inspectFile(folder.sharePath(real.manifest.storageIndex, number), real.manifest.storageIndex);
+    expect(file).toMatchObject({ kind: 'immutable', manifest: real.manifest });
+    const slot = table.insert(
+      storageIndexToBytes(real.manifest.storageIndex),
+      number,
+      'immutable',
+      file?.sizeBytes ?? 0,
+      file?.stamp ?? 0,
+    );
+    table.set(slot, corruptFlag, true);
+  }
+  verify();
+  await until(() => said.length === 4);
+  expect(said.every((line) => line.startsWith('verified'))).toBe(true);
+  expect(table.corruptCount).toBe(0);
+});
+
+test('a bucket lets a second of bytes through at once and then the rate', async () => {
+  const bucket = new TokenBucket(clock, 1000);
+  const { signal } = new AbortController();
+  await bucket.pay(1000, signal);
+  let paidAtMs = -1;
+  const beganMs = clock.monotonicMs();
+  void bucket.pay(2500, signal).then(() => {
+    paidAtMs = clock.monotonicMs() - beganMs;
+  });
+  await clock.advance(2400);
+  expect(paidAtMs).toBe(-1);
+  await clock.advance(200);
+  expect(paidAtMs).toBe(2500);
+});

@@ -1,0 +1,274 @@
+/**
+ * Reads the shares again and again, at a set rate, to find those that rotted. Rounds go over the table in its order, so the next
+ * share is always the one that was verified longest ago; new and changed shares are taken in between, turn by turn.
+ */
+import type { Clock } from '#mesh/clock.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { isShareError } from '#tahoe/share/share-errors.ts';
+import { isAbsent } from './durable-file.ts';
+import type { EventSink } from './events.ts';
+import { manifestTag, stampOf, statLink } from './inspect.ts';
+import type { AgentLog, CheckShare } from './ports.ts';
+import type { ShareRoot } from './share-root.ts';
+import { corruptFlag, type ShareTable } from './share-table.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface VerifierOptions {
+  readonly table: ShareTable;
+  readonly root: ShareRoot;
+  readonly check: CheckShare;
+  readonly sink: EventSink;
+  readonly clock: Clock;
+  readonly log: AgentLog;
+  /** 0 never checks. */
+  readonly bytesPerSecond: number;
+  /** A round over all shares takes at least so long: a small folder need not be read without end. */
+  readonly roundMs: number;
+  /** Slot at which to go on. */
+  readonly position: number;
+  /** The file is not what the table says: it must be looked at. */
+  readonly onChanged: (storageIndex: StorageIndex) => void;
+  /** The set of corrupt shares changed, which must outlive this process. */
+  readonly onVerdict: () => void;
+}
+
+/** New shares that wait to be verified; beyond this they wait for their turn in the round. */
+const freshLimit = 10_000;
+
+interface Target {
+  readonly key: Uint8Array;
+  readonly shareNumber: number;
+}
+
+export class Verifier {
+  readonly #options: VerifierOptions;
+  readonly #bucket: TokenBucket;
+  readonly #fresh = new Map<string, Target>();
+  #bytesPerSecond: number;
+  #position: number;
+  #roundEndsAtMs = Number.NEGATIVE_INFINITY;
+  #takesFresh = true;
+  #isPaused = true;
+  #stopping = new AbortController();
+  #running: Promise<void> | null = null;
+  #wakeUp: (() => void) | null = null;
+  #isWoken = false;
+  #verifiedCount = 0;
+  #bytesRead = 0;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    this.#bytesPerSecond = options.bytesPerSecond;
+    this.#bucket = new TokenBucket(options.clock, options.bytesPerSecond);
+    this.#position = options.position;
+  }
+
+  get isVerifying(): boolean {
+    return this.#bytesPerSecond > 0;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Shares that were found sound, since the start. */
+  get verifiedCount(): number {
+    return this.#verifiedCount;
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get freshCount(): number {
+    return this.#fresh.size;
+  }
+
+  /** A share that is new or changed: before the others. */
+  fresh(key: Uint8Array, shareNumber: number): void {
+    if (!this.isVerifying || this.#fresh.size >= freshLimit) return;
+    const copy = key.slice(0, 16);
+    this.#fresh.set(`${Buffer.from(copy).toString('latin1')}${shareNumber}`, { key: copy, shareNumber });
+    this.#wake();
+  }
+
+  setRate(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#bucket.setRate(bytesPerSecond);
+    if (bytesPerSecond === 0) this.#fresh.clear();
+    this.#wake();
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new MeshwardError('cancelled', 'the agent is stopping', { next: 'Nothing to do.' }));
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#isWoken = false;
+      const target = this.#isPaused || !this.isVerifying ? null : this.#next();
+      if (target === null) {
+        await this.#awaitWake();
+        continue;
+      }
+      try {
+        await this.#verify(target);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.log.warn({ error: describeError(error) }, 'a share could not be verified');
+        await this.#wait(5000);
+      }
+    }
+  }
+
+  #next(): Target | null {
+    const fromRound = (): Target | null => this.#nextOfRound();
+    const fromFresh = (): Target | null => {
+      for (const [name, target] of this.#fresh) {
+        this.#fresh.delete(name);
+        return target;
+      }
+      return null;
+    };
+    this.#takesFresh = !this.#takesFresh;
+    return this.#takesFresh ? (fromRound() ?? fromFresh()) : (fromFresh() ?? fromRound());
+  }
+
+  #nextOfRound(): Target | null {
+    const { table, clock, roundMs } = this.#options;
+    if (this.#position === 0) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs < this.#roundEndsAtMs) return null;
+      this.#roundEndsAtMs = nowMs + roundMs;
+    }
+    while (this.#position < table.slotLimit) {
+      const slot = this.#position++;
+      if (table.isUsed(slot) && table.kindOf(slot) === 'immutable') {
+        return { key: table.storageIndexOf(slot), shareNumber: table.numberOf(slot) };
+      }
+    }
+    this.#position = 0;
+    return null;
+  }
+
+  async #verify({ key, shareNumber }: Target): Promise<void> {
+    const { table, root, check, log } = this.#options;
+    const { signal } = this.#stopping;
+    const slot = table.find(key, shareNumber);
+    if (slot < 0 || table.kindOf(slot) !== 'immutable') return;
+    const sizeBytes = table.sizeOf(slot);
+    const stamp = table.stampOf(slot);
+    const tag = table.manifestTagOf(slot);
+    const storageIndex = storageIndexFromBytes(key);
+    const path = `${root.path}/${storageIndex.slice(0, 2)}/${storageIndex}/${shareNumber}`;
+    let paidBytes = 0;
+    const pay = async (bytes: number): Promise<void> => {
+      paidBytes += bytes;
+      this.#bytesRead += bytes;
+      await this.#bucket.pay(bytes, signal);
+    };
+    let fault: string | null = null;
+    try {
+      const checked = await check({ path, storageIndex, shareNumber }, pay, signal);
+      if (checked === null) {
+        this.#options.onChanged(storageIndex);
+        return;
+      }
+      const found = manifestTag(checked.manifest);
+      if (tag === 0) this.#ifStill(key, shareNumber, stamp, (same) => table.setManifestTag(same, found));
+      else if (tag !== found) fault = 'it states another manifest than when it was first seen';
+    } catch (error) {
+      if (signal.aborted || (error instanceof MeshwardError && error.retryable)) throw error;
+      if (isShareError(error) && error.code === 'share-foreign') {
+        this.#options.onChanged(storageIndex);
+        return;
+      }
+      fault = describeError(error);
+    }
+    // Hashes, headers and leases are read as well: every share costs at least its size.
+    if (paidBytes < sizeBytes) await pay(sizeBytes - paidBytes);
+    const now = await this.#stampNow(path);
+    if (now !== stamp) {
+      this.#options.onChanged(storageIndex);
+      return;
+    }
+    if (fault !== null && (await root.check(table.shareCount)) !== 'present') return;
+    this.#ifStill(key, shareNumber, stamp, (same) => this.#judge(same, key, shareNumber, fault));
+    if (fault !== null) log.debug({ storageIndex, shareNumber, fault }, 'a share does not verify');
+  }
+
+  #judge(slot: number, key: Uint8Array, shareNumber: number, fault: string | null): void {
+    const { table, sink, log, onVerdict } = this.#options;
+    const wasCorrupt = table.has(slot, corruptFlag);
+    if (fault === null) this.#verifiedCount++;
+    if (fault === null) sink.share(key, shareNumber, 'verified');
+    else if (!wasCorrupt) {
+      sink.share(key, shareNumber, 'corrupt');
+      log.warn({ storageIndex: storageIndexFromBytes(key), shareNumber, fault }, 'a share is corrupt');
+    }
+    if (wasCorrupt === (fault !== null)) return;
+    table.set(slot, corruptFlag, fault !== null);
+    onVerdict();
+  }
+
+  /** The table may have moved on while the file was read. */
+  #ifStill(key: Uint8Array, shareNumber: number, stamp: number, run: (slot: number) => void): void {
+    const { table } = this.#options;
+    const slot = table.find(key, shareNumber);
+    if (slot >= 0 && table.kindOf(slot) === 'immutable' && table.stampOf(slot) === stamp) run(slot);
+  }
+
+  async #stampNow(path: string): Promise<number | null> {
+    try {
+      return stampOf(await statLink(path));
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw error;
+    }
+  }
+
+  #wake(): void {
+    this.#isWoken = true;
+    this.#wakeUp?.();
+  }
+
+  /** Until woken, or the next round is due. */
+  async #awaitWake(): Promise<void> {
+    if (this.#isWoken || this.#stopping.signal.aborted) return;
+    const waitMs = this.#isPaused || !this.isVerifying ? null : this.#roundEndsAtMs - this.#options.clock.monotonicMs();
+    await this.#wait(waitMs);
+  }
+
+  /** @param delayMs null: only until woken. */
+  #wait(delayMs: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff =
+        delayMs === null || !Number.isFinite(delayMs)
+          ? null
+          : this.#options.clock.after(Math.max(100, delayMs), () => finish());
+      const finish = (): void => {
+        this.#wakeUp = null;
+        callOff?.();
+        resolve();
+      };
+      this.#wakeUp = finish;
+    });
+  }
+}
