@@ -1,0 +1,118 @@
+/** The analyzer's values as the API answers them. */
+import { formatVerifyCap } from '#mesh/caps.ts';
+import { grades } from '#mesh/grade.ts';
+import { peerStates } from '#mesh/peer-state.ts';
+import type { PeerFacts } from '../liveness/peer-register.ts';
+import type { FileAnswer, MeshHealth } from '../service.ts';
+import type { FileAnswerBody, FileDetailAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
+
+export function toMeshAnswer(health: MeshHealth): MeshAnswer {
+  const { totals } = health;
+  return {
+    freshness: { ...health.freshness, reasons: [...health.freshness.reasons] },
+    files: totals.files,
+    bytes: totals.bytes,
+    filesWithoutManifest: totals.filesWithoutManifest,
+    settlingFiles: totals.settlingFiles,
+    byGrade: grades.map((grade) => ({ grade, ...(totals.byGrade.get(grade) ?? { files: 0, bytes: 0 }) })),
+    byMargin: [...totals.byMargin].flatMap(([policy, margins]) =>
+      [...margins].sort(([a], [b]) => a - b).map(([margin, count]) => ({ policy, margin, ...count })),
+    ),
+    peersByState: peerStates.map((state) => ({
+      state,
+      peers: health.peers.filter((peer) => peer.state === state).length,
+    })),
+    sweptAtMs: health.sweptAtMs,
+    ownedPartitions: health.ownedPartitions,
+    partitions: health.partitions,
+    alerts: health.alerts.map(({ alert: { key, severity, summary, next, files }, sinceMs }) => ({
+      key,
+      severity,
+      summary,
+      next,
+      files,
+      sinceMs,
+    })),
+  };
+}
+
+export function toFileAnswer(answer: FileAnswer): FileAnswerBody {
+  const { health, cause, log10Loss, listed, freshness } = answer;
+  const { manifest, policy } = health;
+  return {
+    storageIndex: manifest.storageIndex,
+    k: manifest.k,
+    n: manifest.n,
+    sizeBytes: manifest.sizeBytes,
+    verifyCap: formatVerifyCap(manifest),
+    policy: policy.name,
+    tag: health.tag,
+    recoverableNow: health.margin >= 0,
+    available: health.available,
+    counted: health.counted,
+    retained: health.retained,
+    corrupt: health.corrupt,
+    margin: health.margin,
+    grade: health.grade,
+    settling: health.settling,
+    distinctPeers: health.distinctPeers,
+    tolerancePeers: health.tolerancePeers,
+    toleranceDomains: { ...health.toleranceDomains },
+    log10Loss,
+    repairBelow: policy.repairBelow,
+    repairUpTo: policy.repairUpTo,
+    onAtRiskList: listed,
+    cause,
+    freshness: { ...freshness, reasons: [...freshness.reasons] },
+  };
+}
+
+export function toFileDetail(answer: FileAnswer, peerOf: (peer: string) => PeerFacts | undefined): FileDetailAnswer {
+  return {
+    ...toFileAnswer(answer),
+    placements: [...answer.placements]
+      .sort((a, b) => a.shareNumber - b.shareNumber)
+      .map(({ shareNumber, peer, available, corrupt }) => {
+        const facts = peerOf(peer);
+        return {
+          shareNumber,
+          peerId: peer,
+          peerName: facts?.name ?? peer.slice(0, 8),
+          peerState: facts?.state ?? 'down',
+          available,
+          corrupt,
+        };
+      }),
+  };
+}
+
+export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
+  const { life } = facts;
+  const vitals = life.vitals;
+  return {
+    peerId: facts.peer,
+    name: facts.name,
+    state: facts.state,
+    domains: { ...facts.domains },
+    silenceMs: facts.silenceMs === null ? null : Math.max(0, Math.round(facts.silenceMs)),
+    graceMs: Math.round(facts.graceMs),
+    flapScore: Math.round(facts.flapScore * 100) / 100,
+    revoked: facts.revoked,
+    capacityBytes: facts.capacityBytes,
+    freeBytes: freeBytesOf(facts),
+    shares: vitals?.sharesHeld ?? 0,
+    shareBytes: vitals?.shareBytesHeld ?? 0,
+    sharesVerified: vitals?.sharesVerified ?? 0,
+    agentVersion: life.agentVersion,
+    incarnation: life.order.incarnation,
+    cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
+    spooledBatches: vitals?.spooledBatches ?? 0,
+  };
+}
+
+/** The lesser of what its capacity leaves and what its disk has. */
+function freeBytesOf({ life: { vitals }, capacityBytes }: PeerFacts): number | null {
+  if (vitals === null) return null;
+  const onDisk = Math.max(0, vitals.diskCapacityBytes - vitals.diskUsedBytes);
+  return capacityBytes === 0 ? onDisk : Math.min(onDisk, Math.max(0, capacityBytes - vitals.shareBytesHeld));
+}

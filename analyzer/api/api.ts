@@ -1,0 +1,237 @@
+/** The HTTP API and the page: what the mesh's health is, for people and programs. Reads only; carries no secret. */
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { toApiError } from '#mesh/api-error.ts';
+import type { Clock } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import { MeshwardError } from '#mesh/errors.ts';
+import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
+import type { Logger } from '#mesh/logger.ts';
+import { parsePeerId } from '#mesh/peer-id.ts';
+import { type PeerState, peerStates } from '#mesh/peer-state.ts';
+import { parseStorageIndex } from '#mesh/storage-index.ts';
+import type { Analyzer } from '../service.ts';
+import { toFileAnswer, toFileDetail, toMeshAnswer, toPeerAnswer } from './answers.ts';
+import { EventStreams } from './event-streams.ts';
+import type { RunningRepairs } from './running-repairs.ts';
+import * as schemas from './schemas.ts';
+
+/** Histories, which only the store has. */
+export interface HistoryQueries {
+  repairs(limit: number): Promise<readonly schemas.RepairAnswer[]>;
+  proofs(limit: number, storageIndex: string | null): Promise<readonly schemas.ProofAnswer[]>;
+  /** Files by margin over time, oldest first: one entry a moment. */
+  marginHistory(sinceMs: number): Promise<readonly MarginMoment[]>;
+}
+
+export interface MarginMoment {
+  readonly atMs: number;
+  readonly files: readonly (readonly [margin: number, files: number])[];
+}
+
+export interface ApiOptions {
+  readonly analyzer: Analyzer;
+  readonly history: HistoryQueries;
+  /** What the repairers do at this moment. */
+  readonly running: () => Promise<RunningRepairs>;
+  readonly config: Config['api'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly version: string;
+  /** Adds what belongs to the process: metrics, liveness, the page. */
+  readonly addRoutes: (app: FastifyInstance) => void;
+}
+
+const maxListed = 1000;
+
+export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
+  const { analyzer, history, config } = options;
+  const app = fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: {
+        title: 'Meshward',
+        version: options.version,
+        description: 'Could I recover this file now, and how far is it from not? Every answer says how fresh it is.',
+      },
+    },
+  });
+  app.setErrorHandler(async (error, _request, reply) => {
+    const asked = error as { validation?: unknown; statusCode?: number };
+    if (asked.validation !== undefined || (asked.statusCode !== undefined && asked.statusCode < 500)) {
+      const refusal = new MeshwardError('bad-input', (error as Error).message, {
+        next: 'See /openapi.json for what the request may hold.',
+      });
+      return reply.code(400).send(toApiError(refusal));
+    }
+    const body = toApiError(error);
+    const status = statusOf(body.error.code, body.error.retryable);
+    if (status === 500) options.logger.error({ error: body.error.message }, 'an API request failed');
+    return reply.code(status).send(body);
+  });
+  app.setNotFoundHandler(async (_request, reply) =>
+    reply.code(404).send(
+      toApiError(
+        new MeshwardError('bad-input', 'there is nothing at this address', {
+          next: 'See /openapi.json for what there is.',
+        }),
+      ),
+    ),
+  );
+
+  const answers = (answer: Parameters<typeof schemas.jsonSchema>[0]): Record<number, unknown> => ({
+    200: schemas.jsonSchema(answer),
+    400: schemas.jsonSchema(schemas.errorAnswer),
+    404: schemas.jsonSchema(schemas.errorAnswer),
+    503: schemas.jsonSchema(schemas.errorAnswer),
+  });
+  const limit = { type: 'integer', minimum: 1, maximum: maxListed, default: 100 } as const;
+
+  app.get(
+    '/v1/mesh',
+    { schema: { summary: 'The mesh as the last sweep found it', response: answers(schemas.meshAnswer) } },
+    async () => toMeshAnswer(analyzer.health()),
+  );
+
+  app.get<{ Querystring: { limit: number; grade?: Grade } }>(
+    '/v1/files/at-risk',
+    {
+      schema: {
+        summary: 'Files that need repair, most urgent first',
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: { limit, grade: { type: 'string', enum: [...grades], description: 'This grade or worse.' } },
+        },
+        response: answers(schemas.fileListAnswer),
+      },
+    },
+    async (request) => {
+      const worstFirst = analyzer.atRisk(Number.POSITIVE_INFINITY);
+      const { grade } = request.query;
+      const chosen =
+        grade === undefined ? worstFirst : worstFirst.filter(({ health }) => compareGrades(health.grade, grade) <= 0);
+      return {
+        files: chosen.slice(0, request.query.limit).map(toFileAnswer),
+        total: chosen.length,
+        freshness: analyzer.freshness(),
+      };
+    },
+  );
+
+  app.get<{ Params: { storageIndex: string } }>(
+    '/v1/files/:storageIndex',
+    { schema: { summary: 'Could I recover this file now?', response: answers(schemas.fileDetailAnswer) } },
+    async (request) => {
+      const answer = analyzer.file(parseStorageIndex(request.params.storageIndex));
+      if (answer === undefined) throw unknownFile(analyzer.freshness().state === 'stale');
+      const peers = new Map(analyzer.health().peers.map((facts) => [facts.peer as string, facts]));
+      return toFileDetail(answer, (peer) => peers.get(peer));
+    },
+  );
+
+  app.get<{ Querystring: { state?: PeerState } }>(
+    '/v1/peers',
+    {
+      schema: {
+        summary: 'Peers and their states',
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: { state: { type: 'string', enum: [...peerStates] } },
+        },
+        response: answers(schemas.peerListAnswer),
+      },
+    },
+    async (request) => {
+      const { freshness, peers } = analyzer.health();
+      const { state } = request.query;
+      const chosen = peers.filter((peer) => state === undefined || peer.state === state);
+      return {
+        peers: chosen.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })).map(toPeerAnswer),
+        freshness,
+      };
+    },
+  );
+
+  app.get<{ Params: { peerId: string } }>(
+    '/v1/peers/:peerId',
+    { schema: { summary: 'One peer', response: answers(schemas.peerAnswer) } },
+    async (request) => {
+      const peer = parsePeerId(request.params.peerId);
+      const facts = analyzer.health().peers.find((known) => known.peer === peer);
+      if (facts === undefined) {
+        throw new MeshwardError('file-unknown', 'no peer has this id', {
+          next: 'See /v1/peers for those that are known.',
+        });
+      }
+      return toPeerAnswer(facts);
+    },
+  );
+
+  app.get<{ Querystring: { limit: number } }>(
+    '/v1/repairs',
+    {
+      schema: {
+        summary: 'Repairs, newest first',
+        querystring: { type: 'object', additionalProperties: false, properties: { limit } },
+        response: answers(schemas.repairListAnswer),
+      },
+    },
+    async (request) => ({ repairs: await history.repairs(request.query.limit) }),
+  );
+
+  app.get<{ Querystring: { limit: number; storageIndex?: string } }>(
+    '/v1/proofs',
+    {
+      schema: {
+        summary: 'Proofs, newest first',
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: { limit, storageIndex: { type: 'string' } },
+        },
+        response: answers(schemas.proofListAnswer),
+      },
+    },
+    async (request) => {
+      const { storageIndex } = request.query;
+      return {
+        proofs: await history.proofs(
+          request.query.limit,
+          storageIndex === undefined ? null : parseStorageIndex(storageIndex),
+        ),
+      };
+    },
+  );
+
+  const streams = new EventStreams({ ...options, maxStreams: config.maxStreams });
+  app.get(
+    '/v1/stream',
+    { schema: { summary: 'Live state of the mesh as server-sent events', produces: ['text/event-stream'] } },
+    (request, reply) => {
+      streams.open(request, reply);
+    },
+  );
+  app.addHook('onClose', async () => streams.close());
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  options.addRoutes(app);
+  await app.ready();
+  return app;
+}
+
+function unknownFile(stale: boolean): MeshwardError {
+  return new MeshwardError('file-unknown', 'nothing is known of a file with this storage index', {
+    next: stale
+      ? 'Health is stale at the moment: ask again when /v1/mesh says fresh.'
+      : 'Check the cap. A file is known once its owner registered it or a peer reported one of its shares.',
+    retryable: stale,
+  });
+}
+
+function statusOf(code: string, retryable: boolean): number {
+  if (code === 'file-unknown') return retryable ? 503 : 404;
+  if (code === 'bad-input' || code === 'bad-cap') return 400;
+  return retryable || code === 'store-unavailable' ? 503 : 500;
+}

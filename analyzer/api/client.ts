@@ -1,0 +1,68 @@
+/** The HTTP API as a program asks it. @throws MeshwardError of the API's own code, or `service-unavailable` where nobody answers. */
+
+import type { ApiError } from '#mesh/api-error.ts';
+import { describeError, type ErrorCode, errorCodes, MeshwardError } from '#mesh/errors.ts';
+import type { PeerState } from '#mesh/peer-state.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type {
+  FileDetailAnswer,
+  FileListAnswer,
+  MeshAnswer,
+  PeerListAnswer,
+  ProofAnswer,
+  RepairAnswer,
+} from './schemas.ts';
+
+export interface ApiClient {
+  mesh(): Promise<MeshAnswer>;
+  file(index: StorageIndex): Promise<FileDetailAnswer>;
+  atRisk(limit: number): Promise<FileListAnswer>;
+  peers(state?: PeerState): Promise<PeerListAnswer>;
+  repairs(limit: number): Promise<readonly RepairAnswer[]>;
+  proofs(limit: number, index?: StorageIndex): Promise<readonly ProofAnswer[]>;
+}
+
+export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
+  const get = async <T>(path: string): Promise<T> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, url), { signal: AbortSignal.timeout(timeoutMs) });
+    } catch (error) {
+      throw new MeshwardError('service-unavailable', `the API does not answer: ${describeError(error)}`, {
+        next: 'See that the analyzer runs: `meshward doctor`.',
+        retryable: true,
+        cause: error,
+      });
+    }
+    if (response.ok) return (await response.json()) as T;
+    throw refusal(response.status, await response.text());
+  };
+  const query = (values: Record<string, string | number | undefined>): string => {
+    const set = Object.entries(values).flatMap(([name, value]): [string, string][] =>
+      value === undefined ? [] : [[name, String(value)]],
+    );
+    return set.length === 0 ? '' : `?${new URLSearchParams(set).toString()}`;
+  };
+  return {
+    mesh: () => get('/v1/mesh'),
+    file: (index) => get(`/v1/files/${index}`),
+    atRisk: (limit) => get(`/v1/files/at-risk${query({ limit })}`),
+    peers: (state) => get(`/v1/peers${query({ state })}`),
+    repairs: async (limit) => (await get<{ repairs: RepairAnswer[] }>(`/v1/repairs${query({ limit })}`)).repairs,
+    proofs: async (limit, storageIndex) =>
+      (await get<{ proofs: ProofAnswer[] }>(`/v1/proofs${query({ limit, storageIndex })}`)).proofs,
+  };
+}
+
+function refusal(status: number, body: string): MeshwardError {
+  try {
+    const { error } = JSON.parse(body) as ApiError;
+    const code = errorCodes.find((known) => known === error.code) ?? 'internal';
+    return new MeshwardError(code as ErrorCode, error.message, { next: error.next, retryable: error.retryable });
+  } catch {
+    return new MeshwardError('service-unavailable', `the API answered with status ${status}`, {
+      next: 'Look into the log of the analyzer.',
+      retryable: true,
+    });
+  }
+}

@@ -1,0 +1,178 @@
+/** What the HTTP API answers: one schema for validation, serialisation and the OpenAPI document. Times are milliseconds since the epoch. */
+import { z } from 'zod';
+import { grades } from '#mesh/grade.ts';
+import { peerStates } from '#mesh/peer-state.ts';
+
+const count = z.number().int().min(0);
+const grade = z.enum(grades).meta({ description: 'Worst first: lost, critical, at-risk, degraded, healthy.' });
+const storageIndex = z.string().length(26).meta({ description: 'Storage index: 26 characters of base32.' });
+
+export const freshness = z
+  .object({
+    state: z.enum(['fresh', 'stale']),
+    asOfMs: count.meta({ description: "The log's newest tick that has been dealt with; 0 before the first." }),
+    reasons: z.array(z.string()).meta({ description: 'Why health is stale; empty where it is fresh.' }),
+  })
+  .meta({
+    id: 'Freshness',
+    description: 'Whether what is told is up to date. While it is stale no share is declared gone.',
+  });
+
+export const alert = z
+  .object({
+    key: z.string(),
+    severity: z.enum(['page', 'warning']),
+    summary: z.string(),
+    next: z.string(),
+    files: count,
+    sinceMs: count,
+  })
+  .meta({ id: 'Alert' });
+
+export const meshAnswer = z
+  .object({
+    freshness,
+    files: count,
+    bytes: count,
+    filesWithoutManifest: count,
+    settlingFiles: count,
+    byGrade: z.array(z.object({ grade, files: count, bytes: count })),
+    byMargin: z.array(z.object({ policy: z.string(), margin: z.number().int(), files: count, bytes: count })),
+    peersByState: z.array(z.object({ state: z.enum(peerStates), peers: count })),
+    sweptAtMs: count,
+    ownedPartitions: count,
+    partitions: count,
+    alerts: z.array(alert),
+  })
+  .meta({ id: 'Mesh', description: 'The mesh as the last sweep found it.' });
+
+export const fileAnswer = z
+  .object({
+    storageIndex,
+    k: count,
+    n: count,
+    sizeBytes: count,
+    verifyCap: z.string(),
+    policy: z.string(),
+    tag: z.string(),
+    recoverableNow: z.boolean().meta({ description: 'At least k distinct shares are on peers that are up.' }),
+    available: count,
+    counted: count,
+    retained: count,
+    corrupt: count,
+    margin: z.number().int(),
+    grade,
+    settling: z.boolean(),
+    distinctPeers: count,
+    tolerancePeers: count,
+    toleranceDomains: z.record(z.string(), count),
+    log10Loss: z.number().meta({
+      description: 'log10 of the probability of loss by independent failures; orders files, promises nothing.',
+    }),
+    repairBelow: count,
+    repairUpTo: count,
+    onAtRiskList: z.boolean(),
+    cause: z.string(),
+    freshness,
+  })
+  .meta({ id: 'File', description: 'Could this file be recovered now, and how far is it from not?' });
+
+export const placement = z
+  .object({
+    shareNumber: count,
+    peerId: z.string(),
+    peerName: z.string(),
+    peerState: z.enum(peerStates),
+    available: z.boolean(),
+    corrupt: z.boolean(),
+  })
+  .meta({ id: 'Placement' });
+
+export const fileDetailAnswer = fileAnswer.extend({ placements: z.array(placement) }).meta({ id: 'FileDetail' });
+export const fileListAnswer = z
+  .object({ files: z.array(fileAnswer), total: count, freshness })
+  .meta({ id: 'FileList' });
+
+export const peerAnswer = z
+  .object({
+    peerId: z.string(),
+    name: z.string(),
+    state: z.enum(peerStates),
+    domains: z.record(z.string(), z.string()),
+    silenceMs: count.nullable(),
+    graceMs: count,
+    flapScore: z.number(),
+    revoked: z.boolean(),
+    capacityBytes: count,
+    freeBytes: count.nullable().meta({ description: 'What it could still take; null where it has not said.' }),
+    shares: count,
+    shareBytes: count,
+    sharesVerified: count,
+    agentVersion: z.string(),
+    incarnation: count,
+    cpuUsedRatio: z.number(),
+    spooledBatches: count,
+  })
+  .meta({ id: 'Peer' });
+
+export const peerListAnswer = z.object({ peers: z.array(peerAnswer), freshness }).meta({ id: 'PeerList' });
+
+export const repairAnswer = z
+  .object({
+    id: z.string(),
+    storageIndex,
+    outcome: z.string(),
+    errorCode: z.string(),
+    startedAtMs: count,
+    endedAtMs: count,
+    k: count,
+    n: count,
+    availableBefore: count,
+    availableAfter: count,
+    sharesPlaced: count,
+    bytesRead: count,
+    bytesWritten: count,
+    cause: z.string(),
+  })
+  .meta({ id: 'Repair' });
+
+export const repairListAnswer = z.object({ repairs: z.array(repairAnswer) }).meta({ id: 'RepairList' });
+
+export const proofAnswer = z
+  .object({
+    id: z.string(),
+    storageIndex,
+    outcome: z.string(),
+    errorCode: z.string(),
+    atMs: count,
+    shares: count,
+    bytes: count,
+    durationMs: count,
+  })
+  .meta({ id: 'Proof', description: 'A real recovery of a file from k shares, checked against its manifest.' });
+
+export const proofListAnswer = z.object({ proofs: z.array(proofAnswer) }).meta({ id: 'ProofList' });
+
+export const errorAnswer = z
+  .object({ error: z.object({ code: z.string(), message: z.string(), next: z.string(), retryable: z.boolean() }) })
+  .meta({ id: 'Error' });
+
+export type MeshAnswer = z.infer<typeof meshAnswer>;
+export type FileAnswerBody = z.infer<typeof fileAnswer>;
+export type FileDetailAnswer = z.infer<typeof fileDetailAnswer>;
+export type FileListAnswer = z.infer<typeof fileListAnswer>;
+export type PeerAnswer = z.infer<typeof peerAnswer>;
+export type PeerListAnswer = z.infer<typeof peerListAnswer>;
+export type RepairAnswer = z.infer<typeof repairAnswer>;
+export type ProofAnswer = z.infer<typeof proofAnswer>;
+export type FreshnessAnswer = z.infer<typeof freshness>;
+
+/** A zod schema as fastify and OpenAPI take it. */
+export function jsonSchema(schema: z.ZodType): Record<string, unknown> {
+  const { $schema: _dialect, ...body } = z.toJSONSchema(schema, {
+    target: 'openapi-3.0',
+    reused: 'inline',
+    io: 'output',
+  }) as Record<string, unknown>;
+  return body;
+}

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LogTime } from './log-time.ts';
+import {
+  flapScoreOf,
+  graceOf,
+  heard,
+  judged,
+  type LivenessRules,
+  newPeer,
+  type PeerEventBody,
+  type PeerLife,
+} from './peer-liveness.ts';
+
+const rules: LivenessRules = {
+  suspectAfterHeartbeats: 2.5,
+  defaultHeartbeatMs: 10_000,
+  graceMs: 60_000,
+  graceMaxMs: 600_000,
+  departAfterMs: 86_400_000,
+  memoryHalfLifeMs: 3_600_000,
+};
+
+class Peer {
+  life: PeerLife = newPeer(rules, 0);
+  #sequence = 0;
+
+  says(event: PeerEventBody, nowMs: number): this {
+    this.life = heard(this.life, rules, event, { incarnation: 1, sequence: ++this.#sequence }, 'peer', nowMs, nowMs);
+    return this;
+  }
+
+  beats(fromMs: number, toMs: number): this {
+    for (let at = fromMs; at <= toMs; at += 10_000) this.says({ kind: 'heartbeat', vitals: null }, at);
+    return this;
+  }
+
+  stateAt(nowMs: number): string {
+    this.life = judged(this.life, rules, nowMs, nowMs);
+    return this.life.state;
+  }
+}
+
+describe('a peer', () => {
+  it('is down before it was ever heard', () => {
+    expect(new Peer().stateAt(0)).toBe('down');
+  });
+
+  it('goes up, suspect, down and departed by its silence, and up again when heard', () => {
+    const peer = new Peer().beats(0, 100_000);
+    expect(peer.stateAt(110_000)).toBe('up');
+    expect(peer.stateAt(100_000 + 25_000)).toBe('suspect');
+    expect(peer.stateAt(100_000 + 25_000 + 60_000)).toBe('down');
+    expect(peer.stateAt(100_000 + 86_400_000)).toBe('departed');
+    expect(peer.says({ kind: 'heartbeat', vitals: null }, 100_000 + 86_500_000).stateAt(100_000 + 86_500_000)).toBe(
+      'up',
+    );
+  });
+
+  it('earns grace by outages that ended by themselves, within bounds, and loses it with time', () => {
+    const peer = new Peer().beats(0, 100_000);
+    expect(graceOf(peer.life, rules, 100_000)).toBe(60_000);
+    peer.stateAt(200_000);
+    peer.says({ kind: 'heartbeat', vitals: null }, 220_000);
+    expect(graceOf(peer.life, rules, 220_000)).toBe(240_000);
+    expect(flapScoreOf(peer.life, rules, 220_000)).toBe(1);
+    peer.stateAt(5_000_000);
+    peer.says({ kind: 'heartbeat', vitals: null }, 5_000_000);
+    expect(graceOf(peer.life, rules, 5_000_000)).toBe(600_000);
+    expect(graceOf(peer.life, rules, 5_000_000 + 10 * 3_600_000)).toBe(60_000);
+  });
+
+  it('drops events at or below the last one of its order', () => {
+    const peer = new Peer().beats(0, 50_000);
+    const before = peer.life;
+    expect(heard(before, rules, { kind: 'depart' }, { incarnation: 1, sequence: 3 }, 'peer', 60_000, 60_000)).toBe(
+      before,
+    );
+    expect(heard(before, rules, { kind: 'depart' }, before.order, 'peer', 60_000, 60_000)).toBe(before);
+    expect(
+      heard(before, rules, { kind: 'depart' }, { incarnation: 2, sequence: 1 }, 'peer', 60_000, 60_000).state,
+    ).toBe('departed');
+  });
+
+  it('is in maintenance only while silent within its window', () => {
+    const peer = new Peer().beats(0, 100_000);
+    peer.life = heard(
+      peer.life,
+      rules,
+      { kind: 'maintenance', untilMs: 400_000 },
+      { incarnation: 0, sequence: 0 },
+      'operator',
+      100_000,
+      100_000,
+    );
+    expect(peer.stateAt(101_000)).toBe('up');
+    expect(peer.stateAt(300_000)).toBe('maintenance');
+    expect(peer.stateAt(400_001)).toBe('down');
+  });
+
+  it('drains while it is heard', () => {
+    const peer = new Peer().beats(0, 100_000).says({ kind: 'drain', draining: true }, 100_500);
+    expect(peer.stateAt(101_000)).toBe('draining');
+    expect(peer.stateAt(200_000)).toBe('down');
+  });
+
+  it('is never worse for having been heard later', () => {
+    const rank = ['up', 'suspect', 'down', 'departed'];
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.nat(1_000_000), fc.nat(200_000_000), (early, more, later) => {
+        const a = new Peer().says({ kind: 'heartbeat', vitals: null }, early);
+        const b = new Peer().says({ kind: 'heartbeat', vitals: null }, early + more);
+        const now = early + more + later;
+        expect(rank.indexOf(b.stateAt(now))).toBeLessThanOrEqual(rank.indexOf(a.stateAt(now)));
+      }),
+    );
+  });
+});
+
+describe('log time', () => {
+  it('stands still while there are no ticks', () => {
+    const time = new LogTime(3000);
+    time.tick(1_000_000);
+    time.tick(1_001_000);
+    time.tick(1_500_000);
+    expect(time.elapsedMs).toBe(4000);
+    expect(time.watermarkMs).toBe(1_500_000);
+  });
+
+  it('never runs backwards, whatever order ticks come in', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 1_000_000 })), (ticks) => {
+        const time = new LogTime(3000);
+        let last = 0;
+        for (const tick of ticks) {
+          time.tick(tick);
+          expect(time.elapsedMs).toBeGreaterThanOrEqual(last);
+          expect(time.elapsedMs - last).toBeLessThanOrEqual(3000);
+          last = time.elapsedMs;
+        }
+        expect(time.watermarkMs).toBe(Math.max(0, ...ticks));
+      }),
+    );
+  });
+
+  it('goes on from where it was', () => {
+    const time = new LogTime(3000, { watermarkMs: 5000, elapsedMs: 700 });
+    time.tick(6000);
+    expect(time.elapsedMs).toBe(1700);
+    expect(time.ageMs(7000)).toBe(1000);
+  });
+});

@@ -1,0 +1,203 @@
+/**
+ * One peer's life as a function of what it said and of log time:
+ * `up → suspect → down → departed`, plus `draining` and `maintenance`.
+ *
+ * Grace before `down` adapts to the peer. Every outage that ended by itself is remembered for a while; a peer that comes
+ * back after twenty minutes each day earns a grace above twenty minutes, within the bounds of the rules:
+ *
+ *     grace = clamp(2 × longest remembered outage, graceMs, graceMaxMs)
+ *
+ * where a remembered outage fades by half every `memoryHalfLifeMs`. Flapping is an exponentially fading count of outages.
+ */
+import type { EventOrder } from '#mesh/incarnation.ts';
+import { compareOrder } from '#mesh/incarnation.ts';
+import type { Domains, PeerState } from '#mesh/peer-state.ts';
+
+export interface LivenessRules {
+  /** Silence before a peer is suspect, in heartbeats of that peer. */
+  readonly suspectAfterHeartbeats: number;
+  readonly defaultHeartbeatMs: number;
+  readonly graceMs: number;
+  readonly graceMaxMs: number;
+  readonly departAfterMs: number;
+  readonly memoryHalfLifeMs: number;
+}
+
+export interface PeerVitals {
+  readonly cpuUsedRatio: number;
+  readonly memoryUsedBytes: number;
+  readonly diskUsedBytes: number;
+  readonly diskCapacityBytes: number;
+  readonly networkReceivedBytes: number;
+  readonly networkSentBytes: number;
+  readonly sharesHeld: number;
+  readonly shareBytesHeld: number;
+  readonly sharesVerified: number;
+  readonly spooledBatches: number;
+  readonly spoolDroppedInventories: number;
+  readonly processMemoryBytes: number;
+}
+
+/** All that is kept of a peer; plain data, so that it can be stored and loaded. Times are log time. */
+export interface PeerLife {
+  readonly order: EventOrder;
+  readonly state: PeerState;
+  /** Null: known by others' words only, never heard. */
+  readonly lastHeardMs: number | null;
+  readonly stateSinceMs: number;
+  /** Smoothed span between heartbeats. */
+  readonly heartbeatMs: number;
+  readonly draining: boolean;
+  /** By the wall clock of the log's ticks. 0: no window. */
+  readonly maintenanceUntilMs: number;
+  readonly departed: boolean;
+  /** The longest outage that ended by itself, fading; and when it was remembered. */
+  readonly rememberedOutageMs: number;
+  readonly rememberedAtMs: number;
+  readonly flapScore: number;
+  readonly flapScoreAtMs: number;
+  readonly name: string;
+  readonly domains: Domains;
+  readonly host: string;
+  readonly port: number;
+  readonly agentVersion: string;
+  readonly capacityBytes: number;
+  readonly vitals: PeerVitals | null;
+}
+
+export type PeerEventBody =
+  | {
+      readonly kind: 'announce';
+      readonly name: string;
+      readonly domains: Domains;
+      readonly host: string;
+      readonly port: number;
+      readonly agentVersion: string;
+      readonly capacityBytes: number;
+    }
+  | { readonly kind: 'heartbeat'; readonly vitals: PeerVitals | null }
+  | { readonly kind: 'drain'; readonly draining: boolean }
+  | { readonly kind: 'maintenance'; readonly untilMs: number }
+  | { readonly kind: 'depart' };
+
+export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
+  return {
+    order: { incarnation: 0, sequence: 0 },
+    state: 'down',
+    lastHeardMs: null,
+    stateSinceMs: nowMs,
+    heartbeatMs: rules.defaultHeartbeatMs,
+    draining: false,
+    maintenanceUntilMs: 0,
+    departed: false,
+    rememberedOutageMs: 0,
+    rememberedAtMs: nowMs,
+    flapScore: 0,
+    flapScoreAtMs: nowMs,
+    name: '',
+    domains: {},
+    host: '',
+    port: 0,
+    agentVersion: '',
+    capacityBytes: 0,
+    vitals: null,
+  };
+}
+
+/** Whether the peer itself said it (its order counts), or an operator said it of the peer. */
+export type Speaker = 'peer' | 'operator';
+
+/**
+ * The peer's life after one event. An event of the peer at or below its last one changes nothing.
+ * @param nowMs log time, elapsed. @param wallMs the tick's wall time, for maintenance windows.
+ */
+export function heard(
+  life: PeerLife,
+  rules: LivenessRules,
+  event: PeerEventBody,
+  order: EventOrder,
+  speaker: Speaker,
+  nowMs: number,
+  wallMs: number,
+): PeerLife {
+  if (speaker === 'peer') {
+    if (compareOrder(order, life.order) <= 0) return life;
+    const spoken = afterSilence({ ...life, order }, rules, nowMs);
+    const departed = event.kind === 'depart';
+    return judged({ ...spoken, ...changesOf(event), departed, lastHeardMs: nowMs }, rules, nowMs, wallMs);
+  }
+  return judged(
+    { ...life, ...changesOf(event), departed: event.kind === 'depart' || life.departed },
+    rules,
+    nowMs,
+    wallMs,
+  );
+}
+
+function changesOf(event: PeerEventBody): Partial<PeerLife> {
+  switch (event.kind) {
+    case 'announce': {
+      const { kind: _kind, ...facts } = event;
+      return facts;
+    }
+    case 'heartbeat':
+      return event.vitals === null ? {} : { vitals: event.vitals };
+    case 'drain':
+      return { draining: event.draining };
+    case 'maintenance':
+      return { maintenanceUntilMs: event.untilMs };
+    case 'depart':
+      return {};
+  }
+}
+
+/** What the end of a silence teaches about the peer. */
+function afterSilence(life: PeerLife, rules: LivenessRules, nowMs: number): PeerLife {
+  if (life.lastHeardMs === null) return life;
+  const silenceMs = nowMs - life.lastHeardMs;
+  if (life.state !== 'suspect' && life.state !== 'down') {
+    // Heartbeats that come close together (after a stall) must not teach a span of nothing.
+    const heartbeatMs = silenceMs < life.heartbeatMs / 10 ? life.heartbeatMs : life.heartbeatMs * 0.8 + silenceMs * 0.2;
+    return { ...life, heartbeatMs };
+  }
+  const remembered = Math.max(
+    faded(life.rememberedOutageMs, nowMs - life.rememberedAtMs, rules),
+    Math.min(silenceMs, rules.graceMaxMs),
+  );
+  return {
+    ...life,
+    rememberedOutageMs: remembered,
+    rememberedAtMs: nowMs,
+    flapScore: faded(life.flapScore, nowMs - life.flapScoreAtMs, rules) + 1,
+    flapScoreAtMs: nowMs,
+  };
+}
+
+export function graceOf(life: PeerLife, rules: LivenessRules, nowMs: number): number {
+  const earned = 2 * faded(life.rememberedOutageMs, nowMs - life.rememberedAtMs, rules);
+  return Math.min(rules.graceMaxMs, Math.max(rules.graceMs, earned));
+}
+
+export function flapScoreOf(life: PeerLife, rules: LivenessRules, nowMs: number): number {
+  return faded(life.flapScore, nowMs - life.flapScoreAtMs, rules);
+}
+
+/** The state that the peer is in at this moment of log time. */
+export function judged(life: PeerLife, rules: LivenessRules, nowMs: number, wallMs: number): PeerLife {
+  const state = stateOf(life, rules, nowMs, wallMs);
+  return state === life.state ? life : { ...life, state, stateSinceMs: nowMs };
+}
+
+function stateOf(life: PeerLife, rules: LivenessRules, nowMs: number, wallMs: number): PeerState {
+  if (life.departed) return 'departed';
+  if (life.lastHeardMs === null) return life.maintenanceUntilMs > wallMs ? 'maintenance' : 'down';
+  const silenceMs = nowMs - life.lastHeardMs;
+  if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs) return life.draining ? 'draining' : 'up';
+  if (life.maintenanceUntilMs > wallMs) return 'maintenance';
+  if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs + graceOf(life, rules, nowMs)) return 'suspect';
+  return silenceMs < rules.departAfterMs ? 'down' : 'departed';
+}
+
+function faded(value: number, ageMs: number, rules: LivenessRules): number {
+  return value * 2 ** (-Math.max(0, ageMs) / rules.memoryHalfLifeMs);
+}

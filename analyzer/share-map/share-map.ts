@@ -1,0 +1,150 @@
+/** The availability of every share of every file in one partition: what the log has said, in the peers' own order. */
+
+import type { Grade } from '#mesh/grade.ts';
+import type { EventOrder } from '#mesh/incarnation.ts';
+import type { Manifest } from '#mesh/manifest.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { Policy } from '#mesh/policy.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+
+export type ManifestOrigin = 'owner' | 'derived';
+
+export interface FileRegistration {
+  readonly manifest: Manifest;
+  readonly origin: ManifestOrigin;
+  readonly tag: string;
+}
+
+/** Event kinds as they stand in the column. */
+export const eventKinds = { stored: 1, verified: 2, lost: 3, corrupt: 4 } as const;
+
+/** A batch of one peer, columns as they came over the wire. */
+export interface PeerBatch extends EventOrder {
+  readonly peer: PeerId;
+  /** 16 × count bytes. */
+  readonly storageIndexes: Uint8Array;
+  readonly shareNumbers: Uint8Array;
+  readonly kinds: Uint8Array;
+  readonly registrations: readonly FileRegistration[];
+  /** 16 × count bytes. */
+  readonly deletedFiles: Uint8Array;
+  readonly inventory: { readonly phase: 'begin' | 'end'; readonly generation: number } | null;
+}
+
+export interface ApplyOutcome {
+  /** False where the batch was at or below the last one applied of its peer: nothing happened. */
+  readonly applied: boolean;
+  readonly events: number;
+  /** Placements that an inventory's end took away, since it had not named them. */
+  readonly forgotten: number;
+  /** Registrations that contradict what is known of the file. */
+  readonly conflicts: number;
+}
+
+/** How far a peer's batches have been applied in this partition. */
+export interface AppliedOrder extends EventOrder {
+  readonly peer: PeerId;
+  /** The last inventory that ended. */
+  readonly generation: number;
+  /** The inventory that is under way, or 0. */
+  readonly openGeneration: number;
+}
+
+export interface PlacementRow {
+  readonly storageIndex: StorageIndex;
+  readonly shareNumber: number;
+  readonly peer: PeerId;
+  /** `lost` stands in changes only: the row is to be removed. */
+  readonly state: 'stored' | 'corrupt' | 'lost';
+  readonly generation: number;
+}
+
+export interface FileRow extends FileRegistration {
+  readonly deleted: boolean;
+  /** Time of the log's tick before its first registration. */
+  readonly registeredAtMs: number;
+}
+
+/** What a sweep finds for one file. */
+export interface FileHealth {
+  readonly storageIndex: StorageIndex;
+  readonly manifest: Manifest;
+  readonly tag: string;
+  readonly policy: Policy;
+  /** Distinct share numbers on peers that can be asked now. */
+  readonly available: number;
+  /** Available, or on peers within their grace or a maintenance window: what the repair trigger looks at. */
+  readonly counted: number;
+  /** Distinct share numbers on peers that are not departed. */
+  readonly retained: number;
+  readonly corrupt: number;
+  readonly margin: number;
+  readonly grade: Grade;
+  /**
+   * The file is new and its shares are still being reported: it has never had enough of them, and has been known for less
+   * than the settling time. It is not judged yet: an upload, or peers that join one by one, are no loss.
+   */
+  readonly settling: boolean;
+  readonly distinctPeers: number;
+  /** The largest matching of distinct up peers to distinct share numbers. */
+  readonly happiness: number;
+  /**
+   * The fewest peers whose loss leaves fewer than k available shares: exact where no share number is available twice,
+   * otherwise a lower bound. 0 where fewer than k are available already.
+   */
+  readonly tolerancePeers: number;
+  /** The same for each kind of failure domain that the holding peers name. */
+  readonly toleranceDomains: Readonly<Record<string, number>>;
+}
+
+export interface PlacementView {
+  readonly shareNumber: number;
+  readonly peer: PeerId;
+  readonly corrupt: boolean;
+  readonly available: boolean;
+  readonly counted: boolean;
+}
+
+export interface SweepTotals {
+  readonly files: number;
+  readonly bytes: number;
+  /** Files whose manifest nobody has sent yet: their placements are kept, their margin is unknown. */
+  readonly filesWithoutManifest: number;
+  /** New files that are not judged yet; they stand in no grade. */
+  readonly settlingFiles: number;
+  readonly byGrade: ReadonlyMap<Grade, { files: number; bytes: number }>;
+  /** By policy name, then grade. */
+  readonly byPolicy: ReadonlyMap<string, ReadonlyMap<Grade, { files: number; bytes: number }>>;
+  /** By policy name, then margin. */
+  readonly byMargin: ReadonlyMap<string, ReadonlyMap<number, { files: number; bytes: number }>>;
+}
+
+export interface Sweep {
+  readonly totals: SweepTotals;
+  /** Files whose health is not what the last sweep or look found. */
+  readonly changed: readonly FileHealth[];
+}
+
+export interface ShareMapChanges {
+  readonly placements: readonly PlacementRow[];
+  readonly files: readonly FileRow[];
+  readonly applied: readonly AppliedOrder[];
+}
+
+export interface ShareMap {
+  /** @param atMs the log's time (its newest tick); the same for every `atMs` below. */
+  apply(batch: PeerBatch, atMs: number): ApplyOutcome;
+  /** Every file once. */
+  sweep(atMs: number): Sweep;
+  /** Only the files that batches touched since the last look: cheap, for prompt news between sweeps. */
+  lookAtTouched(atMs: number): readonly FileHealth[];
+  health(file: StorageIndex, atMs: number): FileHealth | undefined;
+  /** Whether anything is known of the file, and its manifest if so. */
+  find(file: StorageIndex): { readonly registration: FileRegistration | null; readonly deleted: boolean } | undefined;
+  placements(file: StorageIndex): readonly PlacementView[];
+  /** What changed since the last call and belongs into the store. */
+  takeChanges(): ShareMapChanges;
+  load(rows: { placements: Iterable<PlacementRow>; files: Iterable<FileRow>; applied: Iterable<AppliedOrder> }): void;
+  readonly fileCount: number;
+  readonly placementCount: number;
+}
