@@ -1,0 +1,43 @@
+/** The port `PeerStorage` on a client of Tahoe's storage protocol. */
+import { MeshwardError } from '#mesh/errors.ts';
+import type { PeerClient } from '#tahoe/gbs/client.ts';
+import { refusalReason } from '#tahoe/gbs/refused-error.ts';
+import type { PeerStorage } from './peer-storage.ts';
+
+export function gbsPeerStorage(client: PeerClient): PeerStorage {
+  return {
+    listShares: (storageIndex, options) => client.listShares(storageIndex, options?.signal),
+    read: (storageIndex, shareNumber, offset, length, options) =>
+      client.read(storageIndex, shareNumber, offset, length, options?.signal),
+    allocate: (storageIndex, { shareBytes, ...request }, options) =>
+      tellFenced(client.allocate(storageIndex, { ...request, allocatedBytes: shareBytes, signal: options?.signal })),
+    async write(storageIndex, { shareNumber, offset, bytes, uploadSecret, fence }, options) {
+      const writing = client.write(storageIndex, shareNumber, offset, bytes, uploadSecret, {
+        fence,
+        signal: options?.signal,
+      });
+      return (await tellFenced(writing)).isComplete;
+    },
+    abort: (storageIndex, shareNumber, uploadSecret, options) =>
+      client.abort(storageIndex, shareNumber, uploadSecret, options?.signal),
+    reportCorruption: (storageIndex, shareNumber, reason, options) =>
+      client.reportCorruption(storageIndex, shareNumber, reason, options?.signal),
+  };
+}
+
+/** That another repairer has taken over ends the whole repair, not only the request. */
+async function tellFenced<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    if (refusalReason(error) !== 'fenced') throw error;
+    throw fencedError(error);
+  }
+}
+
+export function fencedError(cause: unknown): MeshwardError {
+  return new MeshwardError('log-fenced', 'another repairer has taken over this file', {
+    next: 'Nothing needs doing: the new owner repairs it.',
+    cause,
+  });
+}

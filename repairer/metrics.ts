@@ -1,0 +1,90 @@
+/** The repairer's figures. Every series is there from the start with zero, so that an alert can be written on it. */
+import type { Meter } from '@opentelemetry/api';
+import { type RepairReport, repairEndings } from './repair-report.ts';
+import { type RepairClass, repairClasses } from './risk.ts';
+
+export interface RepairerMetrics {
+  ended(report: RepairReport, repairClass: RepairClass): void;
+  /** The analyzer saw a repair: how long after its end. */
+  confirmed(seconds: number): void;
+  /** A repair was not seen by the analyzer in time. */
+  unconfirmed(): void;
+  /** A record or a row that could not be used or kept. */
+  fault(kind: FaultKind): void;
+}
+
+export const faultKinds = ['unusable-record', 'audit-row', 'peer-view', 'entry-read'] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Read when the figures are. */
+export interface ObservedRepairs {
+  queued(): Readonly<Record<RepairClass, number>>;
+  running(): number;
+  leftOutPartitions(): number;
+  brakeHeld(): boolean;
+}
+
+export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): RepairerMetrics {
+  const repairs = meter.createCounter('meshward_repairer_repairs', { description: 'Repairs that ended, by how.' });
+  const shares = meter.createCounter('meshward_repairer_shares', {
+    description: 'Shares written and checked, found again, or found corrupt.',
+  });
+  const bytes = meter.createCounter('meshward_repairer_bytes', {
+    description: 'Share data that repairs moved.',
+    unit: 'By',
+  });
+  const faults = meter.createCounter('meshward_repairer_faults', {
+    description: 'What could not be used or kept, by kind.',
+  });
+  const unconfirmed = meter.createCounter('meshward_repairer_unconfirmed', {
+    description: 'Repairs that the analyzer did not see in time.',
+  });
+  const seconds = meter.createHistogram('meshward_repairer_repair_seconds', {
+    description: 'How long repairs took.',
+    advice: { explicitBucketBoundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] },
+  });
+  const confirmSeconds = meter.createHistogram('meshward_repairer_confirm_seconds', {
+    description: 'From the end of a repair until the analyzer took the file off its list.',
+    advice: { explicitBucketBoundaries: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300] },
+  });
+  meter
+    .createObservableGauge('meshward_repairer_files', { description: 'Files that need repair, by class.' })
+    .addCallback((result) => {
+      const queued = observed.queued();
+      for (const repairClass of repairClasses) result.observe(queued[repairClass], { class: repairClass });
+    });
+  meter
+    .createObservableGauge('meshward_repairer_running', { description: 'Repairs under way.' })
+    .addCallback((result) => result.observe(observed.running()));
+  meter
+    .createObservableGauge('meshward_repairer_left_out_partitions', {
+      description: 'Partitions with files that did not fit in memory.',
+    })
+    .addCallback((result) => result.observe(observed.leftOutPartitions()));
+  meter
+    .createObservableGauge('meshward_repairer_brake', { description: '1 while bulk repair holds.' })
+    .addCallback((result) => result.observe(observed.brakeHeld() ? 1 : 0));
+
+  for (const ending of repairEndings)
+    for (const repairClass of repairClasses) repairs.add(0, { ending, class: repairClass });
+  for (const outcome of ['written', 'found', 'corrupt']) shares.add(0, { outcome });
+  for (const direction of ['read', 'written']) bytes.add(0, { direction });
+  for (const kind of faultKinds) faults.add(0, { kind });
+  unconfirmed.add(0);
+
+  return {
+    ended(report, repairClass) {
+      repairs.add(1, { ending: report.ending, class: repairClass });
+      shares.add(report.written.length, { outcome: 'written' });
+      shares.add(report.found.length, { outcome: 'found' });
+      shares.add(report.corrupt.length, { outcome: 'corrupt' });
+      bytes.add(report.bytesRead, { direction: 'read' });
+      bytes.add(report.bytesWritten, { direction: 'written' });
+      seconds.record(report.durationMs / 1000, { ending: report.ending });
+    },
+    confirmed: (after) => confirmSeconds.record(after),
+    unconfirmed: () => unconfirmed.add(1),
+    fault: (kind) => faults.add(1, { kind }),
+  };
+}

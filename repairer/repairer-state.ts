@@ -1,0 +1,81 @@
+/** What the repairer shows of itself: to its API, to people, to tests. Holds no secrets. */
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { BrakeState } from './brake.ts';
+import type { RepairProgress } from './repair.ts';
+import type { RepairReport } from './repair-report.ts';
+import type { RepairClass } from './risk.ts';
+
+export interface RepairerState {
+  /** False until every owned partition has been read through and the peers are known. */
+  readonly ready: boolean;
+  readonly stopping: boolean;
+  readonly partitions: readonly { readonly partition: number; readonly generation: number }[];
+  readonly files: Readonly<Record<RepairClass, number>>;
+  /** Of those, how many rest before they are tried or looked at again. */
+  readonly resting: number;
+  /** Partitions of which files wait in the log, for want of memory. */
+  readonly leftOutPartitions: readonly number[];
+  readonly running: readonly RunningState[];
+  readonly brake: BrakeState;
+  /** The newest first. */
+  readonly recent: readonly RecentRepair[];
+  /** When the peers' states were read last. */
+  readonly peersReadAtMs: number | null;
+}
+
+export interface RunningState extends RepairProgress {
+  readonly id: string;
+  readonly storageIndex: StorageIndex;
+  readonly repairClass: RepairClass;
+  readonly lane: LaneKind;
+  readonly startedAtMs: number;
+  readonly cause: string;
+}
+
+export type LaneKind = 'bulk' | 'critical';
+
+export interface RecentRepair {
+  readonly id: string;
+  readonly storageIndex: StorageIndex;
+  readonly repairClass: RepairClass;
+  readonly ending: RepairReport['ending'];
+  readonly errorCode: RepairReport['errorCode'];
+  readonly errorMessage: string;
+  readonly endedAtMs: number;
+  readonly durationMs: number;
+  readonly restoredShares: number;
+  readonly wantedShares: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly sources: readonly PeerId[];
+  readonly targets: readonly PeerId[];
+}
+
+export type RepairerEvent =
+  | { readonly kind: 'started'; readonly repair: RunningState }
+  | { readonly kind: 'ended'; readonly repair: RecentRepair }
+  /** The analyzer took the file off its list. */
+  | { readonly kind: 'confirmed'; readonly storageIndex: StorageIndex; readonly afterMs: number }
+  /** It did not in time: the file is looked at again. */
+  | { readonly kind: 'unconfirmed'; readonly storageIndex: StorageIndex }
+  | { readonly kind: 'brake'; readonly brake: BrakeState };
+
+export function recentOf(report: RepairReport, repairClass: RepairClass): RecentRepair {
+  return {
+    id: report.id,
+    storageIndex: report.entry.manifest.storageIndex,
+    repairClass,
+    ending: report.ending,
+    errorCode: report.errorCode,
+    errorMessage: report.errorMessage,
+    endedAtMs: report.startedAtMs + report.durationMs,
+    durationMs: report.durationMs,
+    restoredShares: report.written.length + report.found.length,
+    wantedShares: report.wanted.length,
+    bytesRead: report.bytesRead,
+    bytesWritten: report.bytesWritten,
+    sources: report.sources,
+    targets: report.written.map((share) => share.peerId),
+  };
+}

@@ -1,0 +1,308 @@
+/**
+ * The repairer as a service: it owns partitions of `at-risk` in the consumer group `repairers`, keeps their standing list in its
+ * queue, runs repairs in lanes, and waits for the analyzer to see what they did. It keeps nothing on disk: after a crash the
+ * list is read again, and what was under way is an incomplete upload that no reader sees.
+ */
+import type { Meter, Tracer } from '@opentelemetry/api';
+import {
+  type AssignedPartition,
+  type EventLog,
+  type GroupConsumer,
+  type Membership,
+  partitionKey,
+} from '#collector/log/port.ts';
+import type { Clock, Random } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
+import type { PolicyRule } from '#mesh/policy.ts';
+import { type BrakeState, brakeReleased, judgeBrake, type SilenceMemory } from './brake.ts';
+import { type AuditWriter, type RepairerLogger, RepairLanes } from './lanes.ts';
+import type { MeshAccess } from './mesh-access.ts';
+import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
+import { RepairQueue } from './queue.ts';
+import { defaultRepairSettings, type RepairSettings } from './repair.ts';
+import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
+import type { RepairClass } from './risk.ts';
+import { StandingList } from './standing-list.ts';
+
+export const repairersGroup = 'repairers';
+
+export interface RepairerOptions {
+  readonly log: EventLog;
+  /** Name of the topic `at-risk`. */
+  readonly atRiskTopic: string;
+  readonly config: Config['repairer'];
+  readonly policies: readonly PolicyRule[];
+  readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer'>;
+  readonly writer: AuditWriter;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** From a source fit for secrets. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** 32 bytes, this controller's own: what leases are made from. A secret. */
+  readonly leaseSecret: Uint8Array;
+  readonly meter: Meter;
+  readonly tracer: Tracer;
+  readonly logger: RepairerLogger;
+  /** How often the peers' states are looked at. @default 5000 */
+  readonly peersEveryMs?: number;
+  readonly settings?: Partial<RepairSettings>;
+}
+
+export interface Repairer {
+  /** Rejects where the log ends the membership for good; resolves after `stop`. */
+  readonly ended: Promise<void>;
+  state(): RepairerState;
+  /** Called with each event until the returned function is called. Listeners must not throw. */
+  subscribe(listener: (event: RepairerEvent) => void): () => void;
+  /** Takes no more files, calls off what runs (its uploads are aborted), and leaves the group. */
+  stop(): Promise<void>;
+}
+
+const heldRecordBytes = 64 * 1024 * 1024;
+const refillEveryMs = 60_000;
+
+/** Joins the group and starts to work. @throws MeshwardError where the log cannot be joined. */
+export async function createRepairer(options: RepairerOptions): Promise<Repairer> {
+  const service = new RepairerService(options);
+  await service.start();
+  return service;
+}
+
+class RepairerService implements Repairer {
+  readonly #options: RepairerOptions;
+  readonly #queue: RepairQueue;
+  readonly #list: StandingList;
+  readonly #metrics: RepairerMetrics;
+  readonly #lanes: RepairLanes;
+  readonly #generations = new Map<number, number>();
+  readonly #listeners = new Set<(event: RepairerEvent) => void>();
+  #membership: Membership | undefined;
+  #brake: BrakeState = brakeReleased;
+  #silences: SilenceMemory = new Map();
+  #stopping = false;
+  #callOffPump: () => void = () => undefined;
+  #callOffWatch: () => void = () => undefined;
+  #watching: Promise<void> = Promise.resolve();
+  #pumpDue = false;
+  ended: Promise<void> = Promise.resolve();
+
+  constructor(options: RepairerOptions) {
+    this.#options = options;
+    const { config, clock } = options;
+    this.#queue = new RepairQueue({ maxFiles: config.maxQueuedFiles, maxHeldBytes: heldRecordBytes });
+    this.#metrics = createRepairerMetrics(options.meter, {
+      queued: () => this.#lengths(),
+      running: () => this.#lanes.size,
+      leftOutPartitions: () => this.#queue.leftOutPartitions.size,
+      brakeHeld: () => this.#brake.held,
+    });
+    this.#list = new StandingList({
+      log: options.log,
+      topic: options.atRiskTopic,
+      queue: this.#queue,
+      maxFiles: config.maxQueuedFiles,
+      clock,
+      refillEveryMs,
+      onChange: () => this.#pumpSoon(),
+      onRemoved: (file) => this.#lanes.offTheList(file),
+      onUnusable: (reason) => {
+        this.#metrics.fault('unusable-record');
+        options.logger.warn({}, reason);
+      },
+      onFailed: (what, error) => {
+        this.#metrics.fault('entry-read');
+        options.logger.warn({ error: describeError(error) }, what);
+      },
+    });
+    const { policies, random, randomBytes, leaseSecret } = options;
+    const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.settings };
+    this.#lanes = new RepairLanes({
+      ...options,
+      queue: this.#queue,
+      list: this.#list,
+      metrics: this.#metrics,
+      tools: { ...options.mesh, policies, clock, random, randomBytes, leaseSecret, settings },
+      generationOf: (partition) => this.#generations.get(partition),
+      emit: (event) => this.#emit(event),
+      onFree: () => this.#pumpSoon(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { log, atRiskTopic, mesh } = this.#options;
+    await mesh.directory.ready;
+    await this.#lookAtPeers();
+    this.#watch();
+    const consumer: GroupConsumer = {
+      assigned: (partitions) => this.#assigned(partitions),
+      revoked: (partitions) => this.#revoked(partitions),
+      records: async (partition, records) => {
+        await this.#list.apply(partition.partition, records);
+        const last = records.at(-1);
+        if (last !== undefined) await this.#commit(partition, last.offset + 1);
+      },
+    };
+    try {
+      this.#membership = await log.join(repairersGroup, [atRiskTopic], consumer);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    const membership = this.#membership;
+    this.ended = new Promise((resolve, reject) => {
+      membership.ended.then(resolve, reject);
+      // Without the directory no new peer would ever be reached.
+      mesh.directory.ended.catch(reject);
+    });
+    this.ended.catch(() => undefined);
+    this.#pumpSoon();
+  }
+
+  state(): RepairerState {
+    const { peerView } = this.#options.mesh;
+    return {
+      ready: this.#membership !== undefined && this.#list.isLoaded && peerView.refreshedAtMs !== undefined,
+      stopping: this.#stopping,
+      partitions: [...this.#generations].map(([partition, generation]) => ({ partition, generation })),
+      files: this.#lengths(),
+      resting: this.#queue.restingCount,
+      leftOutPartitions: [...this.#queue.leftOutPartitions],
+      running: this.#lanes.running(),
+      brake: this.#brake,
+      recent: [...this.#lanes.recent],
+      peersReadAtMs: peerView.refreshedAtMs ?? null,
+    };
+  }
+
+  subscribe(listener: (event: RepairerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#callOffPump();
+    this.#callOffWatch();
+    await this.#lanes.callOff(stopped());
+    await this.#watching;
+    await this.#membership?.leave();
+  }
+
+  async #assigned(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<string, number>> {
+    for (const { partition, generation } of partitions) this.#generations.set(partition, generation);
+    const starts = await this.#list.own(partitions.map((each) => each.partition));
+    return new Map(
+      [...starts].map(([partition, offset]) => [partitionKey(this.#options.atRiskTopic, partition), offset]),
+    );
+  }
+
+  async #revoked(partitions: readonly AssignedPartition[]): Promise<void> {
+    const numbers = new Set(partitions.map((each) => each.partition));
+    for (const number of numbers) {
+      this.#generations.delete(number);
+      this.#list.disown(number);
+    }
+    await this.#lanes.callOff(takenAway(), (partition) => numbers.has(partition));
+  }
+
+  async #commit(partition: AssignedPartition, nextOffset: number): Promise<void> {
+    try {
+      await this.#membership?.commit(partition, nextOffset);
+    } catch (error) {
+      // The list is read from its beginning in any case: a commit only shows how far we are.
+      if (!hasCode(error, 'log-fenced'))
+        this.#options.logger.warn({ error: describeError(error) }, 'progress could not be committed');
+    }
+  }
+
+  /** Starts what can be started, once everything that arrived together has been taken in. */
+  #pumpSoon(): void {
+    if (this.#pumpDue || this.#stopping) return;
+    this.#pumpDue = true;
+    queueMicrotask(() => {
+      this.#pumpDue = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    this.#callOffPump();
+    if (this.#stopping || this.#options.mesh.peerView.refreshedAtMs === undefined) return;
+    const { config, clock } = this.#options;
+    this.#queue.wake(clock.nowMs());
+    const room: readonly [LaneKind, number, 'any' | 'critical'][] = [
+      ['bulk', config.maxConcurrentRepairs, this.#brake.held ? 'critical' : 'any'],
+      ['critical', config.criticalLanes, 'critical'],
+    ];
+    for (const [kind, most, which] of room) {
+      while (this.#lanes.count(kind) < most) {
+        const file = this.#queue.take(which, clock.nowMs());
+        if (file === undefined) break;
+        this.#lanes.start(kind, file);
+      }
+    }
+    const wakeMs = this.#queue.nextWakeMs();
+    if (wakeMs !== undefined) this.#callOffPump = clock.after(Math.max(1, wakeMs - clock.nowMs()), () => this.#pump());
+    void this.#list.refill().catch((error: unknown) => {
+      this.#metrics.fault('entry-read');
+      this.#options.logger.warn({ error: describeError(error) }, 'files that did not fit in memory could not be read');
+    });
+  }
+
+  #watch(): void {
+    const { clock, peersEveryMs = 5_000 } = this.#options;
+    this.#callOffWatch = clock.after(peersEveryMs, () => {
+      this.#watching = this.#lookAtPeers().finally(() => {
+        if (!this.#stopping) this.#watch();
+      });
+    });
+  }
+
+  async #lookAtPeers(): Promise<void> {
+    const { mesh, config, clock, logger } = this.#options;
+    try {
+      await mesh.peerView.refresh();
+    } catch (error) {
+      this.#metrics.fault('peer-view');
+      logger.warn(
+        { error: describeError(error) },
+        'the states of the peers could not be read; those read before are used',
+      );
+    }
+    if (mesh.peerView.refreshedAtMs === undefined) return;
+    const settings = { silentRatio: config.brakeSilentRatio, windowMs: config.brakeWindowMs };
+    const { memory, state } = judgeBrake(this.#silences, mesh.peerView.facts(), clock.nowMs(), settings);
+    const changed = state.held !== this.#brake.held;
+    this.#silences = memory;
+    this.#brake = state;
+    if (changed) {
+      logger.warn({ ...state }, state.held ? 'the brake holds bulk repair' : 'the brake is released');
+      this.#emit({ kind: 'brake', brake: state });
+    }
+    this.#pumpSoon();
+  }
+
+  /** Files by class; those that a lane works on count too. */
+  #lengths(): Record<RepairClass, number> {
+    const lengths = this.#queue.lengths();
+    for (const file of this.#lanes.files()) lengths[file.repairClass]++;
+    return lengths;
+  }
+
+  #emit(event: RepairerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function stopped(): MeshwardError {
+  return new MeshwardError('cancelled', 'the repairer is stopping', {
+    next: 'Nothing needs doing: the file is repaired when one runs again.',
+  });
+}
+
+function takenAway(): MeshwardError {
+  return new MeshwardError('log-fenced', 'the partition of this file has gone to another repairer', {
+    next: 'Nothing needs doing: the new owner repairs it.',
+  });
+}
