@@ -1,0 +1,28 @@
+/** One measured case: our figure, and what others reach at the same work in the same run. */
+export interface BenchCase {
+  readonly case: string;
+  readonly unit: string;
+  readonly ours: number;
+  readonly peers: Readonly<Record<string, number>>;
+  /** Largest over smallest of our repeated figures, minus one. */
+  readonly spread: number;
+}
+
+export interface BenchOptions {
+  /** Words after the bench's name, for the bench itself. */
+  readonly arguments: readonly string[];
+  /** Progress for people, on standard error. */
+  readonly note: (line: string) => void;
+}
+
+export type Bench = (options: BenchOptions) => AsyncIterable<BenchCase>;
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+export function spreadOf(values: readonly number[]): number {
+  return values.length === 0 ? 0 : Math.max(...values) / Math.min(...values) - 1;
+}

@@ -1,0 +1,188 @@
+/**
+ * The codec and share hashing against other implementations: `npm run bench -- codec [all|quick]`.
+ *
+ * Every case is measured in one run, its peers taking turns on the same blocks, in processor time of one thread; figures are
+ * medians. "Staggered" blocks are 64-byte aligned and spread over the page; "node" blocks lie as Node allocates large Buffers,
+ * each 16 bytes into a page. leopard and reed-solomon-simd are other codes (their shares are not zfec's).
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { hashMany, isaLevel, regenerate, regenerateAsync, regenerateSegments } from '#native/index.ts';
+import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
+import { buildPeers, type Peers } from './peers/build.ts';
+
+type Shape = readonly [k: number, n: number, missing: number];
+type Alignment = 'staggered' | 'node';
+
+const tahoeBlockBytes = 41_944;
+const allShapes: readonly Shape[] = [
+  [25, 100, 50],
+  [25, 100, 10],
+  [25, 100, 1],
+  [25, 100, 0],
+  [3, 10, 7],
+  [3, 10, 0],
+  [29, 80, 50],
+  [29, 80, 0],
+  [17, 20, 0],
+];
+const allLengths = [4096, tahoeBlockBytes, 65_536, 1_048_576];
+
+export async function* run(options: BenchOptions): AsyncIterable<BenchCase> {
+  const quick = options.arguments.includes('quick');
+  const shapes = options.arguments.includes('all') ? allShapes : allShapes.slice(0, quick ? 1 : 4);
+  options.note(`instruction level ${isaLevel()}; ISA-L is 2.31 (crate isal-sys 0.5.3); one thread, processor time`);
+  const peers = buildPeers(options.note);
+  yield* againstLibraries(peers, shapes, quick ? [4096, tahoeBlockBytes] : allLengths, quick ? 100 : 400);
+  yield* repairWithHashes(peers, quick ? 5 : 15);
+  yield inNode(quick ? 5 : 15);
+  yield await onTwoThreads(quick ? 5 : 25);
+}
+
+interface Measured {
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+async function* againstLibraries(
+  peers: Peers,
+  shapes: readonly Shape[],
+  lengths: readonly number[],
+  milliseconds: number,
+): AsyncIterable<BenchCase> {
+  const driver = spawn(peers.driver, peers.driverArguments, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: driver.stdout })[Symbol.asyncIterator]();
+  try {
+    for (const [k, n, missing] of shapes) {
+      for (const alignment of ['staggered', 'node'] satisfies Alignment[]) {
+        for (const length of lengths) {
+          driver.stdin.write(`${k} ${n} ${missing} ${length} ${alignment} ${milliseconds}\n`);
+          const { value, done } = await lines.next();
+          if (done === true) throw new Error('the measuring program ended early');
+          const { unequal, ours, ...others } = JSON.parse(value) as { unequal: string; ours: Measured } & Record<
+            string,
+            Measured
+          >;
+          if (unequal !== '') throw new Error(`${unequal} computed other bytes`);
+          const gigabytes = (measured: Measured): number => (k * length) / measured.median;
+          yield {
+            case: `${missing === 0 ? 'encode' : 'repair'} ${k}/${n}${missing === 0 ? '' : `, ${missing} missing`}, ${sizeOf(length)}, ${alignment}`,
+            unit: 'GB/s in',
+            ours: gigabytes(ours),
+            peers: Object.fromEntries(Object.entries(others).map(([name, measured]) => [name, gigabytes(measured)])),
+            spread: ours.p90 / ours.p10 - 1,
+          };
+        }
+      }
+    }
+  } finally {
+    driver.stdin.end();
+    if (driver.exitCode === null) await once(driver, 'exit');
+  }
+}
+
+/** Check 25 source blocks, regenerate 50 and hash them, against zfec with hashlib; GB/s of what is written. */
+async function* repairWithHashes(peers: Peers, rounds: number): AsyncIterable<BenchCase> {
+  const blocks = repairRequest(tahoeBlockBytes);
+  const request = { ...blocks, segments: [{ sources: blocks.sources, outputs: blocks.outputs }] };
+  const script = fileURLToPath(new URL('./peers/straightforward.py', import.meta.url));
+  const python =
+    peers.pythonPath === null
+      ? null
+      : spawn('python3', [script, '25', '100', '50', String(tahoeBlockBytes)], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+          env: { ...process.env, PYTHONPATH: peers.pythonPath },
+        });
+  const answers = python === null ? null : createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+  const ours: number[] = [];
+  const straightforward: number[] = [];
+  const gigabytes = 50 * tahoeBlockBytes * 1e-9;
+  regenerateSegments(request);
+  for (let round = 0; round < rounds; round++) {
+    ours.push(gigabytes / threadSeconds(() => regenerateSegments(request), 20));
+    python?.stdin.write('\n');
+    const answer = await answers?.next();
+    if (answer !== undefined && answer.done !== true) straightforward.push(gigabytes / Number(answer.value));
+  }
+  python?.stdin.end();
+  const figure = { unit: 'GB/s out', ours: median(ours), spread: spreadOf(ours) };
+  yield {
+    case: 'verify 25, regenerate and hash 50, 41,944-byte blocks',
+    ...figure,
+    peers: straightforward.length > 0 ? { 'zfec with hashlib': median(straightforward) } : {},
+  };
+  const separate = (): void => {
+    hashMany('allmydata_encoded_subshare_v1', request.sources);
+    hashMany('allmydata_encoded_subshare_v1', regenerate(blocks));
+  };
+  const apart = Array.from({ length: rounds }, () => gigabytes / threadSeconds(separate, 10));
+  yield { case: 'the same in one call, against three', ...figure, peers: { 'three calls': median(apart) } };
+}
+
+/** What the call from JavaScript costs: regenerate() at 4 KiB. */
+function inNode(rounds: number): BenchCase {
+  const request = repairRequest(4096);
+  const figures = Array.from(
+    { length: rounds },
+    () => (25 * 4096 * 1e-9) / threadSeconds(() => regenerate(request), 200),
+  );
+  return {
+    case: 'repair 25/100, 50 missing, 4 KiB, called from Node',
+    unit: 'GB/s in',
+    ours: median(figures),
+    peers: {},
+    spread: spreadOf(figures),
+  };
+}
+
+/** Elapsed time on this thread over elapsed time on the addon's threads: means something on an idle machine only. */
+async function onTwoThreads(rounds: number): Promise<BenchCase> {
+  const request = repairRequest(1_048_576);
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const begin = performance.now();
+    regenerate(request);
+    const middle = performance.now();
+    await regenerateAsync(request);
+    ratios.push((middle - begin) / (performance.now() - middle));
+  }
+  return {
+    case: 'repair 25/100, 50 missing, 1 MiB: all threads',
+    unit: '× one',
+    ours: median(ratios),
+    peers: {},
+    spread: spreadOf(ratios),
+  };
+}
+
+function repairRequest(lengthBytes: number) {
+  const blocksOf = (count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, i) => Buffer.alloc(lengthBytes, i + 1));
+  const numbersFrom = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
+  return {
+    k: 25,
+    n: 100,
+    sourceNumbers: numbersFrom(10, 25),
+    wantedNumbers: numbersFrom(50, 50),
+    sources: blocksOf(25),
+    outputs: blocksOf(50),
+  };
+}
+
+function threadSeconds(work: () => void, times: number): number {
+  const begin = process.threadCpuUsage();
+  for (let i = 0; i < times; i++) work();
+  const { user, system } = process.threadCpuUsage(begin);
+  return (user + system) / 1e6 / times;
+}
+
+function sizeOf(bytes: number): string {
+  return bytes % 1_048_576 === 0
+    ? `${bytes / 1_048_576} MiB`
+    : bytes % 1024 === 0
+      ? `${bytes / 1024} KiB`
+      : `${bytes.toLocaleString('en')} B`;
+}

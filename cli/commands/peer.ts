@@ -1,0 +1,19 @@
+/** Commands about peers: who is there, tokens to enrol, an operator's words about a peer, and the demonstration's switches. */
+import type { Command } from 'commander';
+import { addDemoPeerCommands } from './peer-demo.ts';
+import { addPeersCommand } from './peer-list.ts';
+import { addPeerSettingsCommand } from './peer-settings.ts';
+import { addPeerStandingCommands } from './peer-standing.ts';
+import { addTokenCommand } from './peer-token.ts';
+
+export function addPeerCommands(program: Command): void {
+  addPeersCommand(program);
+  addTokenCommand(program);
+  const peer = program
+    .command('peer')
+    .description('one peer or several: enrol, drain, maintain, revoke; switch peers of the demonstration');
+  addTokenCommand(peer);
+  addPeerStandingCommands(peer);
+  addPeerSettingsCommand(peer);
+  addDemoPeerCommands(peer);
+}

@@ -1,0 +1,108 @@
+/** `meshward share regenerate`: missing shares from the others, on plain files. */
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { parseManifest } from '#mesh/caps.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { type FolderRegenerationResult, regenerateFromFolder } from '#tahoe/share/index.ts';
+import { describeUse } from '../command-help.ts';
+import type { GlobalOptions } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { interruptible } from '../interrupt.ts';
+import { createOutput, formatBytes, type Output } from '../output.ts';
+import { parseCount } from '../quantities.ts';
+
+interface RegenerateFlags {
+  readonly cap?: string;
+  readonly capFile?: string;
+  readonly from: string;
+  readonly share?: string;
+  readonly out: string;
+  readonly force: boolean;
+}
+
+export function addShareRegenerateCommand(share: Command): void {
+  const command = share
+    .command('regenerate')
+    .description(
+      'bring back missing shares of a file, byte for byte, from any k of the others; the file itself is never made',
+    )
+    .option('--cap <verify-cap>', 'cap of the file')
+    .option('--cap-file <file>', 'read the cap from this file')
+    .requiredOption('--from <dir>', 'folder of shares to read')
+    .option('--share <numbers>', 'share numbers, such as 7 or 7,9,12; by default all that are missing or bad')
+    .requiredOption('--out <dir>', 'folder of shares to write')
+    .option('--force', 'replace shares that are there already', false);
+  describeUse(command, {
+    examples: ['meshward share regenerate --cap URI:CHK-Verifier:… --from storage/shares --share 7,9 --out restored'],
+    exits: {
+      1: 'a share could not be written',
+      5: 'fewer than k good shares are there',
+      130: 'interrupted; nothing half-written is left behind',
+    },
+  });
+  command.action((flags: RegenerateFlags, command: Command) =>
+    regenerate(flags, createOutput(command.optsWithGlobals<GlobalOptions>().json)),
+  );
+}
+
+async function regenerate(flags: RegenerateFlags, output: Output): Promise<void> {
+  const manifest = parseManifest(await capText(flags));
+  const shareNumbers = flags.share === undefined ? undefined : parseShareNumbers(flags.share, manifest.n);
+  const result = await interruptible((signal) =>
+    regenerateFromFolder({
+      manifest,
+      fromDir: flags.from,
+      outDir: flags.out,
+      shareNumbers,
+      replaceExisting: flags.force,
+      signal,
+    }),
+  );
+  output.result({ ...result, failed: result.failed.map(tellable), bad: result.bad.map(tellable) }, () =>
+    describeRegeneration(result),
+  );
+  const [failed] = result.failed;
+  if (failed === undefined) return;
+  process.exitCode =
+    failed.error instanceof MeshwardError && failed.error.code === 'bad-input' ? exitCodes.usage : exitCodes.internal;
+}
+
+export function describeRegeneration({ written, paths, bad, failed, sources }: FolderRegenerationResult): string {
+  const lines = [
+    ...bad.map(({ path, error }) => `BAD      ${path}  ${describeError(error)}`),
+    ...written.map(
+      ({ shareNumber, totalBytes }, i) => `written  ${paths[i]}  share ${shareNumber}, ${formatBytes(totalBytes)}`,
+    ),
+    ...failed.map(({ shareNumber, error }) => `FAILED   share ${shareNumber}: ${describeError(error)}`),
+  ];
+  if (written.length + failed.length === 0) return [...lines, 'No share is missing: nothing was written.'].join('\n');
+  return [...lines, `${written.length} shares written from shares ${sources.join(',')}`].join('\n');
+}
+
+/** @throws MeshwardError `bad-input`. */
+export function parseShareNumbers(text: string, n: number): readonly number[] {
+  return [...new Set(text.split(',').map((part) => parseCount(part.trim(), '--share', 0, n - 1)))];
+}
+
+async function capText({ cap, capFile }: RegenerateFlags): Promise<string> {
+  if ((cap === undefined) === (capFile === undefined)) {
+    throw new MeshwardError('bad-input', 'exactly one of --cap and --cap-file is needed', {
+      next: 'Give the verify cap; `meshward share dump` prints it, and the owner of the file has it.',
+    });
+  }
+  if (cap !== undefined) return cap;
+  try {
+    return (await readFile(capFile as string, 'utf8')).trim().split(/\s/, 1)[0] ?? '';
+  } catch {
+    throw new MeshwardError('bad-input', 'the file that should hold the cap cannot be read', {
+      next: 'Check the path that --cap-file names.',
+    });
+  }
+}
+
+function tellable<T extends { readonly error: unknown }>({
+  error,
+  ...rest
+}: T): Omit<T, 'error'> & { readonly message: string } {
+  return { ...rest, message: describeError(error) };
+}

@@ -1,0 +1,85 @@
+/** A file's health as people read it: the answer first, then why. */
+import type { FileAnswerBody, FileDetailAnswer, FreshnessAnswer } from '#analyzer/api/schemas.ts';
+import { formatBytes, table } from './output.ts';
+
+export function describeFile(file: FileDetailAnswer, options: { readonly placements: boolean }): string {
+  const { k, n } = file;
+  const facts: [string, string][] = [
+    ['recoverable now', file.recoverableNow ? 'yes' : `no: ${file.available} of ${k} needed shares are available`],
+    ['grade', `${file.grade}${file.settling ? ' (new: its shares are still being reported)' : ''}`],
+    ['margin', `${signed(file.margin)} shares above the ${k} that are needed`],
+    ['shares available', `${file.available} of ${n}`],
+    ['shares counted', `${file.counted} (with those on peers that are silent for a moment)`],
+    ['shares retained', `${file.retained} (with those on peers that are down)`],
+    ...(file.corrupt === 0 ? [] : [['shares corrupt', String(file.corrupt)] as [string, string]]),
+    ['tolerance', describeTolerance(file)],
+    [
+      'repair',
+      `below ${file.repairBelow} counted shares, up to ${file.repairUpTo}${file.onAtRiskList ? '; on the at-risk list now' : ''}`,
+    ],
+    ['cause', file.cause === '' ? '-' : file.cause],
+    ['loss', describeLoss(file)],
+    ['policy', `${file.policy}${file.tag === '' ? '' : `, tag ${file.tag}`}`],
+    ['size', formatBytes(file.sizeBytes)],
+    ['storage index', file.storageIndex],
+    ['verify cap', file.verifyCap],
+    ['freshness', describeFreshness(file.freshness)],
+  ];
+  const text = aligned(facts);
+  if (!options.placements) return text;
+  const rows = file.placements
+    .toSorted((a, b) => a.shareNumber - b.shareNumber)
+    .map((placement) => [
+      placement.shareNumber,
+      placement.peerName,
+      placement.peerState,
+      placement.corrupt ? 'corrupt' : placement.available ? 'available' : 'not available',
+      placement.peerId,
+    ]);
+  return `${text}\n\n${rows.length === 0 ? 'No placements are known.' : table(['share', 'peer', 'state', 'share is', 'peer id'], rows)}`;
+}
+
+/** A line for each file, most urgent first. */
+export function describeFiles(files: readonly FileAnswerBody[]): string {
+  const rows = files.map((file) => [
+    file.storageIndex,
+    file.grade,
+    signed(file.margin),
+    `${file.available}/${file.k}-of-${file.n}`,
+    file.counted,
+    file.tolerancePeers,
+    formatBytes(file.sizeBytes),
+    file.cause,
+  ]);
+  return table(['storage index', 'grade', 'margin', 'available', 'counted', 'tolerance', 'size', 'cause'], rows);
+}
+
+export function describeFreshness({ state, asOfMs, reasons }: FreshnessAnswer): string {
+  const asOf = asOfMs === 0 ? '' : `, as of ${new Date(asOfMs).toISOString()}`;
+  return state === 'fresh' ? `fresh${asOf}` : `stale${asOf}: ${reasons.join('; ')}`;
+}
+
+/** Tolerance is the fewest whose loss is too much. */
+function describeTolerance({ tolerancePeers, toleranceDomains }: FileAnswerBody): string {
+  if (tolerancePeers === 0) return 'none: it is beyond recovery until peers come back';
+  const ways = [
+    tolerancePeers === 1 ? 'one peer' : `${tolerancePeers} peers`,
+    ...Object.entries(toleranceDomains).map(([kind, count]) => `${count} of kind ${kind}`),
+  ];
+  return `it takes the loss of ${ways.join(', or of ')}`;
+}
+
+/** Files are ordered by it; it says nothing about failures that peers share. */
+function describeLoss({ log10Loss }: FileAnswerBody): string {
+  if (log10Loss >= 0) return 'cannot be recovered unless peers come back';
+  return `10^${log10Loss.toFixed(1)} by independent failures`;
+}
+
+function signed(value: number): string {
+  return value > 0 ? `+${value}` : String(value);
+}
+
+export function aligned(facts: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}

@@ -1,0 +1,111 @@
+/** What runs: ClickHouse, collector, analyzer, repairer. */
+import { createApiClient } from '#analyzer/api/client.ts';
+import type { RepairerState } from '#analyzer/api/running-repairs.ts';
+import { connectStore } from '#analyzer/store/client.ts';
+import { migrations } from '#analyzer/store/migrations/list.ts';
+import { uint32 } from '#analyzer/store/row-binary/columns.ts';
+import { describeError } from '#mesh/errors.ts';
+import { readPassword } from '../connections.ts';
+import type { Context } from '../context.ts';
+import { describeFreshness } from '../describe-file.ts';
+import { withCollector } from '../mesh-address.ts';
+import { withClickHouse } from '../recorded-proofs.ts';
+import type { RunFile } from '../run-file.ts';
+import { type Check, type Finding, failed, passed } from './check.ts';
+
+const answerTimeoutMs = 5_000;
+const startThem =
+  'Start the services with `meshward up` (or `npm start` for the demonstration), or look into their logs.';
+
+export function serviceChecks(context: Context, run: RunFile | null): readonly Check[] {
+  const { config } = context;
+  return [
+    { name: 'clickhouse', kind: 'service', run: () => lookAtClickHouse(context) },
+    {
+      name: 'collector',
+      kind: 'service',
+      async run() {
+        const ops = run?.collectorOpsUrl ?? `http://127.0.0.1:${config.collector.opsPort}`;
+        const ready = await readiness(ops);
+        if (ready !== null) return ready;
+        const peers = await withCollector(context, {}, (collector) => collector.directory());
+        const revoked = peers.filter((peer) => peer.revoked).length;
+        return passed(
+          `takes events; ${peers.length} peers are enrolled${revoked === 0 ? '' : `, ${revoked} of them revoked`}`,
+        );
+      },
+    },
+    {
+      name: 'analyzer',
+      kind: 'service',
+      async run() {
+        const mesh = await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs).mesh();
+        const said = `${mesh.files} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
+        if (mesh.freshness.state === 'fresh') return passed(said);
+        return failed(
+          said,
+          'See that a collector runs (it makes the ticks) and that ClickHouse answers; a rebuild takes its time.',
+        );
+      },
+    },
+    {
+      name: 'repairer',
+      kind: 'service',
+      async run() {
+        const url = run?.repairerUrl ?? `http://${config.repairer.host}:${config.repairer.port}`;
+        const ready = await readiness(url);
+        if (ready !== null) return ready;
+        const state = await ask(new URL('/v1/state', url)).then(
+          (response) => response.json() as Promise<RepairerState>,
+        );
+        const brake = state.brake === null ? '' : `; bulk repair is held: ${state.brake}`;
+        return passed(`${state.running.length} repairs under way${brake}`);
+      },
+    },
+  ];
+}
+
+async function lookAtClickHouse(context: Context): Promise<Finding> {
+  const known = await withClickHouse(context);
+  if (known === null) return failed('none is configured or runs with this data directory', startThem);
+  const { urls, username, passwordFile, database } = known.config.clickhouse;
+  const password = await readPassword(passwordFile);
+  const store = connectStore({ urls, username, password, database, requestTimeoutMs: answerTimeoutMs });
+  try {
+    await store.ping();
+    const [row] = await store.select(
+      { version: uint32 },
+      `SELECT max(version) AS version FROM ${store.qualified('schema_migrations')}`,
+    );
+    const own = migrations.at(-1)?.version ?? 0;
+    const version = row?.version ?? 0;
+    if (version === own) return passed(`answers; schema version ${version}`);
+    const next =
+      version < own
+        ? 'Start an analyzer of this version: it brings the schema up to date.'
+        : 'Use the version of Meshward that migrated it, or a later one.';
+    return failed(`its schema is at version ${version}, this program's at ${own}`, next);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Null where the service is ready. */
+async function readiness(url: string): Promise<Finding | null> {
+  let response: Response;
+  try {
+    response = await ask(new URL('/readyz', url));
+  } catch (error) {
+    return failed(`does not answer at ${url}: ${describeError(error)}`, startThem);
+  }
+  if (response.ok) return null;
+  const body = (await response.json().catch(() => null)) as { readonly reasons?: readonly string[] } | null;
+  return failed(
+    `is not ready: ${body?.reasons?.join('; ') ?? `status ${response.status}`}`,
+    'Wait a little; if it stays so, look into its log.',
+  );
+}
+
+function ask(url: URL): Promise<Response> {
+  return fetch(url, { signal: AbortSignal.timeout(answerTimeoutMs) });
+}

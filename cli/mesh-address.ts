@@ -1,0 +1,116 @@
+/** Where the services are that a command talks to: flags first, then what runs on this machine, then the configuration. */
+
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
+import { type CollectorClient, createCollectorClient } from '#collector/gateway/client.ts';
+import { MeshwardError } from '#mesh/errors.ts';
+import { type PeerId, parsePeerId } from '#mesh/peer-id.ts';
+import { keyFileName, openKeyFolder } from '#tahoe/identity/key-folder.ts';
+import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
+import { type Context, foldersOf } from './context.ts';
+import { findRunFile, readRunFile } from './run-file.ts';
+
+export interface ApiFlags {
+  readonly api?: string;
+}
+
+export interface CollectorFlags {
+  readonly collector?: string;
+  readonly pin?: string;
+}
+
+export function addApiOption(command: Command): Command {
+  return command.option(
+    '--api <url>',
+    'HTTP API of an analyzer; by default the one that runs with this data directory',
+  );
+}
+
+export function addCollectorOptions(command: Command): Command {
+  return command
+    .option('--collector <url>', 'the collector; by default the one that runs with this data directory')
+    .option('--pin <pin>', "the collector's pin; needed with --collector");
+}
+
+/** @throws MeshwardError `service-unavailable` where nothing says where the API is. */
+export async function findApi(context: Context, flags: ApiFlags): Promise<ApiClient> {
+  return createApiClient(await findApiUrl(context, flags));
+}
+
+export async function findApiUrl(context: Context, flags: ApiFlags): Promise<string> {
+  if (flags.api !== undefined) return checkUrl(flags.api, ['http:', 'https:'], '--api');
+  const run = await findRunFile(foldersOf(context.dataDir, context.config).runFile);
+  if (run !== null) return run.apiUrl;
+  if (context.effective.origins.get('repairer.apiUrl') !== 'default') return context.config.repairer.apiUrl;
+  return (await readRunFile(foldersOf(context.dataDir, context.config).runFile)).apiUrl;
+}
+
+export interface CollectorAddress {
+  readonly url: string;
+  readonly pin: PeerId;
+}
+
+export async function findCollector(context: Context, flags: CollectorFlags): Promise<CollectorAddress> {
+  const { config, effective, dataDir } = context;
+  if (flags.collector !== undefined || flags.pin !== undefined) {
+    const pin = flags.pin ?? config.agent.collectorPin;
+    if (pin === '') {
+      throw new MeshwardError('bad-input', '--collector needs --pin: the key by which the collector is known', {
+        next: "Give the pin that the collector's `meshward up` or `meshward token` prints.",
+      });
+    }
+    return {
+      url: checkUrl(flags.collector ?? config.agent.collectorUrl, ['https:'], '--collector'),
+      pin: parsePeerId(pin),
+    };
+  }
+  const run = await findRunFile(foldersOf(dataDir, config).runFile);
+  if (run === null && effective.origins.get('agent.collectorPin') !== 'default' && config.agent.collectorPin !== '') {
+    return { url: config.agent.collectorUrl, pin: parsePeerId(config.agent.collectorPin) };
+  }
+  const { collectorUrl, collectorPin } = run ?? (await readRunFile(foldersOf(dataDir, config).runFile));
+  return { url: collectorUrl, pin: parsePeerId(collectorPin) };
+}
+
+/** Runs with the collector as the operator of this data directory sees it. */
+export async function withCollector<T>(
+  context: Context,
+  flags: CollectorFlags,
+  run: (collector: CollectorClient, address: CollectorAddress) => Promise<T>,
+): Promise<T> {
+  const address = await findCollector(context, flags);
+  const collector = createCollectorClient({ ...address, ...(await operatorCredentials(context)) });
+  try {
+    return await run(collector, address);
+  } finally {
+    await collector.close();
+  }
+}
+
+/** @throws MeshwardError `config-invalid` where this data directory holds no operator's key: none is made here. */
+async function operatorCredentials(context: Context): Promise<{ readonly key: string; readonly cert: string }> {
+  const folder = foldersOf(context.dataDir, context.config).operatorKey;
+  try {
+    await access(join(folder, keyFileName));
+  } catch {
+    throw new MeshwardError('config-invalid', `there is no operator key in ${folder}`, {
+      next: 'Name the data directory of the collector with --data-dir, or copy its operator folder to this machine (mode 0600).',
+    });
+  }
+  const identity = await openKeyFolder(folder, { commonName: 'meshward-operator' });
+  return { key: privateKeyPem(identity), cert: identity.certificatePem };
+}
+
+function checkUrl(text: string, protocols: readonly string[], flag: string): string {
+  const url = URL.parse(text);
+  if (url !== null && protocols.includes(url.protocol)) return text;
+  throw new MeshwardError(
+    'bad-input',
+    `${flag} is not a URL of ${protocols.map((name) => name.replace(':', '')).join(' or ')}`,
+    {
+      next: `Give something like ${protocols[0]}//127.0.0.1:${flag === '--api' ? 7700 : 7701}.`,
+    },
+  );
+}

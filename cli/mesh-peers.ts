@@ -1,0 +1,135 @@
+/** The way to every peer's shares for one command: addresses from the collector, states from the analyzer where it answers. */
+import type { ApiClient } from '#analyzer/api/client.ts';
+import type { DirectoryPeer } from '#collector/gateway/bodies.ts';
+import { systemClock } from '#mesh/clock.ts';
+import { describeError } from '#mesh/errors.ts';
+import { type PeerId, parsePeerId } from '#mesh/peer-id.ts';
+import { isWritableState } from '#mesh/peer-state.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import { createBudget } from '#repairer/budget.ts';
+import { gbsPeerStorage } from '#repairer/gbs-storage.ts';
+import { createPeerContact } from '#repairer/peer-contact.ts';
+import type { PeerStorage } from '#repairer/peer-storage.ts';
+import type { PeerFact } from '#repairer/peer-view.ts';
+import { buildPlacementField, type PlacementField } from '#repairer/placement-field.ts';
+import type { FileReading } from '#repairer/prove.ts';
+import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer } from '#repairer/transfer.ts';
+import { createStorageClient } from '#tahoe/gbs/client.ts';
+import { peerFactOf } from './services/mesh-access.ts';
+
+export interface MeshPeers {
+  readonly transfer: Transfer;
+  readonly count: number;
+  readonly nameOf: (peerId: PeerId) => string;
+  /** The peers that an upload may write to. */
+  readonly field: PlacementField;
+  /** For reading one file: from the peers that are known to hold it, or from any. */
+  reading(storageIndex: StorageIndex, onBytes?: (bytes: number) => void): Promise<FileReading>;
+  close(): Promise<void>;
+}
+
+export interface MeshPeersOptions {
+  readonly directory: readonly DirectoryPeer[];
+  /** Null: every enrolled peer counts as up. */
+  readonly api: ApiClient | null;
+  readonly note: (line: string) => void;
+}
+
+const maxInFlightPerPeer = 8;
+
+export async function openMeshPeers({ directory, api, note }: MeshPeersOptions): Promise<MeshPeers> {
+  const peers = directory
+    .filter((peer) => !peer.revoked)
+    .map((peer) => ({ ...peer, peerId: parsePeerId(peer.peerId) }));
+  const byId = new Map(peers.map((peer) => [peer.peerId, peer]));
+  const facts = await factsOf(peers, api, note);
+  const client = createStorageClient();
+  const storages = new Map<PeerId, PeerStorage>();
+  const transfer = createTransfer({
+    storageOf(peerId) {
+      const nurl = byId.get(peerId)?.nurl ?? '';
+      if (nurl !== '' && !storages.has(peerId)) storages.set(peerId, gbsPeerStorage(client.peer(nurl)));
+      return storages.get(peerId);
+    },
+    domainsOf: (peerId) => byId.get(peerId)?.domains ?? {},
+    budget: createBudget({ bytesPerSecond: 0, clock: systemClock }),
+    contact: createPeerContact({ clock: systemClock }),
+    clock: systemClock,
+    maxInFlightPerPeer,
+    limits: defaultTransferLimits,
+  });
+  const everyPeer = peers.map((peer) => peer.peerId);
+  return {
+    transfer,
+    count: peers.length,
+    nameOf: (peerId) => byId.get(peerId)?.name ?? peerId,
+    field: buildPlacementField(facts.filter((fact) => isWritableState(fact.state) && byId.has(fact.peerId))),
+    async reading(storageIndex, onBytes) {
+      const known = api === null ? null : await holdersOf(storageIndex, api);
+      const chosen = known ?? everyPeer;
+      return {
+        transfer: onBytes === undefined ? transfer : countingReads(transfer, onBytes),
+        peers: () => chosen,
+        maxPeers: Math.max(1, chosen.length),
+        clock: systemClock,
+        random: Math.random,
+      };
+    },
+    close: () => client.close(),
+  };
+}
+
+async function factsOf(
+  peers: readonly (DirectoryPeer & { readonly peerId: PeerId })[],
+  api: ApiClient | null,
+  note: (line: string) => void,
+): Promise<readonly PeerFact[]> {
+  try {
+    if (api !== null) return (await api.peers()).peers.map(peerFactOf);
+  } catch (error) {
+    note(
+      `the analyzer does not say which peers are up (${describeError(error)}): all ${peers.length} enrolled peers are tried`,
+    );
+  }
+  return peers.map(({ peerId, domains, capacityBytes }) => ({
+    peerId,
+    state: 'up',
+    domains,
+    // Without an analyzer nothing tells what is used already: the peer itself refuses what it cannot take.
+    freeBytes: capacityBytes > 0 ? capacityBytes : Number.MAX_SAFE_INTEGER,
+  }));
+}
+
+/** The peers that hold shares as far as the analyzer knows; null where that may not be all that is needed. */
+async function holdersOf(storageIndex: StorageIndex, api: ApiClient): Promise<readonly PeerId[] | null> {
+  try {
+    const { recoverableNow, freshness, placements } = await api.file(storageIndex);
+    if (!recoverableNow || freshness.state !== 'fresh') return null;
+    return [...new Set(placements.map((placement) => parsePeerId(placement.peerId)))];
+  } catch {
+    // Reading needs no analyzer: any peer can be asked.
+    return null;
+  }
+}
+
+/** The same transfer, which tells of the bytes of shares as they are read. */
+function countingReads(transfer: Transfer, onBytes: (bytes: number) => void): Transfer {
+  return {
+    begin(work) {
+      const begun = transfer.begin(work);
+      const source: WorkTransfer['source'] = (...where) => {
+        const inner = begun.source(...where);
+        return {
+          ...inner,
+          async read(offset, length) {
+            const bytes = await inner.read(offset, length);
+            onBytes(bytes.length);
+            return bytes;
+          },
+        };
+      };
+      // Its counters are getters: a copy would hold what they were at the beginning.
+      return Object.create(begun, { source: { value: source } }) as WorkTransfer;
+    },
+  };
+}

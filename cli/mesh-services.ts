@@ -1,0 +1,125 @@
+/** Everything of one machine, started in order and kept running: ClickHouse, collector, repairer, analyzer. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import type { ReadyFacts } from './child.ts';
+import { type ClickHouseProcess, runClickHouse } from './clickhouse-process.ts';
+import { type Context, foldersOf } from './context.ts';
+import { choosePorts } from './ports.ts';
+import { type RunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface MeshServicesOptions {
+  readonly context: Context;
+  readonly clock: Clock;
+  readonly note: (line: string) => void;
+  /** Settings of this run over the context's own. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Takes another port where one is taken already. @default false: then that is an error */
+  readonly otherPortsWhereTaken?: boolean;
+}
+
+export interface MeshServices {
+  readonly run: RunFile;
+  /** How this run's ClickHouse is reached. */
+  readonly clickhouse: Partial<Config['clickhouse']>;
+  /** Process ids by name, of what runs at this moment. */
+  pids(): Readonly<Record<string, number>>;
+  /** Rewrites the run file, with more in it. */
+  extendRunFile(more: Partial<RunFile>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startMeshServices(options: MeshServicesOptions): Promise<MeshServices> {
+  const { context, clock, note } = options;
+  const { config, dataDir } = context;
+  const folders = foldersOf(dataDir, config);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const supervisor = new Supervisor({ clock, note });
+  let clickhouse: ClickHouseProcess | null = null;
+  const stop = async (): Promise<void> => {
+    await supervisor.stop();
+    await clickhouse?.stop();
+    await removeRunFile(folders.runFile);
+  };
+
+  try {
+    if (config.clickhouse.mode === 'embedded') {
+      clickhouse = await runClickHouse({
+        directory: folders.clickhouse,
+        memoryBytes: config.clickhouse.memoryBytes,
+        clock,
+        note,
+      });
+    }
+    const reached: Partial<Config['clickhouse']> =
+      clickhouse === null
+        ? {}
+        : {
+            mode: 'external',
+            urls: [clickhouse.url],
+            username: clickhouse.username,
+            passwordFile: clickhouse.passwordFile,
+          };
+    const ports = await choosePorts(config, options.otherPortsWhereTaken ?? false);
+    const common = [
+      ...context.globalArguments,
+      ...settingsArguments({
+        ...options.settings,
+        ...ports,
+        'api.repairerUrls': [`http://${config.repairer.host}:${ports['repairer.port']}`],
+        'repairer.apiUrl': `http://${config.api.host}:${ports['api.port']}`,
+        ...Object.fromEntries(Object.entries(reached).map(([key, value]) => [`clickhouse.${key}`, value])),
+      }),
+    ];
+    const start = (name: string): Promise<ReadyFacts> => supervisor.start({ name, arguments: [name, ...common] });
+    const collector = await start('collector');
+    const analyzer = await start('analyzer');
+    const repairer = await start('repairer');
+    let run: RunFile = {
+      pid: process.pid,
+      startedAtMs: clock.nowMs(),
+      apiUrl: String(analyzer['url']),
+      collectorUrl: `https://${collector['host']}:${collector['port']}`,
+      collectorPin: String(collector['pin']),
+      collectorOpsUrl: `http://127.0.0.1:${collector['opsPort']}`,
+      repairerUrl: String(repairer['url']),
+      clickhouseUrl: clickhouse?.url ?? config.clickhouse.urls[0] ?? '',
+    };
+    await writeRunFile(folders.runFile, run);
+    return {
+      get run() {
+        return run;
+      },
+      clickhouse: reached,
+      pids() {
+        const pids = Object.fromEntries(
+          supervisor.states().flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid]])),
+        );
+        const own = clickhouse?.pid() ?? null;
+        return own === null ? pids : { ...pids, clickhouse: own };
+      },
+      async extendRunFile(more) {
+        run = { ...run, ...more };
+        await writeRunFile(folders.runFile, run);
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function settingsArguments(settings: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(settings).flatMap(([key, value]) => [
+    '--set',
+    `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  ]);
+}
+
+/** Where the peers of a demonstration keep their shares. */
+export function peersFolder(dataDir: string): string {
+  return join(dataDir, 'peers');
+}

@@ -1,0 +1,34 @@
+/** The command line: global options here, one file for each family of commands. */
+import { Command } from 'commander';
+import { addConfigCommands } from './commands/config.ts';
+import { addDemoCommands } from './commands/demo.ts';
+import { addFileCommands } from './commands/file.ts';
+import { addPeerCommands } from './commands/peer.ts';
+import { addServiceCommands } from './commands/service.ts';
+import { addShareCommands } from './commands/share.ts';
+import { addUpCommand } from './commands/up.ts';
+import { softwareVersion } from './telemetry.ts';
+
+export function createProgram(): Command {
+  const program = new Command('meshward')
+    .description('Watches a storage mesh and mends it: could every file be recovered right now?')
+    .version(softwareVersion)
+    .option('--config <file>', 'configuration file (YAML); without it meshward.yaml in this folder, if there is one')
+    .option('--data-dir <dir>', 'where the embedded log and database, keys and run files live')
+    .option('--set <key=value>', 'set a configuration key; may be given several times', collect, [])
+    .option('--json', 'print results as JSON', false)
+    .showHelpAfterError('(see meshward --help)')
+    .configureHelp({ sortSubcommands: false });
+  addUpCommand(program);
+  addDemoCommands(program);
+  addServiceCommands(program);
+  addFileCommands(program);
+  addPeerCommands(program);
+  addShareCommands(program);
+  addConfigCommands(program);
+  return program;
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,72 @@
+/** The analyzer as a process: share maps on the log and the store, and the HTTP API with the page. */
+import { hostname } from 'node:os';
+import { metrics } from '@opentelemetry/api';
+import { createApi } from '#analyzer/api/api.ts';
+import { askRepairers } from '#analyzer/api/running-repairs.ts';
+import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse-store.ts';
+import { StoreHistory } from '#analyzer/api/store-history.ts';
+import { analyzerMetrics, observeAnalyzer } from '#analyzer/metrics.ts';
+import { Analyzer } from '#analyzer/service.ts';
+import { loadPage } from '#dashboards/page/page-routes.ts';
+import { systemClock } from '#mesh/clock.ts';
+import { openLog, openStore } from '../connections.ts';
+import { addOpsRoutes } from '../ops-server.ts';
+import { softwareVersion } from '../telemetry.ts';
+import { failure, type RunningService, type ServiceStart } from './run-service.ts';
+
+const failureLookMs = 250;
+
+export async function startAnalyzer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
+  const { config } = context;
+  const { log, topics } = await openLog(context);
+  const { store, writer, close } = await openStore(context, logger, signal);
+  const meter = metrics.getMeter('meshward.analyzer');
+  const analyzer = new Analyzer({
+    log,
+    topics,
+    store: new ClickHouseAnalyzerStore({ store, writer, clock: systemClock, analyzer: hostname() }),
+    config,
+    clock: systemClock,
+    logger,
+    metrics: analyzerMetrics(meter),
+  });
+  observeAnalyzer(meter, analyzer);
+  const addPage = await loadPage();
+  const api = await createApi({
+    analyzer,
+    history: new StoreHistory(store, systemClock),
+    running: () => askRepairers(config.api.repairerUrls),
+    config: config.api,
+    clock: systemClock,
+    logger,
+    version: softwareVersion,
+    addRoutes(app) {
+      addPage(app);
+      addOpsRoutes(app, {
+        telemetry,
+        alive: () => analyzer.failure === null,
+        readiness: () => {
+          const { state, reasons } = analyzer.freshness();
+          return { ready: state === 'fresh', reasons };
+        },
+      });
+    },
+  });
+  const failed = failure();
+  const watch = setInterval(() => {
+    if (analyzer.failure !== null) failed.fail(analyzer.failure);
+  }, failureLookMs);
+  await analyzer.start();
+  const url = await api.listen({ host: config.api.host, port: config.api.port });
+  return {
+    facts: { url, port: Number(new URL(url).port) },
+    failed: failed.promise,
+    async stop() {
+      clearInterval(watch);
+      await api.close();
+      await analyzer.stop();
+      await close();
+      await log.close();
+    },
+  };
+}

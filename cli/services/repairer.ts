@@ -1,0 +1,94 @@
+/** The repairer as a process: repairs on the log, and its own state for the page and for metrics. */
+import { randomBytes } from 'node:crypto';
+import { metrics, trace } from '@opentelemetry/api';
+import fastify from 'fastify';
+import type { RepairerState } from '#analyzer/api/running-repairs.ts';
+import { systemClock } from '#mesh/clock.ts';
+import { openMeshAccess } from '#repairer/mesh-access.ts';
+import { createPeerView } from '#repairer/peer-view.ts';
+import { createRepairer, type Repairer } from '#repairer/service.ts';
+import { createStorageClient } from '#tahoe/gbs/client.ts';
+import { openLog, openStore } from '../connections.ts';
+import { foldersOf } from '../context.ts';
+import { addOpsRoutes } from '../ops-server.ts';
+import { openSecret } from '../secret-file.ts';
+import { fetchPeerFacts } from './mesh-access.ts';
+import { failure, type RunningService, type ServiceStart } from './run-service.ts';
+
+const peersRefreshMs = 1000;
+
+export async function startRepairer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
+  const { config, dataDir } = context;
+  const { log, topics } = await openLog(context);
+  const { writer, close } = await openStore(context, logger, signal);
+  const storageClient = createStorageClient();
+  const peerView = createPeerView({ fetchPeers: () => fetchPeerFacts(config.repairer.apiUrl), clock: systemClock, refreshMs: peersRefreshMs });
+  const mesh = await openMeshAccess({
+    log,
+    enrolmentsTopic: topics.enrolments.name,
+    storageClient,
+    peerView,
+    clock: systemClock,
+    bytesPerSecond: config.repairer.bytesPerSecond,
+    onUnusable: (reason) => logger.warn({}, reason),
+  });
+  await mesh.directory.ready;
+  const repairer = await createRepairer({
+    log,
+    atRiskTopic: topics.atRisk.name,
+    config: config.repairer,
+    policies: config.policies,
+    mesh,
+    writer,
+    clock: systemClock,
+    random: Math.random,
+    randomBytes: (count) => new Uint8Array(randomBytes(count)),
+    leaseSecret: await openSecret(foldersOf(dataDir, config).repairer, 'lease-secret'),
+    meter: metrics.getMeter('meshward.repairer'),
+    tracer: trace.getTracer('meshward.repairer'),
+    logger,
+    peersEveryMs: peersRefreshMs,
+  });
+  const failed = failure();
+  repairer.ended.catch(failed.fail);
+  mesh.directory.ended.catch(failed.fail);
+
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  app.get('/v1/state', async () => publicState(repairer));
+  addOpsRoutes(app, {
+    telemetry,
+    alive: () => true,
+    readiness: () => {
+      const { ready } = repairer.state();
+      return { ready, reasons: ready ? [] : ['the at-risk list or the peers are not read yet'] };
+    },
+  });
+  const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
+  return {
+    facts: { url, port: Number(new URL(url).port) },
+    failed: failed.promise,
+    async stop() {
+      await app.close();
+      await repairer.stop();
+      await mesh.close();
+      await storageClient.close();
+      await close();
+      await log.close();
+    },
+  };
+}
+
+function publicState(repairer: Repairer): RepairerState {
+  const state = repairer.state();
+  return {
+    running: state.running.map((repair) => ({
+      storageIndex: repair.storageIndex,
+      grade: repair.repairClass,
+      shares: repair.wanted.length,
+      progress: repair.wanted.length === 0 ? 0 : repair.sharesDone / repair.wanted.length,
+      bytes: repair.bytesRead + repair.bytesWritten,
+    })),
+    brake: state.brake.held ? state.brake.reason : null,
+    queued: { ...state.files },
+  };
+}

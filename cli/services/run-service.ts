@@ -1,0 +1,61 @@
+/** What every service command does around its service: telemetry, readiness, and an orderly end. */
+import { describeError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
+import { type ReadyFacts, reportFailed, reportReady, stopRequested } from '../child.ts';
+import type { Context } from '../context.ts';
+import { startTelemetry, type Telemetry } from '../telemetry.ts';
+
+export interface RunningService {
+  readonly facts: ReadyFacts;
+  /** Rejects when the service can go on no more. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface ServiceStart {
+  readonly context: Context;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  /** Aborted when the process is to end: a start that waits gives up. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs until it is asked to end or fails; a failure ends the process with its exit code, and the supervisor starts it again. */
+export async function runService(name: string, context: Context, start: (by: ServiceStart) => Promise<RunningService>): Promise<void> {
+  const telemetry = startTelemetry(name, context.config.telemetry);
+  const { logger } = telemetry;
+  const abort = new AbortController();
+  const stop = stopRequested().then((reason) => {
+    abort.abort(new Error(reason));
+    return reason;
+  });
+  let service: RunningService;
+  try {
+    service = await start({ context, telemetry, logger, signal: abort.signal });
+  } catch (error) {
+    if (abort.signal.aborted) return;
+    reportFailed(error);
+    throw error;
+  }
+  logger.info(service.facts, `${name} is ready`);
+  reportReady(service.facts);
+  try {
+    const reason = await Promise.race([stop, service.failed]);
+    logger.info({ reason }, `${name} stops`);
+    await service.stop();
+  } catch (error) {
+    logger.error({ error: describeError(error) }, `${name} failed`);
+    throw error;
+  } finally {
+    await telemetry.shutdown().catch(() => undefined);
+    // The channel to the supervisor would keep the process alive.
+    if (process.connected) process.disconnect();
+  }
+}
+
+/** A promise that is rejected from outside. */
+export function failure(): { readonly promise: Promise<never>; readonly fail: (error: unknown) => void } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  return { promise, fail: reject };
+}

@@ -1,0 +1,74 @@
+/** OpenTelemetry and logs of one process: metrics for Prometheus, traces by OTLP where an address is set, pino for logs. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { context, metrics, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-base';
+import pino from 'pino';
+import type { Config } from '#mesh/config/schema.ts';
+import type { Logger } from '#mesh/logger.ts';
+
+export interface Telemetry {
+  readonly logger: Logger;
+  /** Answers with every metric as Prometheus reads it. */
+  writeMetrics(request: IncomingMessage, response: ServerResponse): void;
+  shutdown(): Promise<void>;
+}
+
+export const softwareVersion = '0.1.0';
+
+/** Names of fields that never reach a log line, whatever object they come in. */
+const secretFields = ['nurl', 'swissnum', 'token', 'password', 'privateKey', 'key', 'secret', 'authorization'];
+
+export function startTelemetry(service: string, config: Config['telemetry']): Telemetry {
+  const resource = resourceFromAttributes({
+    'service.name': `meshward-${service}`,
+    'service.version': softwareVersion,
+  });
+  const prometheus = new PrometheusExporter({ preventServerStart: true });
+  const meterProvider = new MeterProvider({ resource, readers: [prometheus] });
+  metrics.setGlobalMeterProvider(meterProvider);
+
+  const exporters =
+    config.otlpUrl === '' ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url: config.otlpUrl }))];
+  const tracerProvider = new BasicTracerProvider({
+    resource,
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.traceRatio) }),
+    spanProcessors: exporters,
+  });
+  trace.setGlobalTracerProvider(tracerProvider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+
+  const logger = pino(
+    {
+      level: config.logLevel,
+      base: { service },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: secretFields.flatMap((name) => [name, `*.${name}`]), censor: '(secret)' },
+      mixin() {
+        const span = trace.getActiveSpan()?.spanContext();
+        return span === undefined ? {} : { traceId: span.traceId };
+      },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  return {
+    logger,
+    writeMetrics: (request, response) => prometheus.getMetricsRequestHandler(request, response),
+    async shutdown() {
+      await tracerProvider.shutdown();
+      await meterProvider.shutdown();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** What the C++ addon exports, as its binding.cc files define it. Use the typed fronts (codec.ts, hash.ts), not this. */
+export interface NativeAddon {
+  isaLevel(): string;
+  isaLevelsSupported(): string[];
+  /** False where this processor does not have the level. One level for the whole process. */
+  setIsaLevel(level: string): boolean;
+
+  /**
+   * `numbers`: source numbers, then wanted numbers. `sources` and `outputs`: k blocks and one for each wanted number, segment
+   * after segment. With a tag, the tagged hashes of all blocks go to `digests`: each segment's sources, then its outputs.
+   * @throws TypeError, RangeError
+   */
+  regenerate(
+    numbers: Uint8Array,
+    k: number,
+    sources: readonly Uint8Array[],
+    outputs: readonly Uint8Array[],
+    tag: string | null,
+    digests: Uint8Array | null,
+  ): void;
+  /**
+   * The job's id, 0 where the pool's queue is full, or −1 where it was so little that it is done already and `onSettled` is
+   * not called. The arrays must not be changed until it has settled.
+   */
+  startRegenerate(
+    numbers: Uint8Array,
+    k: number,
+    sources: readonly Uint8Array[],
+    outputs: readonly Uint8Array[],
+    tag: string | null,
+    digests: Uint8Array | null,
+    onSettled: (cancelled: boolean) => void,
+  ): number;
+  cancelRegenerate(jobId: number): void;
+
+  /** A null tag is no prefix at all. @throws TypeError, RangeError */
+  doubleHash(tag: string | null, blocks: readonly Uint8Array[], digests: Uint8Array): void;
+  blockHashes(tag: string | null, data: Uint8Array, blockBytes: number, digests: Uint8Array): void;
+  hashTree(leaves: Uint8Array, nodes: Uint8Array): void;
+  pairHash(left: Uint8Array, right: Uint8Array, digest: Uint8Array): void;
+}

@@ -1,0 +1,229 @@
+// Compiles the C++ sources of this folder into build/meshward.node with the system's compiler: nothing is downloaded.
+// Run by npm's postinstall and, where that was switched off, by load.ts on first use. Plain JavaScript for Node 20 and later.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { withBuildLock } from './build-lock.js';
+
+const nativeFolder = dirname(fileURLToPath(import.meta.url));
+const buildFolder = join(nativeFolder, 'build');
+const parallelJobs = 2;
+
+// The end of a source file's name says which instructions it may use; every other file runs on any processor.
+const instructionFlags = {
+  x64: {
+    ssse3: ['-mssse3'],
+    avx2: ['-mavx2'],
+    avx512: ['-mavx2', '-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq'],
+    gfni: ['-mavx2', '-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mgfni'],
+    shani: ['-mssse3', '-msse4.1', '-msha'],
+  },
+  arm64: { neon: [] },
+};
+
+export const addonPath = join(buildFolder, 'meshward.node');
+
+/** What a failed build leaves to the reader: `message` says what failed, `next` what to do. */
+export class BuildError extends Error {
+  constructor(message, next) {
+    super(message);
+    this.name = 'BuildError';
+    this.next = next;
+  }
+}
+
+/** Brings build/meshward.node up to date; only one process builds at a time. Returns how many files were compiled. */
+export async function buildAddon() {
+  mkdirSync(join(buildFolder, 'objects'), { recursive: true });
+  return withBuildLock(join(buildFolder, 'lock'), async () => {
+    const compiler = findCompiler();
+    const sources = findSources(nativeFolder).map((path) => planObject(path, compiler));
+    const stale = sources.filter((object) => readKey(object) !== object.currentKey());
+    await runAll(stale.map((object) => () => compile(object, compiler)));
+    if (stale.length > 0 || !isLinked(sources)) link(sources, compiler);
+    return stale.length;
+  });
+}
+
+/** Every .cc file below the folder that this processor can use; tests and fuzz targets have programs of their own. */
+export function findSources(folder, arch = process.arch) {
+  const found = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    const local = relative(nativeFolder, path);
+    if (!entry.isFile() || !entry.name.endsWith('.cc') || /^(build|node_modules)\//.test(local)) continue;
+    if (/_(test|fuzz)\.cc$/.test(entry.name)) continue;
+    if (instructionsOf(entry.name, arch) !== null) found.push(path);
+  }
+  return found.sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** The extra flags of a source file by the end of its name; null where the file is for another processor. */
+export function instructionsOf(fileName, arch = process.arch) {
+  const suffix = /_([a-z0-9]+)\.cc$/.exec(fileName)?.[1] ?? '';
+  for (const [ownArch, bySuffix] of Object.entries(instructionFlags)) {
+    if (suffix in bySuffix) return ownArch === arch ? bySuffix[suffix] : null;
+  }
+  return [];
+}
+
+export function findCompiler() {
+  const wanted = process.env.CXX ? [process.env.CXX] : ['g++', 'c++', 'clang++'];
+  for (const command of wanted) {
+    const answer = spawnSync(command, ['--version'], { encoding: 'utf8' });
+    if (answer.status === 0) return { command, version: answer.stdout.split('\n')[0] };
+  }
+  throw new BuildError(
+    `no C++ compiler found (tried ${wanted.join(', ')})`,
+    'Install g++ 12 or later (Debian: apt-get install g++; Alpine: apk add g++), or point CXX at one, then run: node native/build.js',
+  );
+}
+
+function commonFlags() {
+  const require = createRequire(import.meta.url);
+  const addonApi = dirname(require.resolve('node-addon-api'));
+  const headers = require('node-api-headers').include_dir;
+  const language = ['-std=c++20', '-O3', '-g1', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-pthread'];
+  const strict = process.env.MESHWARD_WERROR ? ['-Werror'] : [];
+  const node = ['-DNAPI_VERSION=9', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-isystem', addonApi, '-isystem', headers];
+  return [...language, ...strict, ...node, `-I${nativeFolder}`];
+}
+
+function planObject(path, compiler) {
+  const name = relative(nativeFolder, path).replaceAll('/', '--').replace(/\.cc$/, '');
+  const object = join(buildFolder, 'objects', `${name}.o`);
+  const flags = [
+    ...commonFlags(),
+    ...instructionsOf(basename(path)),
+    ...quietFlags(path, compiler),
+    ...partFlags(path),
+  ];
+  const dependencyFile = object.replace(/\.o$/, '.d');
+  const currentKey = () => keyOf(path, flags, compiler, dependencyFile);
+  return { path, object, flags, dependencyFile, keyFile: object.replace(/\.o$/, '.key'), currentKey };
+}
+
+// GCC's own AVX-512 header uses a variable before it is set, on purpose, and its -Wall says so at every call.
+export function quietFlags(path, compiler) {
+  const usesHeader = /_(avx512|gfni)\.cc$/.test(path);
+  return usesHeader && !compiler.version.includes('clang') ? ['-Wno-maybe-uninitialized', '-Wno-uninitialized'] : [];
+}
+
+// addon.cc registers each part whose binding is there, so that parts can come and go by their folder alone.
+function partFlags(path) {
+  if (basename(path) !== 'addon.cc') return [];
+  return readdirSync(nativeFolder)
+    .filter((folder) => existsSync(join(nativeFolder, folder, 'binding.cc')))
+    .map((folder) => `-DMESHWARD_WITH_${folder.replaceAll('-', '_').toUpperCase()}`);
+}
+
+/** A digest of everything that an object is made from: compiler, flags, the source and our headers that it includes. */
+function keyOf(path, flags, compiler, dependencyFile) {
+  const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
+  const listed = existsSync(dependencyFile) ? readFileSync(dependencyFile, 'utf8').split(/[\s\\]+/) : [];
+  for (const file of new Set([path, ...listed.filter((name) => name.startsWith('/') && !name.endsWith(':'))])) {
+    hash.update(file).update(existsSync(file) ? readFileSync(file) : 'missing');
+  }
+  return hash.digest('hex');
+}
+
+function readKey(object) {
+  return existsSync(object.object) && existsSync(object.keyFile) ? readFileSync(object.keyFile, 'utf8') : null;
+}
+
+async function compile(object, compiler) {
+  const temporary = `${object.object}.${process.pid}`;
+  const local = relative(nativeFolder, object.path);
+  const args = [
+    ...object.flags,
+    '-MMD',
+    '-MF',
+    object.dependencyFile,
+    '-MT',
+    'object',
+    '-c',
+    object.path,
+    '-o',
+    temporary,
+  ];
+  const { code, output } = await run(compiler.command, args);
+  if (code !== 0) {
+    rmSync(temporary, { force: true });
+    throw new BuildError(
+      `${compiler.command} (${compiler.version}) could not compile native/${local}:\n${output.trim()}`,
+      'The sources need C++20: use g++ 12 or clang 14 or later (set CXX to choose), then run: node native/build.js',
+    );
+  }
+  if (output.trim() !== '') process.stderr.write(`${output.trim()}\n`);
+  renameSync(temporary, object.object);
+  writeFileSync(object.keyFile, object.currentKey());
+}
+
+function isLinked(objects) {
+  const list = join(buildFolder, 'linked');
+  return existsSync(addonPath) && existsSync(list) && readFileSync(list, 'utf8') === linkKey(objects);
+}
+
+function linkKey(objects) {
+  return objects.map((object) => `${object.object} ${readKey(object)}`).join('\n');
+}
+
+// Linked beside and renamed: processes that run the old addon keep it, and nobody ever sees half a file.
+function link(objects, compiler) {
+  const temporary = `${addonPath}.${process.pid}`;
+  const shared =
+    process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--as-needed'];
+  const args = [...shared, '-pthread', ...objects.map((object) => object.object), '-o', temporary];
+  const answer = spawnSync(compiler.command, args, { encoding: 'utf8' });
+  if (answer.status !== 0) {
+    rmSync(temporary, { force: true });
+    throw new BuildError(
+      `${compiler.command} could not link the addon:\n${answer.stderr.trim()}`,
+      'Report this with the output above.',
+    );
+  }
+  renameSync(temporary, addonPath);
+  writeFileSync(join(buildFolder, 'linked'), linkKey(objects));
+}
+
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, output }));
+  });
+}
+
+/** Runs the tasks a few at a time; after a failure starts no more, waits for those under way and throws the first error. */
+export async function runAll(tasks) {
+  const waiting = [...tasks];
+  const failures = [];
+  const worker = async () => {
+    for (let task = waiting.shift(); task !== undefined && failures.length === 0; task = waiting.shift()) {
+      await task().catch((error) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: parallelJobs }, worker));
+  for (const error of failures) throw error;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const startedMs = performance.now();
+  try {
+    const compiled = await buildAddon();
+    if (compiled > 0)
+      console.log(
+        `native addon: ${compiled} files compiled in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+      );
+  } catch (error) {
+    console.error(`native addon: ${error.message}`);
+    if (error.next !== undefined) console.error(`What to do: ${error.next}`);
+    process.exitCode = 1;
+  }
+}

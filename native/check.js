@@ -1,0 +1,131 @@
+// Builds and runs the native test programs (*_test.cc) and fuzz targets (*_fuzz.cc) with other compilers, sanitizers, valgrind
+// and, for ARM, an emulator:  node native/check.js [plain gcc clang address thread valgrind arm64 fuzz …]  (default: plain)
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { findSources, instructionsOf, quietFlags, run, runAll } from './build.js';
+
+const nativeFolder = dirname(fileURLToPath(import.meta.url));
+const warnings = ['-Wall', '-Wextra', '-Werror'];
+const sanitized = ['-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
+
+/** Each way to check: how it compiles and what runs the programs. */
+const ways = {
+  plain: { compiler: 'g++', flags: ['-O3'] },
+  gcc: { compiler: 'g++', flags: ['-O3', ...warnings] },
+  clang: { compiler: 'clang++', flags: ['-O3', ...warnings] },
+  address: { compiler: 'g++', flags: [...sanitized, '-fsanitize=address,undefined'] },
+  thread: { compiler: 'g++', flags: [...sanitized, '-fsanitize=thread'], arguments: ['quick'] },
+  valgrind: {
+    compiler: 'g++',
+    flags: ['-O2'],
+    runner: ['valgrind', '-q', '--leak-check=full', '--error-exitcode=9'],
+    arguments: ['quick'],
+  },
+  arm64: {
+    compiler: 'aarch64-linux-gnu-g++',
+    flags: ['-O2', '-static', ...warnings],
+    runner: ['qemu-aarch64'],
+    arguments: ['quick'],
+    arch: 'arm64',
+  },
+  fuzz: {
+    compiler: 'clang++',
+    flags: ['-O1', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all'],
+    fuzzes: true,
+  },
+};
+
+/** @returns a line for each program that ran; throws where one fails or a tool is missing. */
+export async function check(way, { fuzzSeconds = 20 } = {}) {
+  const {
+    compiler,
+    flags,
+    runner = [],
+    arguments: programArguments = [],
+    arch = process.arch,
+    fuzzes = false,
+  } = ways[way];
+  const folder = join(nativeFolder, 'build', 'check', way);
+  mkdirSync(folder, { recursive: true });
+  const common = ['-std=c++20', '-g', '-pthread', `-I${nativeFolder}`, ...flags];
+
+  const compile = async (path, extra = []) => {
+    const object = join(folder, `${relative(nativeFolder, path).replaceAll('/', '--')}.o`);
+    const quiet = quietFlags(path, { version: compiler });
+    await succeed(compiler, [
+      ...common,
+      ...extra,
+      ...instructionsOf(basename(path), arch),
+      ...quiet,
+      '-c',
+      path,
+      '-o',
+      object,
+    ]);
+    return object;
+  };
+  const objects = [];
+  const cores = findSources(nativeFolder, arch).filter((path) => !isNodeGlue(path));
+  await runAll(cores.map((path) => async () => objects.push(await compile(path))));
+
+  const lines = [];
+  for (const path of programSources(fuzzes)) {
+    const program = join(folder, basename(path, '.cc'));
+    const extra = fuzzes || !path.endsWith('_fuzz.cc') ? [] : [await compile(join(nativeFolder, 'replay_fuzz.cc'))];
+    const main = await compile(path);
+    await succeed(compiler, [...common, main, ...extra, ...objects, '-o', program]);
+    const corpus = join(dirname(path), 'fuzz-corpus');
+    const args = path.endsWith('_fuzz.cc')
+      ? fuzzArguments(folder, path, corpus, fuzzes, fuzzSeconds)
+      : programArguments;
+    const [command, ...rest] = [...runner, program, ...args];
+    const output = await succeed(command, rest);
+    lines.push(`${way}: ${fuzzes ? `${basename(program)}: ${/Done \d+ runs.*/.exec(output)?.[0]}` : output.trim()}`);
+  }
+  return lines;
+}
+
+// New inputs that libFuzzer finds stay in the build folder; the corpus that is committed is only read.
+function fuzzArguments(folder, path, corpus, fuzzes, seconds) {
+  if (!fuzzes) return [corpus];
+  const found = join(folder, `${basename(path, '.cc')}-found`);
+  mkdirSync(found, { recursive: true });
+  return [`-max_total_time=${seconds}`, `-artifact_prefix=${found}/`, found, corpus];
+}
+
+function programSources(fuzzOnly) {
+  const found = readdirSync(nativeFolder, { withFileTypes: true, recursive: true })
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => !path.includes('/build/') && basename(path) !== 'replay_fuzz.cc');
+  const ends = fuzzOnly ? /_fuzz\.cc$/ : /_(test|fuzz)\.cc$/;
+  return found
+    .filter((path) => ends.test(path) && (path.endsWith('_test.cc') || existsSync(join(dirname(path), 'fuzz-corpus'))))
+    .sort();
+}
+
+function isNodeGlue(path) {
+  return basename(path) === 'addon.cc' || basename(path).startsWith('binding');
+}
+
+async function succeed(command, args) {
+  const { code, output } = await run(command, args);
+  if (code !== 0) throw new Error(`${basename(command)} ended with ${code}:\n${output.trim().slice(-4000)}`);
+  return output;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const wanted = process.argv.slice(2);
+  for (const way of wanted.length > 0 ? wanted : ['plain']) {
+    if (!(way in ways)) {
+      console.error(`"${way}" is no way to check; there are: ${Object.keys(ways).join(', ')}`);
+      process.exit(2);
+    }
+    try {
+      for (const line of await check(way)) console.log(line);
+    } catch (error) {
+      console.error(`${way}: ${error.message}`);
+      process.exitCode = 1;
+    }
+  }
+}

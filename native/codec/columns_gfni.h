@@ -1,0 +1,120 @@
+#pragma once
+// The inner loops of the GFNI kernels. Multiplying by a constant is linear over bits, and gf2p8affineqb applies an 8 x 8 bit
+// matrix to 64 bytes at once. (gf2p8mulb is of no use: its polynomial is another.) Everything here has internal linkage.
+
+#include <immintrin.h>
+
+#include "codec/kernel.h"
+
+#define MESHWARD_INLINE inline __attribute__((always_inline))
+
+namespace meshward::codec {
+namespace {
+
+constexpr size_t width = 64;
+// 10 sums of two vectors, four values and a few matrices and products fill the 32 registers.
+constexpr size_t most_outputs = 10;
+
+MESHWARD_INLINE __m512i broadcast(const uint64_t* matrix) {
+  __m512i value = _mm512_set1_epi64(static_cast<long long>(*matrix));
+#if defined(__clang__)
+  // Clang 14 folds the broadcast into the instruction and encodes its offset wrongly (eight times too far). Keep it in a register.
+  asm("" : "+v"(value));
+#endif
+  return value;
+}
+
+MESHWARD_INLINE __m512i times(__m512i value, __m512i matrix) { return _mm512_gf2p8affine_epi64_epi8(value, matrix, 0); }
+
+MESHWARD_INLINE __m512i xor_of(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+
+/** `vectors` × 64 columns of `outputs` outputs; of the last vector only the columns in `last`. Accumulating adds to what is there. */
+template <int outputs, int vectors, bool masked, bool accumulate>
+MESHWARD_INLINE void column_group(const KernelCall& call, size_t first, size_t at, __mmask64 last) {
+  const auto load = [=](const uint8_t* from, int v) __attribute__((always_inline)) {
+    return masked && v == vectors - 1 ? _mm512_maskz_loadu_epi8(last, from + v * width) : _mm512_loadu_si512(from + v * width);
+  };
+  __m512i sums[outputs][vectors];
+#pragma GCC unroll 16
+  for (int j = 0; j < outputs; j++) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) sums[j][v] = accumulate ? load(call.outputs[first + j] + at, v) : _mm512_setzero_si512();
+  }
+  const size_t stride = call.output_count;
+  const auto* table = static_cast<const uint64_t*>(call.tables) + first;
+  const uint8_t* const* source = call.sources;
+  const uint8_t* const* end = source + (call.source_count & ~size_t{1});
+  // Two sources a step: one ternary xor folds both products into a sum.
+  for (; source != end; source += 2, table += 2 * stride) {
+    __m512i a[vectors];
+    __m512i b[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      a[v] = load(source[0] + at, v);
+      b[v] = load(source[1] + at, v);
+    }
+#pragma GCC unroll 16
+    for (int j = 0; j < outputs; j++) {
+      const __m512i by_a = broadcast(table + j);
+      const __m512i by_b = broadcast(table + stride + j);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) sums[j][v] = xor_of(sums[j][v], times(a[v], by_a), times(b[v], by_b));
+    }
+  }
+  if (call.source_count & 1) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      const __m512i a = load(source[0] + at, v);
+#pragma GCC unroll 16
+      for (int j = 0; j < outputs; j++) sums[j][v] = _mm512_xor_si512(sums[j][v], times(a, broadcast(table + j)));
+    }
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < outputs; j++) {
+    uint8_t* to = call.outputs[first + j] + at;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      if (masked && v == vectors - 1) {
+        _mm512_mask_storeu_epi8(to + v * width, last, sums[j][v]);
+      } else {
+        _mm512_storeu_si512(to + v * width, sums[j][v]);
+      }
+    }
+  }
+}
+
+template <int outputs, bool accumulate>
+void output_group(const KernelCall& call, size_t first) {
+  // Fewer outputs leave registers for more columns, which share the loads of the matrices.
+  constexpr int vectors = outputs <= 4 ? 4 : 2;
+  size_t at = call.begin;
+  for (; at + vectors * width <= call.end; at += vectors * width) column_group<outputs, vectors, false, accumulate>(call, first, at, 0);
+  for (; at < call.end; at += width) {
+    const size_t rest = call.end - at;
+    column_group<outputs, 1, true, accumulate>(call, first, at, rest >= width ? ~__mmask64{0} : (__mmask64{1} << rest) - 1);
+  }
+}
+
+/** Calls run(first, size) for groups of nearly equal size: a small last one would load as much for less work. */
+template <typename Run>
+MESHWARD_INLINE void for_groups(size_t count, size_t most, Run run) {
+  size_t first = 0;
+  for (size_t groups = (count + most - 1) / most; groups > 0; groups--) {
+    const size_t size = (count - first + groups - 1) / groups;
+    run(first, size);
+    first += size;
+  }
+}
+
+}  // namespace
+
+/** For at most four sources. Takes whole vectors only: `end - begin` is a multiple of 64. */
+void run_narrow_gfni(const KernelCall& call);
+
+/**
+ * For many outputs: copies a tile of the sources together first, so that neither alignment nor page borders matter after.
+ * Takes whole steps only: `end - begin` is a multiple of 128.
+ */
+void run_packed_gfni(const KernelCall& call, bool from_memory);
+
+}  // namespace meshward::codec

@@ -1,0 +1,113 @@
+// The GFNI level: chooses by shape, size and addresses how the columns are gone through.
+
+#include "codec/columns_gfni.h"
+
+namespace meshward::codec {
+namespace {
+
+// In place: the sources' tile stays in the second-level cache while the groups of outputs pass over it.
+constexpr size_t tile_columns = 4096;
+// Above this the blocks come from memory, whatever the processor.
+constexpr size_t cached_bytes = 12u << 20;
+// What the processor's own prefetchers follow, in runs long enough that finding each stream again costs little.
+constexpr size_t streams_at_once = 10;
+constexpr size_t stream_columns = 128 * 1024;
+
+template <bool accumulate>
+void run_group(const KernelCall& call, size_t first, size_t outputs) {
+  switch (outputs) {
+    case 1: return output_group<1, accumulate>(call, first);
+    case 2: return output_group<2, accumulate>(call, first);
+    case 3: return output_group<3, accumulate>(call, first);
+    case 4: return output_group<4, accumulate>(call, first);
+    case 5: return output_group<5, false>(call, first);
+    case 6: return output_group<6, false>(call, first);
+    case 7: return output_group<7, false>(call, first);
+    case 8: return output_group<8, false>(call, first);
+    case 9: return output_group<9, false>(call, first);
+    default: return output_group<10, false>(call, first);
+  }
+}
+
+template <typename Run>
+void run_by_tiles(const KernelCall& call, Run run) {
+  KernelCall tile = call;
+  for (; tile.begin < call.end; tile.begin = tile.end) {
+    tile.end = call.end - tile.begin < tile_columns ? call.end : tile.begin + tile_columns;
+    run(tile);
+  }
+}
+
+void run_in_place(const KernelCall& call) {
+  run_by_tiles(call, [](const KernelCall& tile) {
+    for_groups(tile.output_count, most_outputs, [&](size_t first, size_t outputs) { run_group<false>(tile, first, outputs); });
+  });
+}
+
+/** At most four outputs from memory: a few sources at a time, the outputs accumulated in cache. */
+void run_by_streams(const KernelCall& call) {
+  KernelCall part = call;
+  for (; part.begin < call.end; part.begin = part.end) {
+    part.end = call.end - part.begin < stream_columns ? call.end : part.begin + stream_columns;
+    for_groups(call.source_count, streams_at_once, [&](size_t i, size_t sources) {
+      part.sources = call.sources + i;
+      part.source_count = sources;
+      part.tables = static_cast<const uint64_t*>(call.tables) + i * call.output_count;
+      if (i == 0) {
+        run_group<false>(part, 0, call.output_count);
+      } else {
+        run_group<true>(part, 0, call.output_count);
+      }
+    });
+  }
+}
+
+/** Whether many sources compete for the same few lines of an eight-way cache. */
+bool sources_alias(const KernelCall& call) {
+  uint8_t in_set[64] = {0};
+  for (size_t i = 0; i < call.source_count; i++) {
+    const size_t set = (reinterpret_cast<uintptr_t>(call.sources[i] + call.begin) >> 6) & 63;
+    if (++in_set[set] > 6) return true;
+  }
+  return false;
+}
+
+void run_gfni(const KernelCall& call) {
+  if (call.output_count == 0) return;
+  KernelCall part = call;
+  // A store across two lines costs more than a load: begin where the first output's lines begin.
+  const size_t peel = (64 - (reinterpret_cast<uintptr_t>(call.outputs[0] + call.begin) & 63)) & 63;
+  if (peel > 0 && call.end - call.begin > 2 * width) {
+    part.end = call.begin + peel;
+    run_in_place(part);
+    part.begin = part.end;
+  }
+  part.end = call.end;
+  if (call.source_count <= 4) {
+    part.end = part.begin + (call.end - part.begin) / width * width;
+    run_by_tiles(part, run_narrow_gfni);
+    part.begin = part.end;
+    part.end = call.end;
+    run_in_place(part);
+    return;
+  }
+  const bool from_memory = (call.source_count + call.output_count) * call.length > cached_bytes;
+  if (from_memory && call.output_count <= 4 && call.source_count > streams_at_once) {
+    run_by_streams(part);
+    return;
+  }
+  const bool packs = from_memory ? call.output_count > 4 && call.source_count > 4 : call.output_count > 12 && sources_alias(part);
+  if (packs) {
+    part.end = part.begin + (call.end - part.begin) / (2 * width) * (2 * width);
+    run_packed_gfni(part, from_memory);
+    part.begin = part.end;
+    part.end = call.end;
+  }
+  run_in_place(part);
+}
+
+}  // namespace
+
+const Kernel gfni_kernel{8, fill_affine_table, run_gfni, 256 * 1024, 150'000};
+
+}  // namespace meshward::codec

@@ -1,0 +1,52 @@
+#include "codec/pool.h"
+
+namespace meshward::codec {
+
+Pool::~Pool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  job_added_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+bool Pool::submit(const std::shared_ptr<PoolJob>& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (unfinished_ >= most_jobs_) return false;
+    while (threads_.size() < thread_count_) threads_.emplace_back([this] { run_thread(); });
+    unfinished_++;
+    queue_.push_back(job);
+  }
+  job_added_.notify_all();
+  return true;
+}
+
+void Pool::run_thread() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    job_added_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const std::shared_ptr<PoolJob> job = queue_.front();
+    if (job->cancelled.load(std::memory_order_relaxed)) job->next_slice = job->slice_count;
+    const std::size_t slice = job->next_slice;
+    const bool has_slice = slice < job->slice_count;
+    if (has_slice) job->next_slice++;
+    if (job->next_slice >= job->slice_count) queue_.pop_front();
+    if (has_slice) {
+      job->slices_running++;
+      lock.unlock();
+      job->run_slice(slice, job->cancelled);
+      lock.lock();
+      job->slices_running--;
+    }
+    if (job->slices_running > 0 || job->next_slice < job->slice_count) continue;
+    unfinished_--;
+    lock.unlock();
+    job->finished();
+    lock.lock();
+  }
+}
+
+}  // namespace meshward::codec

@@ -1,0 +1,79 @@
+/** Loads the C++ addon: a prebuilt one for this platform where there is one, else the one that build.js makes. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { MeshwardError } from '#mesh/errors.ts';
+import type { NativeAddon } from './addon.ts';
+
+const prebuiltPath = fileURLToPath(
+  new URL(`./prebuilt/${process.platform}-${process.arch}/meshward.node`, import.meta.url),
+);
+const builtPath = fileURLToPath(new URL('./build/meshward.node', import.meta.url));
+const buildScript = fileURLToPath(new URL('./build.js', import.meta.url));
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon. The first call loads it, and builds it where npm's install scripts were switched off (some ten seconds, once).
+ * A part's front whose exports are not in `NativeAddon` narrows it itself.
+ * @throws MeshwardError `native-unavailable`, or `config-invalid` where MESHWARD_ISA names no level of this processor.
+ */
+export function loadNative(): NativeAddon {
+  loaded ??= withForcedLevel(loadFrom(addonPath()), process.env['MESHWARD_ISA']);
+  return loaded;
+}
+
+/** The level that kernels run at, for example `gfni`. */
+export function isaLevel(): string {
+  return loadNative().isaLevel();
+}
+
+/** The levels that this processor can run, slowest first. */
+export function isaLevelsSupported(): string[] {
+  return loadNative().isaLevelsSupported();
+}
+
+function addonPath(): string {
+  if (existsSync(prebuiltPath)) return prebuiltPath;
+  if (!existsSync(builtPath)) build();
+  return builtPath;
+}
+
+function build(): void {
+  const answer = spawnSync(process.execPath, [buildScript], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  if (answer.status === 0) return;
+  const reason = answer.error?.message ?? answer.stderr.trim();
+  throw unavailable(`it was not built yet and building failed: ${reason}`, answer.error);
+}
+
+function loadFrom(path: string): NativeAddon {
+  try {
+    return createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (error) {
+    throw unavailable(`${path} did not load: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+function withForcedLevel(addon: NativeAddon, level: string | undefined): NativeAddon {
+  if (level === undefined || level === '' || addon.setIsaLevel(level)) return addon;
+  const supported = addon.isaLevelsSupported().join(', ');
+  throw new MeshwardError(
+    'config-invalid',
+    `MESHWARD_ISA=${level.slice(0, 20)} is not an instruction level of this processor`,
+    {
+      next: `Unset MESHWARD_ISA, or set it to one of: ${supported}.`,
+    },
+  );
+}
+
+function unavailable(reason: string, cause: unknown): MeshwardError {
+  return new MeshwardError(
+    'native-unavailable',
+    `the native addon is unavailable on ${process.platform}-${process.arch}: ${reason}`,
+    {
+      next: 'Install a C++20 compiler (Debian: apt-get install g++) and run: node native/build.js; its output says what is missing.',
+      cause,
+    },
+  );
+}

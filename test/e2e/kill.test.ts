@@ -1,0 +1,30 @@
+/** Kill -9 of any service at any moment, and the story still ends true. */
+import { expect, it } from 'vitest';
+import { seededRandom } from '#mesh/clock.ts';
+import { RunningDemo, tick } from './running-demo.ts';
+
+const seed = Number(process.env['MESHWARD_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const victims = ['collector', 'analyzer', 'repairer', 'clickhouse'] as const;
+
+it(`ends true though services are killed at random moments (MESHWARD_SEED=${seed})`, { timeout: 600_000 }, async () => {
+  const random = seededRandom(seed);
+  await using demo = await RunningDemo.start('--json', 'demo', '--once', '--max-files', '12', '--seed', String(seed), '--patience', '3');
+  let over = false;
+  void demo.ended.then(() => (over = true));
+  await demo.says('2. Files go in');
+  const killed: string[] = [];
+  while (!over) {
+    await tick(2000 + random() * 4000);
+    const victim = victims[Math.floor(random() * victims.length)] as string;
+    const pid = demo.services().get(victim);
+    if (over || pid === undefined) continue;
+    process.kill(pid, 'SIGKILL');
+    killed.push(victim);
+  }
+  const { exitCode, stdout, stderr } = await demo.ended;
+  expect(exitCode, `killed: ${killed.join(', ')}\n${stderr.slice(-5000)}`).toBe(0);
+  const summary = JSON.parse(stdout) as { promises: { promise: string; kept: boolean }[]; proofs: number; files: number };
+  expect(summary.promises.map(({ kept }) => kept)).toEqual(summary.promises.map(() => true));
+  expect(summary.proofs).toBe(summary.files);
+  expect(killed.length).toBeGreaterThan(3);
+});
