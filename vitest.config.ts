@@ -10,6 +10,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
-    reporters: process.env['CI'] === undefined ? ['default'] : ['default', ['json', { outputFile: '.meshward/test-report.json' }]],
+    reporters:
+      process.env['CI'] === undefined
+        ? ['default']
+        : ['default', ['json', { outputFile: '.meshward/test-report.json' }]],
   },
 });

@@ -11,7 +11,12 @@ const names = readdirSync(new URL('.', import.meta.url))
   .map((file) => file.slice(0, -3))
   .filter((bench) => !notBenches.has(bench));
 
-if (name === undefined || name === '--help' || !names.includes(name) || !existsSync(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)))) {
+if (
+  name === undefined ||
+  name === '--help' ||
+  !names.includes(name) ||
+  !existsSync(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)))
+) {
   console.error(`usage: npm run bench -- NAME [--json]\nbenches: ${names.join(', ')}`);
   process.exit(name === '--help' ? 0 : 2);
 }
@@ -23,7 +28,9 @@ for await (const figure of run({ arguments: rest.filter((word) => word !== '--js
 }
 
 function textOf({ case: title, unit, ours, peers, spread }: BenchCase): string {
-  const others = Object.entries(peers).map(([peer, value]) => `${peer} ${short(value)} (${(ours / value).toFixed(2)} ×)`);
+  const others = Object.entries(peers).map(
+    ([peer, value]) => `${peer} ${short(value)} (${(ours / value).toFixed(2)} ×)`,
+  );
   return `${title.padEnd(48)} ${short(ours).padStart(10)} ${unit.padEnd(10)} ±${(spread * 100).toFixed(0)} %  ${others.join('  ')}`;
 }
 

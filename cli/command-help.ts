@@ -12,7 +12,9 @@ export interface CommandHelp {
 const everywhere: Readonly<Record<number, string>> = { 0: 'done', 2: 'the command line or the configuration is wrong' };
 
 export function describeUse(command: Command, help: CommandHelp): Command {
-  const exits = Object.entries({ ...everywhere, ...help.exits }).map(([code, meaning]) => `  ${code}  ${meaning}`);
+  const exits = Object.entries({ ...everywhere, ...help.exits }).map(
+    ([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`,
+  );
   return command.addHelpText(
     'after',
     [

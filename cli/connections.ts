@@ -38,7 +38,7 @@ export async function openLog(context: Context, clock: Clock = systemClock): Pro
 export interface OpenStore {
   readonly store: Store;
   readonly writer: StoreWriter;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Connects and brings the schema up to date; waits while the server is away, for as long as `signal` lets it. */

@@ -7,7 +7,7 @@ export function describeFile(file: FileDetailAnswer, options: { readonly placeme
   const facts: [string, string][] = [
     ['recoverable now', file.recoverableNow ? 'yes' : `no: ${file.available} of ${k} needed shares are available`],
     ['grade', `${file.grade}${file.settling ? ' (new: its shares are still being reported)' : ''}`],
-    ['margin', `${signed(file.margin)} shares above the ${k} that are needed`],
+    ['margin', `${signed(file.margin)} shares, counted from the ${k} that are needed`],
     ['shares available', `${file.available} of ${n}`],
     ['shares counted', `${file.counted} (with those on peers that are silent for a moment)`],
     ['shares retained', `${file.retained} (with those on peers that are down)`],

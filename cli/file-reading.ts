@@ -7,7 +7,6 @@ import type { FileReading } from '#repairer/prove.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
 import { type ApiFlags, type CollectorFlags, findApiUrl, withCollector } from './mesh-address.ts';
-import { openMeshPeers } from './mesh-peers.ts';
 
 export type FileReadingFlags = ApiFlags & CollectorFlags;
 
@@ -28,6 +27,7 @@ export async function withFileReading<T>(
   if (cap.kind === 'literal') return run(withoutMesh);
   const { manifest } = cap;
   return withCollector(context, flags, async (collector) => {
+    const { openMeshPeers } = await import('./mesh-peers.ts');
     const mesh = await openMeshPeers({
       directory: await collector.directory(),
       api: await optionalApi(context, flags),

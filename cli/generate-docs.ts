@@ -119,8 +119,8 @@ A rule in \`policies\` has a \`name\` and any of: \`coding\` (k and n) and \`tag
 tenths of it, critical below an eighth.`;
 
 if (import.meta.main) {
-  for (const { path, render } of generatedDocuments) {
-    const existing = await readFile(path, 'utf8').catch(() => '');
-    await writeFile(path, render(existing));
+  for (const document of generatedDocuments) {
+    const existing = await readFile(document.path, 'utf8').catch(() => '');
+    await writeFile(document.path, document.render(existing));
   }
 }

@@ -4,11 +4,9 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
-import { type CollectorClient, createCollectorClient } from '#collector/gateway/client.ts';
+import type { CollectorClient } from '#collector/gateway/client.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type PeerId, parsePeerId } from '#mesh/peer-id.ts';
-import { keyFileName, openKeyFolder } from '#tahoe/identity/key-folder.ts';
-import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { type Context, foldersOf } from './context.ts';
 import { findRunFile, readRunFile } from './run-file.ts';
 
@@ -81,6 +79,8 @@ export async function withCollector<T>(
   run: (collector: CollectorClient, address: CollectorAddress) => Promise<T>,
 ): Promise<T> {
   const address = await findCollector(context, flags);
+  // Loaded when needed: a command must start quickly, and most need only some of all this.
+  const { createCollectorClient } = await import('#collector/gateway/client.ts');
   const collector = createCollectorClient({ ...address, ...(await operatorCredentials(context)) });
   try {
     return await run(collector, address);
@@ -91,6 +91,8 @@ export async function withCollector<T>(
 
 /** @throws MeshwardError `config-invalid` where this data directory holds no operator's key: none is made here. */
 async function operatorCredentials(context: Context): Promise<{ readonly key: string; readonly cert: string }> {
+  const { keyFileName, openKeyFolder } = await import('#tahoe/identity/key-folder.ts');
+  const { privateKeyPem } = await import('#tahoe/identity/peer-key.ts');
   const folder = foldersOf(context.dataDir, context.config).operatorKey;
   try {
     await access(join(folder, keyFileName));

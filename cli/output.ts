@@ -8,14 +8,14 @@ export interface Output {
   /** The result of the command, printed once: as JSON with `--json`, else by `text`. */
   result(value: unknown, text: () => string): void;
   /** A line on the way to the result: to standard error, so that results can be piped. */
-  note(line: string): void;
+  readonly note: (line: string) => void;
   /** Long work: a bar where there is a terminal, a line now and then where there is none. */
   progress(label: string, total: number): Progress;
 }
 
 export interface Progress {
-  update(done: number): void;
-  finish(): void;
+  readonly update: (done: number) => void;
+  readonly finish: () => void;
 }
 
 export function createOutput(

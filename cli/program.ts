@@ -7,7 +7,8 @@ import { addPeerCommands } from './commands/peer.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addShareCommands } from './commands/share.ts';
 import { addUpCommand } from './commands/up.ts';
-import { softwareVersion } from './telemetry.ts';
+import { redactCaps } from './redact.ts';
+import { softwareVersion } from './version.ts';
 
 export function createProgram(): Command {
   const program = new Command('meshward')
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .option('--data-dir <dir>', 'where the embedded log and database, keys and run files live')
     .option('--set <key=value>', 'set a configuration key; may be given several times', collect, [])
     .option('--json', 'print results as JSON', false)
+    .configureOutput({ outputError: (text, write) => write(redactCaps(text)) })
     .showHelpAfterError('(see meshward --help)')
     .configureHelp({ sortSubcommands: false });
   addUpCommand(program);

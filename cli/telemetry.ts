@@ -16,6 +16,7 @@ import {
 import pino from 'pino';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
+import { softwareVersion } from './version.ts';
 
 export interface Telemetry {
   readonly logger: Logger;
@@ -23,8 +24,6 @@ export interface Telemetry {
   writeMetrics(request: IncomingMessage, response: ServerResponse): void;
   shutdown(): Promise<void>;
 }
-
-export const softwareVersion = '0.1.0';
 
 /** Names of fields that never reach a log line, whatever object they come in. */
 const secretFields = ['nurl', 'swissnum', 'token', 'password', 'privateKey', 'key', 'secret', 'authorization'];

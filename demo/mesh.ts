@@ -80,7 +80,9 @@ export class DemoMesh implements PeerControl {
     const chosen = names.map((name) => {
       const peer = this.#peers.get(name);
       if (peer !== undefined) return peer;
-      throw new MeshwardError('bad-input', `no peer of the demonstration is called ${name}`, { next: '`meshward peers` lists them.' });
+      throw new MeshwardError('bad-input', `no peer of the demonstration is called ${name}`, {
+        next: '`meshward peers` lists them.',
+      });
     });
     await Promise.all(
       chosen.map(async ({ hosted, host }) => {
@@ -114,7 +116,11 @@ export class DemoMesh implements PeerControl {
   }
 
   async #open(): Promise<Host> {
-    const host: Host = { child: fork(hostFile, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }), waiting: new Map(), running: new Map() };
+    const host: Host = {
+      child: fork(hostFile, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+      waiting: new Map(),
+      running: new Map(),
+    };
     this.#watch(host);
     await this.#send(host, { kind: 'settle', settings: this.#options.settings });
     return host;
@@ -126,7 +132,10 @@ export class DemoMesh implements PeerControl {
       const waiting = host.waiting.get(id);
       host.waiting.delete(id);
       if (error === null) waiting?.resolve();
-      else waiting?.reject(new MeshwardError(error.code as ErrorCode, error.message, { next: error.next, retryable: true }));
+      else
+        waiting?.reject(
+          new MeshwardError(error.code as ErrorCode, error.message, { next: error.next, retryable: true }),
+        );
     });
     child.once('exit', () => {
       for (const { reject } of host.waiting.values()) reject(hostGone());
@@ -163,5 +172,8 @@ export class DemoMesh implements PeerControl {
 }
 
 function hostGone(): MeshwardError {
-  return new MeshwardError('service-unavailable', 'the process that hosts this peer has ended', { next: 'It starts again by itself.', retryable: true });
+  return new MeshwardError('service-unavailable', 'the process that hosts this peer has ended', {
+    next: 'It starts again by itself.',
+    retryable: true,
+  });
 }

@@ -4,7 +4,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 export interface Narrator {
   chapter(title: string): void;
   line(text: string): void;
-  progress(label: string, total: number): { update(done: number): void; finish(): void };
+  progress(label: string, total: number): { readonly update: (done: number) => void; readonly finish: () => void };
 }
 
 export interface KeptPromise {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Agent, createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
-import { silentLog, type StartShareServer } from '#collector/agent/ports.ts';
+import { type StartShareServer, silentLog } from '#collector/agent/ports.ts';
 import { createVitalsSampler } from '#collector/agent/vitals.ts';
 import { WatchBudget } from '#collector/agent/watch.ts';
 import { type CollectorClient, createCollectorClient } from '#collector/gateway/client.ts';
@@ -63,7 +63,15 @@ class PeerHost {
     });
     const config = agentConfig(peer, settings);
     if (token !== null) {
-      await enrolAgent({ config, identity, collector: client, token, domains: peer.domains, clock: systemClock, log: silentLog });
+      await enrolAgent({
+        config,
+        identity,
+        collector: client,
+        token,
+        domains: peer.domains,
+        clock: systemClock,
+        log: silentLog,
+      });
     }
     const agent = createAgent({
       config,
@@ -92,7 +100,8 @@ class PeerHost {
   /** The folder itself and what marks it as this peer's stay, as after a disk was replaced and mounted again. */
   async #wipe(name: string): Promise<void> {
     const peer = this.#known.get(name);
-    if (peer === undefined) throw new MeshwardError('bad-input', `no peer is called ${name}`, { next: '`meshward peers` lists them.' });
+    if (peer === undefined)
+      throw new MeshwardError('bad-input', `no peer is called ${name}`, { next: '`meshward peers` lists them.' });
     const shares = join(peer.folder, 'shares');
     for (const entry of await readdir(shares)) {
       if (/^[a-z2-7]{2}$/.test(entry)) await rm(join(shares, entry), { recursive: true, force: true });
@@ -147,7 +156,8 @@ function agentConfig(peer: HostedPeer, settings: HostSettings): Config['agent'] 
 const host = new PeerHost();
 
 process.on('message', (request: HostRequest) => {
-  const answer = (error: HostAnswer['error']): void => void process.send?.({ id: request.id, error } satisfies HostAnswer);
+  const answer = (error: HostAnswer['error']): void =>
+    void process.send?.({ id: request.id, error } satisfies HostAnswer);
   host.act(request.command).then(
     () => answer(null),
     (error: unknown) =>

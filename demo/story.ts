@@ -125,8 +125,11 @@ class Story {
     bar.finish();
     await this.#persistently(() => register(stored.map(({ cap }) => cap)));
     const shares = stored.reduce((sum, { holders }) => sum + holders.length, 0);
-    narrator.line(`${stored.length} files, encrypted and coded 25-of-100: ${shares} shares on ${this.#o.peers.length} peers in 12 zones.`);
-    if (literalFiles > 0) narrator.line(`${literalFiles} files of at most 55 bytes live in their caps and have no shares.`);
+    narrator.line(
+      `${stored.length} files, encrypted and coded 25-of-100: ${shares} shares on ${this.#o.peers.length} peers in 12 zones.`,
+    );
+    if (literalFiles > 0)
+      narrator.line(`${literalFiles} files of at most 55 bytes live in their caps and have no shares.`);
     return { stored, literalFiles };
   }
 
@@ -134,16 +137,26 @@ class Story {
     const mesh = await until('a healthy mesh', this.#wait(90), async () => {
       const seen = await this.#o.api.mesh();
       const healthy = filesOf(seen, 'healthy');
-      const good = seen.freshness.state === 'fresh' && seen.settlingFiles === 0 && seen.files >= stored.length && healthy === seen.files;
+      const good =
+        seen.freshness.state === 'fresh' &&
+        seen.settlingFiles === 0 &&
+        seen.files >= stored.length &&
+        healthy === seen.files;
       return good ? { value: seen } : { seen: describeMesh(seen) };
     });
     const margins = mesh.byMargin.map(({ margin }) => margin);
-    this.#promises.check('every file is healthy', mesh.files >= stored.length, `${mesh.files} files, margins ${Math.min(...margins)} to ${Math.max(...margins)} above k`);
+    this.#promises.check(
+      'every file is healthy',
+      mesh.files >= stored.length,
+      `${mesh.files} files, margins ${Math.min(...margins)} to ${Math.max(...margins)} above k`,
+    );
   }
 
   async #flap(): Promise<void> {
     const { api, control, peers, narrator, random, graceMs } = this.#o;
-    const names = shuffled(peers, random).slice(0, 5).map(({ name }) => name);
+    const names = shuffled(peers, random)
+      .slice(0, 5)
+      .map(({ name }) => name);
     const repairsBefore = (await this.#persistently(() => api.repairs(1000))).length;
     await this.#persistently(() => control.act('kill', names));
     narrator.line(`${names.join(', ')} go silent.`);
@@ -160,7 +173,9 @@ class Story {
       return up === names.length ? { value: true } : { seen: `${up} of ${names.length} are up` };
     });
     const repairsAfter = (await this.#persistently(() => api.repairs(1000))).length;
-    narrator.line(`Silent peers are suspect for ${Math.round(graceMs / 1000)} s before they are down: their shares are not available, but they count.`);
+    narrator.line(
+      `Silent peers are suspect for ${Math.round(graceMs / 1000)} s before they are down: their shares are not available, but they count.`,
+    );
     this.#promises.check(
       'nothing is repaired for a flap',
       listed.total === 0 && repairsAfter === repairsBefore,
@@ -172,7 +187,9 @@ class Story {
     const { api, control, peers, narrator, random } = this.#o;
     const zone = largestZone(peers);
     const gone = peers.filter((peer) => peer.zone === zone).map(({ name }) => name);
-    const nameOf = new Map((await this.#persistently(() => api.peers())).peers.map(({ peerId, name }) => [peerId, name]));
+    const nameOf = new Map(
+      (await this.#persistently(() => api.peers())).peers.map(({ peerId, name }) => [peerId, name]),
+    );
     const damage = planDamage({
       holders: stored.map(({ holders }) => holders.map((peer) => nameOf.get(peer) ?? peer)),
       gone: new Set(gone),
@@ -184,23 +201,38 @@ class Story {
     await this.#persistently(() => control.act('kill', gone));
     narrator.line(`Zone ${zone} is gone: ${gone.length} peers at once.`);
     await this.#persistently(() => control.act('wipe', damage.wiped));
-    narrator.line(`The disks of ${damage.wiped.length} more peers are wiped. Files keep ${damage.fewest} to ${damage.most} of their 100 shares; ${atRiskBelow} is the repair threshold.`);
+    narrator.line(
+      `The disks of ${damage.wiped.length} more peers are wiped. Files keep ${damage.fewest} to ${damage.most} of their 100 shares; ${atRiskBelow} is the repair threshold.`,
+    );
 
     const { list, mesh } = await until('the at-risk list and an alert', this.#wait(120), async () => {
       const seen = { list: await api.atRisk(1000), mesh: await api.mesh(), repairs: await api.repairs(1000) };
       // Repair may begin before the last file is listed: what was repaired had been listed.
-      const touched = new Set([...seen.list.files.map(({ storageIndex }) => storageIndex), ...seen.repairs.map(({ storageIndex }) => storageIndex)]);
+      const touched = new Set([
+        ...seen.list.files.map(({ storageIndex }) => storageIndex),
+        ...seen.repairs.map(({ storageIndex }) => storageIndex),
+      ]);
       const all = stored.every(({ cap }) => touched.has(cap.manifest.storageIndex));
       const alerted = seen.mesh.alerts.some(({ key }) => key.startsWith('domain-lost:zone'));
-      return all && alerted ? { value: seen } : { seen: `${touched.size} of ${stored.length} files were listed, alerts: ${seen.mesh.alerts.map(({ key }) => key).join(', ') || 'none'}; ${describeMesh(seen.mesh)}` };
+      return all && alerted
+        ? { value: seen }
+        : {
+            seen: `${touched.size} of ${stored.length} files were listed, alerts: ${seen.mesh.alerts.map(({ key }) => key).join(', ') || 'none'}; ${describeMesh(seen.mesh)}`,
+          };
     });
     for (const { summary } of mesh.alerts) narrator.line(`⚠ ${summary}`);
     for (const file of list.files.slice(0, 5)) narrator.line(describeFile(file, stored));
     this.#promises.check('every damaged file was put on the at-risk list', true, `${stored.length} files`);
-    this.#promises.check('the on-call is told once, with the cause', mesh.alerts.length > 0, mesh.alerts.map(({ key }) => key).join(', '));
+    this.#promises.check(
+      'the on-call is told once, with the cause',
+      mesh.alerts.length > 0,
+      mesh.alerts.map(({ key }) => key).join(', '),
+    );
   }
 
-  async #repair(stored: readonly StoredFile[]): Promise<Pick<StorySummary, 'repairs' | 'sharesRestored' | 'repairBytesRead' | 'repairBytesWritten' | 'repairMs'>> {
+  async #repair(
+    stored: readonly StoredFile[],
+  ): Promise<Pick<StorySummary, 'repairs' | 'sharesRestored' | 'repairBytesRead' | 'repairBytesWritten' | 'repairMs'>> {
     const { api, narrator, clock } = this.#o;
     const startedMs = clock.monotonicMs();
     const bar = narrator.progress('files restored', stored.length);
@@ -209,15 +241,21 @@ class Story {
       const seen = await api.mesh();
       const fine = filesOf(seen, 'healthy') + filesOf(seen, 'degraded');
       bar.update(Math.min(stored.length, fine));
-      const restored = list.total === 0 && seen.freshness.state === 'fresh' && fine === seen.files && seen.files >= stored.length;
+      const restored =
+        list.total === 0 && seen.freshness.state === 'fresh' && fine === seen.files && seen.files >= stored.length;
       return restored ? { value: seen } : { seen: `${list.total} files on the list; ${describeMesh(seen)}` };
     });
     bar.finish();
     const repairMs = Math.round(clock.monotonicMs() - startedMs);
     const repairs = (await this.#persistently(() => api.repairs(1000))).filter(({ sharesPlaced }) => sharesPlaced > 0);
-    const sum = (of: (repair: (typeof repairs)[number]) => number): number => repairs.reduce((total, repair) => total + of(repair), 0);
+    const sum = (of: (repair: (typeof repairs)[number]) => number): number =>
+      repairs.reduce((total, repair) => total + of(repair), 0);
     const lowest = Math.min(...mesh.byMargin.map(({ margin }) => margin));
-    this.#promises.check('margins are restored', lowest >= atRiskBelow - 25, `smallest margin ${lowest}, after ${repairs.length} repairs in ${(repairMs / 1000).toFixed(1)} s`);
+    this.#promises.check(
+      'margins are restored',
+      lowest >= atRiskBelow - 25,
+      `smallest margin ${lowest}, after ${repairs.length} repairs in ${(repairMs / 1000).toFixed(1)} s`,
+    );
     return {
       repairs: repairs.length,
       sharesRestored: sum(({ sharesPlaced }) => sharesPlaced),
@@ -238,7 +276,11 @@ class Story {
       bar.update(++done);
     });
     bar.finish();
-    this.#promises.check('every file equals its original', failed.length === 0, failed.length === 0 ? `${stored.length} of ${stored.length}, byte for byte` : failed.slice(0, 3).join('; '));
+    this.#promises.check(
+      'every file equals its original',
+      failed.length === 0,
+      failed.length === 0 ? `${stored.length} of ${stored.length}, byte for byte` : failed.slice(0, 3).join('; '),
+    );
   }
 
   #wait(seconds: number): WaitOptions {
@@ -270,7 +312,10 @@ class Story {
   }
 }
 
-async function* hashed(content: AsyncIterable<Uint8Array>, hash: { update(bytes: Uint8Array): unknown }): AsyncGenerator<Uint8Array> {
+async function* hashed(
+  content: AsyncIterable<Uint8Array>,
+  hash: { update(bytes: Uint8Array): unknown },
+): AsyncGenerator<Uint8Array> {
   for await (const bytes of content) {
     hash.update(bytes);
     yield bytes;
@@ -287,6 +332,7 @@ function describeMesh(mesh: MeshAnswer): string {
 }
 
 function describeFile(file: FileAnswerBody, stored: readonly StoredFile[]): string {
-  const name = stored.find(({ cap }) => cap.manifest.storageIndex === file.storageIndex)?.file.name ?? file.storageIndex;
+  const name =
+    stored.find(({ cap }) => cap.manifest.storageIndex === file.storageIndex)?.file.name ?? file.storageIndex;
   return `  ${file.grade.padEnd(9)} ${String(file.available).padStart(3)} of ${file.n}  ${name}: ${file.cause}`;
 }

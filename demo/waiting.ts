@@ -14,7 +14,11 @@ export interface WaitOptions {
  * Asks until `found` gives something other than null. Failures that may pass are waited out like any other answer.
  * @throws MeshwardError `promise-broken` after the timeout, with `what` and what was seen last.
  */
-export async function until<T>(what: string, options: WaitOptions, found: () => Promise<{ readonly value: T } | { readonly seen: string }>): Promise<T> {
+export async function until<T>(
+  what: string,
+  options: WaitOptions,
+  found: () => Promise<{ readonly value: T } | { readonly seen: string }>,
+): Promise<T> {
   const { clock, signal, timeoutMs } = options;
   const deadline = clock.monotonicMs() + timeoutMs;
   let seen = 'nothing yet';
@@ -28,9 +32,13 @@ export async function until<T>(what: string, options: WaitOptions, found: () => 
       seen = describeError(error);
     }
     if (clock.monotonicMs() > deadline) {
-      throw new MeshwardError('promise-broken', `${what} did not come within ${Math.round(timeoutMs / 1000)} s; seen last: ${seen}`, {
-        next: 'Look into the logs of the services above this line. A loaded machine may need more time: --patience 2 doubles it.',
-      });
+      throw new MeshwardError(
+        'promise-broken',
+        `${what} did not come within ${Math.round(timeoutMs / 1000)} s; seen last: ${seen}`,
+        {
+          next: 'Look into the logs of the services above this line. A loaded machine may need more time: --patience 2 doubles it.',
+        },
+      );
     }
     await sleep(clock, options.everyMs ?? 250, signal);
   }

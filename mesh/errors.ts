@@ -81,7 +81,7 @@ export function describeError(error: unknown): string {
   const parts: string[] = [];
   let current: unknown = error;
   while (current !== undefined && current !== null && parts.length < 5) {
-    const message = current instanceof Error ? current.message || current.name : String(current);
+    const message = current instanceof Error ? current.message || current.name : textOf(current);
     if (message !== '' && !parts.includes(message)) parts.push(message);
     current = current instanceof Error ? current.cause : undefined;
   }
@@ -95,4 +95,13 @@ export function isRetryable(error: unknown): boolean {
 
 export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof MeshwardError && error.code === code;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
 }

@@ -3,15 +3,15 @@
 import { buildLauncher } from '../analyzer/store/embedded/build-launcher.js';
 import { buildAddon } from './build.js';
 
-for (const [what, build] of [
-  ['the native addon', buildAddon],
-  ['the launcher of the embedded ClickHouse', buildLauncher],
+for (const { what, build } of [
+  { what: 'the native addon', build: () => buildAddon() },
+  { what: 'the launcher of the embedded ClickHouse', build: () => buildLauncher() },
 ]) {
   try {
     await build();
   } catch (error) {
     process.stderr.write(
-      `${what} could not be compiled: ${error.message}\nInstall g++ and make, then run: npm rebuild\n`,
+      `${what} could not be compiled: ${error instanceof Error ? error.message : String(error)}\nInstall g++ and make, then run: npm rebuild\n`,
     );
     process.exitCode = 1;
   }

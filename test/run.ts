@@ -39,7 +39,9 @@ for (const { name, run } of paths.length > 0 ? steps.slice(-1) : steps) {
   console.log(`\n── ${name}`);
   const startedMs = performance.now();
   if (!(await run())) failed.push(name);
-  console.log(`── ${name}: ${failed.at(-1) === name ? 'FAILED' : 'passed'} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  console.log(
+    `── ${name}: ${failed.at(-1) === name ? 'FAILED' : 'passed'} in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+  );
 }
 if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

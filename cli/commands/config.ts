@@ -18,7 +18,7 @@ export function addConfigCommands(program: Command): void {
     .option('--keys', 'list every key with its unit, default, meaning and environment variable', false);
   describeUse(command, {
     examples: ['meshward config', 'meshward --set api.port=8080 config', 'meshward config --keys'],
-    notes: ['Secrets are shown as (secret). What is printed can be used as a configuration file.'],
+    notes: ['Secrets are shown as (secret). Without them, what is printed is a configuration file again.'],
   });
   command.action((flags: ConfigFlags, command: Command) => showConfig(flags, command));
   addDoctorCommand(program);

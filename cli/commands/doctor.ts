@@ -3,10 +3,6 @@ import type { Command } from 'commander';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf, foldersOf, type GlobalOptions } from '../context.ts';
 import { type Check, type CheckResult, passed, runCheck } from '../doctor/check.ts';
-import { clockChecks } from '../doctor/clock-checks.ts';
-import { machineChecks } from '../doctor/machine-checks.ts';
-import { serviceChecks } from '../doctor/service-checks.ts';
-import { storageChecks } from '../doctor/storage-checks.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { createOutput, type Output } from '../output.ts';
 import { findRunFile } from '../run-file.ts';
@@ -35,6 +31,7 @@ async function doctor(command: Command): Promise<void> {
       if (!output.json) output.note(describeCheck(result));
     }
   };
+  const { machineChecks } = await import('../doctor/machine-checks.ts');
   await see(machineChecks());
   let context: Context | null = null;
   await see([
@@ -55,6 +52,9 @@ async function doctor(command: Command): Promise<void> {
 
 async function seeInstallation(context: Context, see: (checks: readonly Check[]) => Promise<void>): Promise<void> {
   const run = await findRunFile(foldersOf(context.dataDir, context.config).runFile).catch(() => null);
+  const { storageChecks } = await import('../doctor/storage-checks.ts');
+  const { serviceChecks } = await import('../doctor/service-checks.ts');
+  const { clockChecks } = await import('../doctor/clock-checks.ts');
   await see(storageChecks(context));
   await see(serviceChecks(context, run));
   await see(clockChecks(context, run));

@@ -5,8 +5,7 @@ import type { Command } from 'commander';
 import type { ReadCap, VerifyCap } from '#mesh/caps.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { proofRow } from '#repairer/audit.ts';
-import { type ProofResult, proveFile } from '#repairer/prove.ts';
+import type { ProofResult } from '#repairer/prove.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf } from '../context.ts';
@@ -16,7 +15,6 @@ import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
 import { formatBytes, formatDuration } from '../output.ts';
 import { parseCount } from '../quantities.ts';
-import { newProofId, recordProofs } from '../recorded-proofs.ts';
 import { redactCaps } from '../redact.ts';
 
 interface ProveFlags extends CapFlags, FileReadingFlags {
@@ -71,6 +69,9 @@ async function prove(context: Context, positional: readonly string[], flags: Pro
     );
   }
   const original = await hashOfOriginal(cap, flags.original);
+  const { proveFile } = await import('#repairer/prove.ts');
+  const { proofRow } = await import('#repairer/audit.ts');
+  const { newProofId, recordProofs } = await import('../recorded-proofs.ts');
   const results: ProofResult[] = [];
   const names = await interruptible((signal) =>
     withFileReading(context, cap, 'proving bytes', flags, async (by) => {

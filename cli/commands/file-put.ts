@@ -11,7 +11,6 @@ import { parseCoding } from '#mesh/coding.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxTextLength } from '#mesh/limits.ts';
 import { type Policy, policyFor } from '#mesh/policy.ts';
-import { putFile } from '#repairer/put.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf, foldersOf } from '../context.ts';
@@ -24,7 +23,7 @@ import {
   findApiUrl,
   withCollector,
 } from '../mesh-address.ts';
-import { type MeshPeers, openMeshPeers } from '../mesh-peers.ts';
+import type { MeshPeers } from '../mesh-peers.ts';
 import { formatBytes } from '../output.ts';
 import { parseCount } from '../quantities.ts';
 import { redactCaps } from '../redact.ts';
@@ -135,6 +134,7 @@ async function putOne(
   file: FileToPut,
   { mesh, collector, policy, happy, leaseSecret, tag, signal, progress }: PutWork,
 ): Promise<PutReport & { readonly registration: MeshwardError | null }> {
+  const { putFile } = await import('#repairer/put.ts');
   const result = await putFile(
     { sizeBytes: file.sizeBytes, plaintext: countedStream(file.path, progress), policy, happy, signal },
     {
@@ -180,6 +180,7 @@ async function openMesh(context: Context, flags: PutFlags, collector: CollectorC
     note(`no analyzer is known (${describeError(error)}): every enrolled peer counts as up`);
     return null;
   });
+  const { openMeshPeers } = await import('../mesh-peers.ts');
   const mesh = await openMeshPeers({ directory: await collector.directory(), api, note });
   if (mesh.field.peers.length > 0) return mesh;
   await mesh.close();

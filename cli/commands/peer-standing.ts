@@ -32,11 +32,13 @@ const exits: NonNullable<CommandHelp['exits']> = {
   6: 'the key in this data directory is not an operator of the mesh',
 };
 
+const idNote = 'A peer id that begins with - stands after --.';
+
 export function addPeerStandingCommands(peer: Command): void {
   const add = (name: string, description: string, help: Pick<CommandHelp, 'examples' | 'notes'>): Command =>
     describeUse(
       addCollectorOptions(peer.command(name).argument('<peer...>', 'names or ids of peers').description(description)),
-      { ...help, exits },
+      { ...help, notes: [...(help.notes ?? []), idNote], exits },
     );
   const reasonOption = ['--reason <text>', 'why; kept with the peer', ''] as const;
 

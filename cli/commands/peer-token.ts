@@ -18,6 +18,7 @@ interface TokenFlags extends CollectorFlags {
 }
 
 export function addTokenCommand(parent: Command): void {
+  const words = parent.parent === null ? 'meshward token' : 'meshward peer token';
   const command = parent
     .command('token')
     .description('make a one-time token that enrols a new peer, and print the command to run on its machine')
@@ -25,10 +26,7 @@ export function addTokenCommand(parent: Command): void {
     .option('--lifetime <duration>', 'how long the token is good, such as 24h (collector.tokenLifetimeMs)')
     .option('--replaces <peer>', 'name or id of the peer whose settings and domains the new one takes over');
   describeUse(addCollectorOptions(command), {
-    examples: [
-      'meshward token --domain zone=alder --domain region=north',
-      'meshward token --replaces alder-07 --lifetime 1h',
-    ],
+    examples: [`${words} --domain zone=alder --domain region=north`, `${words} --replaces alder-07 --lifetime 1h`],
     exits: { 4: 'the collector is away', 6: 'the key in this data directory is not an operator of the mesh' },
     notes: ['The token is a secret until it is used or expires; it is shown this once.'],
   });

@@ -1,43 +1,7 @@
 /** The services one by one, for machines that run them under their own supervisor. */
 import type { Command } from 'commander';
-import { startAgent } from '../services/agent.ts';
-import { startAnalyzer } from '../services/analyzer.ts';
-import { startCollector } from '../services/collector.ts';
-import { startRepairer } from '../services/repairer.ts';
-import { runService } from '../services/run-service.ts';
+import { collect, describeUse } from '../command-help.ts';
 import { contextOf } from '../context.ts';
-
-export function addServiceCommands(program: Command): void {
-  program
-    .command('collector')
-    .description('run the collector: takes events of agents in, over TLS, into the log')
-    .action((_options: object, command: Command) => runService('collector', contextOf(command), startCollector));
-  program
-    .command('analyzer')
-    .description('run an analyzer: margins, grades, the at-risk list, the HTTP API and the page')
-    .action((_options: object, command: Command) => runService('analyzer', contextOf(command), startAnalyzer));
-  program
-    .command('repairer')
-    .description('run a repairer: regenerates missing shares of files on the at-risk list')
-    .action((_options: object, command: Command) => runService('repairer', contextOf(command), startRepairer));
-  program
-    .command('agent')
-    .description('run the agent beside a storage peer: reports, checks and serves its folder of shares')
-    .option('--shares <dir>', 'folder of shares, laid out as Tahoe does (agent.shares)')
-    .option('--collector <url>', 'the collector to report to (agent.collectorUrl)')
-    .option('--pin <pin>', "the collector's pin, as `meshward token` prints it (agent.collectorPin)")
-    .option('--token <token>', 'enrol with this one-time token first; better given as MESHWARD_TOKEN')
-    .option('--domain <kind=name>', 'failure domain of this peer; may be given several times', collect, [])
-    .action((options: AgentFlags, command: Command) => {
-      const forced = {
-        ...(options.shares === undefined ? {} : { 'agent.shares': options.shares }),
-        ...(options.collector === undefined ? {} : { 'agent.collectorUrl': options.collector }),
-        ...(options.pin === undefined ? {} : { 'agent.collectorPin': options.pin }),
-      };
-      const token = options.token ?? process.env['MESHWARD_TOKEN'] ?? null;
-      return runService('agent', contextOf(command, forced), (by) => startAgent(by, { token, domains: options.domain }));
-    });
-}
 
 interface AgentFlags {
   readonly shares?: string;
@@ -47,6 +11,67 @@ interface AgentFlags {
   readonly domain: readonly string[];
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
+// Each service is loaded when it is started: a command that talks to one must not wait for all of them.
+export function addServiceCommands(program: Command): void {
+  describeUse(
+    program
+      .command('collector')
+      .description('run the collector: takes events of agents in, over TLS, into the log')
+      .action(async (_options: object, command: Command) => {
+        const { startCollector } = await import('../services/collector.ts');
+        await (await runner())('collector', contextOf(command), startCollector);
+      }),
+    { examples: ['meshward --data-dir /var/lib/meshward collector'] },
+  );
+  describeUse(
+    program
+      .command('analyzer')
+      .description('run an analyzer: margins, grades, the at-risk list, the HTTP API and the page')
+      .action(async (_options: object, command: Command) => {
+        const { startAnalyzer } = await import('../services/analyzer.ts');
+        await (await runner())('analyzer', contextOf(command), startAnalyzer);
+      }),
+    { examples: ['meshward --config meshward.yaml analyzer'] },
+  );
+  describeUse(
+    program
+      .command('repairer')
+      .description('run a repairer: regenerates missing shares of files on the at-risk list')
+      .action(async (_options: object, command: Command) => {
+        const { startRepairer } = await import('../services/repairer.ts');
+        await (await runner())('repairer', contextOf(command), startRepairer);
+      }),
+    { examples: ['meshward --config meshward.yaml repairer'] },
+  );
+  describeUse(
+    program
+      .command('agent')
+      .description('run the agent beside a storage peer: reports, checks and serves its folder of shares')
+      .option('--shares <dir>', 'folder of shares, laid out as Tahoe does (agent.shares)')
+      .option('--collector <url>', 'the collector to report to (agent.collectorUrl)')
+      .option('--pin <pin>', "the collector's pin, as `meshward token` prints it (agent.collectorPin)")
+      .option('--token <token>', 'enrol with this one-time token first; better given as MESHWARD_TOKEN')
+      .option('--domain <kind=name>', 'failure domain of this peer; may be given several times', collect, [])
+      .action(async (flags: AgentFlags, command: Command) => {
+        const forced = {
+          ...(flags.shares === undefined ? {} : { 'agent.shares': flags.shares }),
+          ...(flags.collector === undefined ? {} : { 'agent.collectorUrl': flags.collector }),
+          ...(flags.pin === undefined ? {} : { 'agent.collectorPin': flags.pin }),
+        };
+        const token = flags.token ?? process.env['MESHWARD_TOKEN'] ?? null;
+        const { startAgent } = await import('../services/agent.ts');
+        await (await runner())('agent', contextOf(command, forced), (by) =>
+          startAgent(by, { token, domains: flags.domain }),
+        );
+      }),
+    {
+      examples: [
+        'MESHWARD_TOKEN=… meshward agent --shares /srv/tahoe/storage --collector https://collector.example:7701 --pin PIN',
+      ],
+    },
+  );
+}
+
+async function runner(): Promise<typeof import('../services/run-service.ts').runService> {
+  return (await import('../services/run-service.ts')).runService;
 }

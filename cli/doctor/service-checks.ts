@@ -39,8 +39,9 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       name: 'analyzer',
       kind: 'service',
       async run() {
-        const mesh = await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs).mesh();
-        const said = `${mesh.files} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
+        const url = run?.apiUrl ?? config.repairer.apiUrl;
+        const mesh = await createApiClient(url, answerTimeoutMs).mesh();
+        const said = `${url} has ${mesh.files} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
         if (mesh.freshness.state === 'fresh') return passed(said);
         return failed(
           said,
@@ -59,7 +60,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
           (response) => response.json() as Promise<RepairerState>,
         );
         const brake = state.brake === null ? '' : `; bulk repair is held: ${state.brake}`;
-        return passed(`${state.running.length} repairs under way${brake}`);
+        return passed(`${url} has ${state.running.length} repairs under way${brake}`);
       },
     },
   ];

@@ -7,11 +7,11 @@ import { createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
-import { isDomainWord } from '#mesh/peer-state.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
+import { parseDomains } from '../failure-domain.ts';
 import { startOpsServer } from '../ops-server.ts';
-import { softwareVersion } from '../telemetry.ts';
+import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 export interface AgentEnrolment {
@@ -20,13 +20,20 @@ export interface AgentEnrolment {
   readonly domains: readonly string[];
 }
 
-export async function startAgent({ context, telemetry, logger }: ServiceStart, enrolment: AgentEnrolment): Promise<RunningService> {
+export async function startAgent(
+  { context, telemetry, logger }: ServiceStart,
+  enrolment: AgentEnrolment,
+): Promise<RunningService> {
   const config = context.config.agent;
   const identity = await openKeyFolder(agentFolders(config).key, { commonName: 'meshward-peer' });
   if (config.collectorPin === '') {
-    throw new MeshwardError('config-invalid', "agent.collectorPin is empty: the agent cannot know its collector's key", {
-      next: 'Set it to the pin that `meshward token` prints together with a token.',
-    });
+    throw new MeshwardError(
+      'config-invalid',
+      "agent.collectorPin is empty: the agent cannot know its collector's key",
+      {
+        next: 'Set it to the pin that `meshward token` prints together with a token.',
+      },
+    );
   }
   const client = createCollectorClient({
     url: config.collectorUrl,
@@ -36,7 +43,15 @@ export async function startAgent({ context, telemetry, logger }: ServiceStart, e
   });
   if (enrolment.token !== null) {
     const domains = parseDomains(enrolment.domains);
-    const { name } = await enrolAgent({ config, identity, collector: client, token: enrolment.token, domains, clock: systemClock, log: logger });
+    const { name } = await enrolAgent({
+      config,
+      identity,
+      collector: client,
+      token: enrolment.token,
+      domains,
+      clock: systemClock,
+      log: logger,
+    });
     logger.info({ peer: identity.peerId, name, domains }, 'enrolled');
   }
   const agent = createAgent({
@@ -49,7 +64,11 @@ export async function startAgent({ context, telemetry, logger }: ServiceStart, e
     version: softwareVersion,
   });
   await agent.start();
-  const ops = await startOpsServer({ telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }) }, '127.0.0.1', config.opsPort);
+  const ops = await startOpsServer(
+    { telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }) },
+    '127.0.0.1',
+    config.opsPort,
+  );
   return {
     facts: { peer: identity.peerId, opsPort: ops.port },
     failed: failure().promise,
@@ -59,16 +78,4 @@ export async function startAgent({ context, telemetry, logger }: ServiceStart, e
       await ops.close();
     },
   };
-}
-
-function parseDomains(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const [kind, name, ...more] = text.split('=');
-      if (kind === undefined || name === undefined || more.length > 0 || !isDomainWord(kind) || !isDomainWord(name)) {
-        throw new MeshwardError('bad-input', `"${text.slice(0, 60)}" is no failure domain`, { next: 'Write --domain kind=name, such as --domain zone=eu-1.' });
-      }
-      return [kind, name];
-    }),
-  );
 }

@@ -3,15 +3,15 @@ import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
 import { createApi } from '#analyzer/api/api.ts';
 import { askRepairers } from '#analyzer/api/running-repairs.ts';
-import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse-store.ts';
 import { StoreHistory } from '#analyzer/api/store-history.ts';
+import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse-store.ts';
 import { analyzerMetrics, observeAnalyzer } from '#analyzer/metrics.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { openLog, openStore } from '../connections.ts';
 import { addOpsRoutes } from '../ops-server.ts';
-import { softwareVersion } from '../telemetry.ts';
+import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 const failureLookMs = 250;

@@ -24,7 +24,11 @@ export async function startCollector({ context, telemetry, logger }: ServiceStar
     logger,
   });
   const { host, port } = await gateway.listen();
-  const ops = await startOpsServer({ telemetry, readiness: () => gateway.health(), alive: () => true }, '127.0.0.1', config.collector.opsPort);
+  const ops = await startOpsServer(
+    { telemetry, readiness: () => gateway.health(), alive: () => true },
+    '127.0.0.1',
+    config.collector.opsPort,
+  );
   return {
     facts: { host, port, pin: gateway.pin, opsPort: ops.port },
     failed: failure().promise,

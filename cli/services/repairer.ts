@@ -22,7 +22,11 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   const { log, topics } = await openLog(context);
   const { writer, close } = await openStore(context, logger, signal);
   const storageClient = createStorageClient();
-  const peerView = createPeerView({ fetchPeers: () => fetchPeerFacts(config.repairer.apiUrl), clock: systemClock, refreshMs: peersRefreshMs });
+  const peerView = createPeerView({
+    fetchPeers: () => fetchPeerFacts(config.repairer.apiUrl),
+    clock: systemClock,
+    refreshMs: peersRefreshMs,
+  });
   const mesh = await openMeshAccess({
     log,
     enrolmentsTopic: topics.enrolments.name,

@@ -21,7 +21,11 @@ export interface ServiceStart {
 }
 
 /** Runs until it is asked to end or fails; a failure ends the process with its exit code, and the supervisor starts it again. */
-export async function runService(name: string, context: Context, start: (by: ServiceStart) => Promise<RunningService>): Promise<void> {
+export async function runService(
+  name: string,
+  context: Context,
+  start: (by: ServiceStart) => Promise<RunningService>,
+): Promise<void> {
   const telemetry = startTelemetry(name, context.config.telemetry);
   const { logger } = telemetry;
   const abort = new AbortController();

@@ -44,6 +44,11 @@ export class SegmentFiles {
     return bytes;
   }
 
+  /** Bytes that a record of so many bytes adds: a new file begins with its magic. */
+  bytesToAppend(recordBytes: number): number {
+    return this.#opensNewFile() ? segmentMagic.length + recordBytes : recordBytes;
+  }
+
   /** Resolves after the write; the sync comes later. @returns where the record begins. */
   async append(record: Uint8Array): Promise<SegmentPlace> {
     const { segment, file } = await this.#openForAppend();
@@ -103,11 +108,14 @@ export class SegmentFiles {
     await this.#closeAppending();
   }
 
+  #opensNewFile(): boolean {
+    const last = this.#segments.at(-1);
+    return last === undefined || this.#file === null || last.bytes >= this.#segmentBytes;
+  }
+
   async #openForAppend(): Promise<{ segment: Segment; file: FileHandle }> {
     const last = this.#segments.at(-1);
-    if (last !== undefined && this.#file !== null && last.bytes < this.#segmentBytes) {
-      return { segment: last, file: this.#file };
-    }
+    if (last !== undefined && this.#file !== null && !this.#opensNewFile()) return { segment: last, file: this.#file };
     await this.#closeAppending();
     const id = this.#nextId;
     const path = segmentPath(this.#directory, id);

@@ -210,7 +210,7 @@ export class Spool {
   }
 
   #hasRoom(bytes: number): boolean {
-    return this.#files.bytesAfter(this.#position) + bytes <= this.#options.maxBytes;
+    return this.#files.bytesAfter(this.#position) + this.#files.bytesToAppend(bytes) <= this.#options.maxBytes;
   }
 
   async #write(record: SpoolRecord, bytes: Buffer): Promise<'stored' | 'dropped' | 'full'> {

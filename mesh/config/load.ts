@@ -77,7 +77,8 @@ const otherVariables: ReadonlySet<string> = new Set([
   'MESHWARD_ISA',
   'MESHWARD_CONFIG',
   'MESHWARD_SEED',
-  'MESHWARD_NATIVE_BUILD',
+  'MESHWARD_TOKEN',
+  'MESHWARD_WERROR',
 ]);
 
 function isForeignVariable(name: string, keys: readonly ConfigKey[]): boolean {

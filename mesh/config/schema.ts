@@ -231,7 +231,12 @@ export const configSchema = z.strictObject({
     ),
     host: key(text.min(1), '127.0.0.1', 'address', 'Where shares are served. Beyond loopback only if you set it so.'),
     port: key(port, 0, 'port', 'Port on which shares are served. 0 picks a free one and keeps it.'),
-    opsPort: key(port, 0, 'port', 'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.'),
+    opsPort: key(
+      port,
+      0,
+      'port',
+      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.',
+    ),
     serve: key(z.boolean(), true, 'yes/no', 'Serve the folder (GBS). No where a Tahoe storage node already does.'),
     nurl: key(
       text,

@@ -199,7 +199,7 @@ describe('connections', () => {
   });
 
   it('that stand still because they are paced are not taken for idle', async () => {
-    const paced = await startPeer({ bandwidthBytesPerSecond: 1000, limits: { idleConnectionMs: 60 } });
+    const paced = await startPeer({ bandwidthBytesPerSecond: 300, limits: { idleConnectionMs: 500 } });
     try {
       await paced.peer.allocate(index, { shareNumbers: [1], allocatedBytes: 600, uploadSecret, ...leases });
       expect((await paced.peer.write(index, 1, 0, new Uint8Array(600), uploadSecret)).isComplete).toBe(true);

@@ -8,7 +8,17 @@ const victims = ['collector', 'analyzer', 'repairer', 'clickhouse'] as const;
 
 it(`ends true though services are killed at random moments (MESHWARD_SEED=${seed})`, { timeout: 600_000 }, async () => {
   const random = seededRandom(seed);
-  await using demo = await RunningDemo.start('--json', 'demo', '--once', '--max-files', '12', '--seed', String(seed), '--patience', '3');
+  await using demo = await RunningDemo.start(
+    '--json',
+    'demo',
+    '--once',
+    '--max-files',
+    '12',
+    '--seed',
+    String(seed),
+    '--patience',
+    '3',
+  );
   let over = false;
   void demo.ended.then(() => (over = true));
   await demo.says('2. Files go in');
@@ -23,7 +33,11 @@ it(`ends true though services are killed at random moments (MESHWARD_SEED=${seed
   }
   const { exitCode, stdout, stderr } = await demo.ended;
   expect(exitCode, `killed: ${killed.join(', ')}\n${stderr.slice(-5000)}`).toBe(0);
-  const summary = JSON.parse(stdout) as { promises: { promise: string; kept: boolean }[]; proofs: number; files: number };
+  const summary = JSON.parse(stdout) as {
+    promises: { promise: string; kept: boolean }[];
+    proofs: number;
+    files: number;
+  };
   expect(summary.promises.map(({ kept }) => kept)).toEqual(summary.promises.map(() => true));
   expect(summary.proofs).toBe(summary.files);
   expect(killed.length).toBeGreaterThan(3);

@@ -9,7 +9,10 @@ import type { RunFile } from '#cli/run-file.ts';
 
 const mainFile = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Ports are free ones: several meshes and the developer's own run beside each other. */
-const anyPorts = ['api.port=0', 'collector.port=0', 'collector.opsPort=0', 'repairer.port=0'].flatMap((setting) => ['--set', setting]);
+const anyPorts = ['api.port=0', 'collector.port=0', 'collector.opsPort=0', 'repairer.port=0'].flatMap((setting) => [
+  '--set',
+  setting,
+]);
 
 export interface Ran {
   readonly exitCode: number | null;
@@ -36,7 +39,9 @@ export class RunningDemo implements AsyncDisposable {
 
   static async start(...words: readonly string[]): Promise<RunningDemo> {
     const dataDir = await mkdtemp(join(tmpdir(), 'meshward-e2e-'));
-    const child = spawn(process.execPath, [mainFile, '--data-dir', dataDir, ...anyPorts, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [mainFile, '--data-dir', dataDir, ...anyPorts, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return new RunningDemo(dataDir, child);
   }
 
@@ -53,7 +58,8 @@ export class RunningDemo implements AsyncDisposable {
     let over: Ran | null = null;
     void this.ended.then((ran) => (over = ran));
     while (!this.output.includes(words)) {
-      if (over !== null) throw new Error(`the demonstration ended before it said "${words}":\n${this.output.slice(-4000)}`);
+      if (over !== null)
+        throw new Error(`the demonstration ended before it said "${words}":\n${this.output.slice(-4000)}`);
       await tick();
     }
   }
@@ -75,7 +81,9 @@ export class RunningDemo implements AsyncDisposable {
 
   /** Runs `meshward` against this mesh. */
   meshward(...words: readonly string[]): Promise<Ran> {
-    const child = spawn(process.execPath, [mainFile, '--data-dir', this.dataDir, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [mainFile, '--data-dir', this.dataDir, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return new RunningDemo(this.dataDir, child).ended;
   }
 

@@ -20,8 +20,14 @@ export function installChromium(): string {
     ['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'chromium'],
   ]) {
     const [name, ...rest] = [...asRoot, ...argv];
-    const { status } = spawnSync(name as string, rest, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
-    if (status !== 0) throw new Error('The tests of the page need Chromium, which could not be installed: install it and see that it is on the PATH.');
+    const { status } = spawnSync(name as string, rest, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+    if (status !== 0)
+      throw new Error(
+        'The tests of the page need Chromium, which could not be installed: install it and see that it is on the PATH.',
+      );
   }
   const installed = findChromium();
   if (installed === null) throw new Error('Chromium was installed but is not on the PATH.');

@@ -13,8 +13,11 @@ try {
   });
   const lint = spawnSync('buf', ['lint'], { stdio: 'inherit' });
   const made = spawnSync('buf', ['generate', '--template', template], { stdio: 'inherit' });
-  const stale = readdirSync('mesh/generated').filter((name) => readFileSync(join('mesh/generated', name), 'utf8') !== readOrEmpty(join(folder, name)));
-  for (const name of stale) console.error(`mesh/generated/${name} is not what mesh/events.proto makes: run npm run generate`);
+  const stale = readdirSync('mesh/generated').filter(
+    (name) => readFileSync(join('mesh/generated', name), 'utf8') !== readOrEmpty(join(folder, name)),
+  );
+  for (const name of stale)
+    console.error(`mesh/generated/${name} is not what mesh/events.proto makes: run npm run generate`);
   process.exitCode = lint.status === 0 && made.status === 0 && stale.length === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
