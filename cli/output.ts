@@ -1,5 +1,5 @@
 /** What commands print: text for people, one JSON document for programs with `--json`. */
-
+import { Presets, SingleBar } from 'cli-progress';
 import { toApiError } from '#mesh/api-error.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 
@@ -56,24 +56,17 @@ export function printError(error: unknown, json: boolean, err: NodeJS.WriteStrea
   else if (error instanceof Error && error.stack !== undefined) err.write(`${error.stack}\n`);
 }
 
-const barWidth = 30;
-
 function bar(err: NodeJS.WriteStream, label: string, total: number): Progress {
-  let shown = '';
-  const draw = (done: number): void => {
-    const part = total === 0 ? 1 : Math.min(1, done / total);
-    const filled = Math.round(part * barWidth);
-    const text = `${label} ${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${done}/${total}`;
-    if (text === shown) return;
-    shown = text;
-    err.write(`\r\u001b[2K${text}`);
-  };
-  draw(0);
+  const shown = new SingleBar(
+    { stream: err, format: `${label} {bar} {value}/{total}`, hideCursor: true, gracefulExit: false },
+    Presets.shades_classic,
+  );
+  shown.start(total, 0);
   return {
-    update: draw,
+    update: (done) => shown.update(done),
     finish() {
-      draw(total);
-      err.write('\n');
+      shown.update(total);
+      shown.stop();
     },
   };
 }

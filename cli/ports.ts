@@ -1,5 +1,5 @@
 /** Settles on which ports the services of this machine listen, before they start: each must know the others'. */
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 
@@ -37,29 +37,56 @@ export async function choosePorts(config: Config, otherWhereTaken: boolean): Pro
 const firstPeerPort = 20_000;
 const lastPeerPort = 32_000;
 
-/** @returns `count` ports on loopback that are free now. @throws MeshwardError `service-unavailable` where there are not so many. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const ports: number[] = [];
-  const offset = process.pid % 8000;
-  for (let port = firstPeerPort + offset; port < lastPeerPort && ports.length < count; port++) {
-    if ((await tryPort('127.0.0.1', port)) !== null) ports.push(port);
+export interface PeerPorts {
+  readonly ports: readonly number[];
+  release(): Promise<void>;
+}
+
+/**
+ * `count` ports on loopback for the peers of one demonstration. Each takes a block of ports, and listens on the first one of
+ * it for as long as it runs: so two of them never share a block, even while their peers are away.
+ * @throws MeshwardError `service-unavailable` where there are not so many.
+ */
+export async function reservePeerPorts(count: number): Promise<PeerPorts> {
+  for (let mark = firstPeerPort; mark + count < lastPeerPort; mark += count + 1) {
+    const holder = await listen('127.0.0.1', mark);
+    if (holder === null) continue;
+    const ports = Array.from({ length: count }, (_, i) => mark + 1 + i);
+    const free = await Promise.all(ports.map((port) => tryPort('127.0.0.1', port)));
+    const release = (): Promise<void> => closed(holder);
+    if (free.every((port) => port !== null)) return { ports, release };
+    await release();
   }
-  if (ports.length === count) return ports;
-  throw new MeshwardError('service-unavailable', `there are no ${count} free ports below ${lastPeerPort}`, {
-    next: 'Stop other programs that listen on this machine, or use fewer peers (--peers).',
-  });
+  throw new MeshwardError(
+    'service-unavailable',
+    `there are no ${count + 1} free ports in a row below ${lastPeerPort}`,
+    {
+      next: 'Stop other programs that listen on this machine, or use fewer peers (--peers).',
+    },
+  );
 }
 
 /** The port, or the free one that 0 asks for; null where it is taken. */
-function tryPort(host: string, port: number): Promise<number | null> {
+async function tryPort(host: string, port: number): Promise<number | null> {
+  const server = await listen(host, port);
+  if (server === null) return null;
+  const { port: found } = server.address() as AddressInfo;
+  await closed(server);
+  return found;
+}
+
+function listen(host: string, port: number): Promise<Server | null> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
+    const server = createServer((socket) => socket.destroy());
     server.once('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
     );
-    server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
-    });
+    server.listen({ host, port, exclusive: true }, () => resolve(server));
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
   });
 }

@@ -26,7 +26,7 @@ import { withCollector } from './mesh-address.ts';
 import { openMeshPeers } from './mesh-peers.ts';
 import { type MeshServices, peersFolder, startMeshServices } from './mesh-services.ts';
 import { formatBytes, formatDuration } from './output.ts';
-import { freePorts } from './ports.ts';
+import { reservePeerPorts } from './ports.ts';
 
 export interface DemoFlags {
   readonly once: boolean;
@@ -78,6 +78,8 @@ export async function runDemo(context: Context, flags: DemoFlags): Promise<void>
 
   await withCollector(context, {}, async (collector) => {
     const peers = demoPeers(flags.peers);
+    const reserved = await reservePeerPorts(peers.length);
+    cleanUp.defer(() => reserved.release());
     const mesh = new DemoMesh({
       peers,
       directory: peersFolder(dataDir),
@@ -88,7 +90,7 @@ export async function runDemo(context: Context, flags: DemoFlags): Promise<void>
         verifyBytesPerSecond,
       },
       capacityBytes: peerCapacityBytes,
-      ports: await freePorts(peers.length),
+      ports: reserved.ports,
       hosts: hostProcesses,
       createToken: async (domains) =>
         (await patiently(abort.signal, () => collector.createToken({ domains: { ...domains } }))).token,

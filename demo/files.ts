@@ -15,7 +15,7 @@ export interface FileLimits {
   readonly maxTotalBytes: number;
 }
 
-const leftOut: ReadonlySet<string> = new Set(['node_modules', 'build', 'coverage', 'generated']);
+const leftOut: ReadonlySet<string> = new Set(['node_modules', 'build', 'coverage', 'generated', 'fixtures']);
 
 /**
  * Regular files below `folder`, in order of their names, as many as the limits allow. Hidden files, links and what

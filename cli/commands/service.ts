@@ -19,7 +19,8 @@ export function addServiceCommands(program: Command): void {
       .description('run the collector: takes events of agents in, over TLS, into the log')
       .action(async (_options: object, command: Command) => {
         const { startCollector } = await import('../services/collector.ts');
-        await (await runner())('collector', contextOf(command), startCollector);
+        const { runService } = await import('../services/run-service.ts');
+        await runService('collector', contextOf(command), startCollector);
       }),
     { examples: ['meshward --data-dir /var/lib/meshward collector'] },
   );
@@ -29,7 +30,8 @@ export function addServiceCommands(program: Command): void {
       .description('run an analyzer: margins, grades, the at-risk list, the HTTP API and the page')
       .action(async (_options: object, command: Command) => {
         const { startAnalyzer } = await import('../services/analyzer.ts');
-        await (await runner())('analyzer', contextOf(command), startAnalyzer);
+        const { runService } = await import('../services/run-service.ts');
+        await runService('analyzer', contextOf(command), startAnalyzer);
       }),
     { examples: ['meshward --config meshward.yaml analyzer'] },
   );
@@ -39,7 +41,8 @@ export function addServiceCommands(program: Command): void {
       .description('run a repairer: regenerates missing shares of files on the at-risk list')
       .action(async (_options: object, command: Command) => {
         const { startRepairer } = await import('../services/repairer.ts');
-        await (await runner())('repairer', contextOf(command), startRepairer);
+        const { runService } = await import('../services/run-service.ts');
+        await runService('repairer', contextOf(command), startRepairer);
       }),
     { examples: ['meshward --config meshward.yaml repairer'] },
   );
@@ -60,9 +63,8 @@ export function addServiceCommands(program: Command): void {
         };
         const token = flags.token ?? process.env['MESHWARD_TOKEN'] ?? null;
         const { startAgent } = await import('../services/agent.ts');
-        await (await runner())('agent', contextOf(command, forced), (by) =>
-          startAgent(by, { token, domains: flags.domain }),
-        );
+        const { runService } = await import('../services/run-service.ts');
+        await runService('agent', contextOf(command, forced), (by) => startAgent(by, { token, domains: flags.domain }));
       }),
     {
       examples: [
@@ -70,8 +72,4 @@ export function addServiceCommands(program: Command): void {
       ],
     },
   );
-}
-
-async function runner(): Promise<typeof import('../services/run-service.ts').runService> {
-  return (await import('../services/run-service.ts')).runService;
 }

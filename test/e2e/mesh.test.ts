@@ -11,6 +11,9 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import { installChromium } from '../setup/chromium.ts';
 import { type Ran, RunningDemo, tick } from './running-demo.ts';
 
+/** Of a large file coded 25-of-100: 1 MiB, rounded up to a multiple of 25. */
+const segmentBytes = 1_048_600;
+
 let demo: RunningDemo;
 let api: ApiClient;
 let folder: string;
@@ -56,21 +59,26 @@ async function put(sizeBytes: number): Promise<{ path: string; cap: string; cont
 }
 
 describe('files', () => {
-  it.each([56, 1_048_575, 1_048_577])('of %i bytes go in, are known, come back and are proven', async (sizeBytes) => {
-    const { path, cap, content } = await put(sizeBytes);
-    const { storageIndex } = parseManifest(cap);
-    await eventually('the file at the API', async () => {
-      const file = await api.file(storageIndex);
-      return file.recoverableNow && !file.settling ? file : null;
-    });
-    good(await demo.meshward('file', 'show', cap));
-    const out = `${path}.out`;
-    good(await demo.meshward('get', cap, out));
-    expect((await readFile(out)).equals(content)).toBe(true);
-    const proven = JSON.parse(good(await demo.meshward('--json', 'file', 'prove', cap, '--original', path))) as unknown;
-    expect(JSON.stringify(proven)).toContain('proven');
-    await eventually('the proof at the API', async () => (await api.proofs(10, storageIndex)).at(0) ?? null);
-  });
+  it.each([56, segmentBytes - 1, segmentBytes + 1])(
+    'of %i bytes go in, are known, come back and are proven',
+    async (sizeBytes) => {
+      const { path, cap, content } = await put(sizeBytes);
+      const { storageIndex } = parseManifest(cap);
+      await eventually('the file at the API', async () => {
+        const file = await api.file(storageIndex);
+        return file.recoverableNow && !file.settling ? file : null;
+      });
+      good(await demo.meshward('file', 'show', cap));
+      const out = `${path}.out`;
+      good(await demo.meshward('get', cap, out));
+      expect((await readFile(out)).equals(content)).toBe(true);
+      const proven = JSON.parse(
+        good(await demo.meshward('--json', 'file', 'prove', cap, '--original', path)),
+      ) as unknown;
+      expect(JSON.stringify(proven)).toContain('proven');
+      await eventually('the proof at the API', async () => (await api.proofs(10, storageIndex)).at(0) ?? null);
+    },
+  );
 
   it.each([0, 55])('of %i bytes live in their cap, and it is said so', async (sizeBytes) => {
     const { cap, content, path } = await put(sizeBytes);
