@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { type Agent, createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
-import { type StartShareServer, silentLog } from '#collector/agent/ports.ts';
+import { type StartShareServer } from '#collector/agent/ports.ts';
 import { createVitalsSampler } from '#collector/agent/vitals.ts';
 import { WatchBudget } from '#collector/agent/watch.ts';
 import { type CollectorClient, createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { type Config, configSchema } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { createStorageServer } from '#tahoe/gbs/server.ts';
 import { openKeyFolder, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
@@ -70,7 +71,7 @@ class PeerHost {
         token,
         domains: peer.domains,
         clock: systemClock,
-        log: silentLog,
+        log: silentLogger,
       });
     }
     const agent = createAgent({
@@ -79,7 +80,7 @@ class PeerHost {
       collector: collectorPort(client),
       clock: systemClock,
       random: Math.random,
-      log: silentLog,
+      log: silentLogger,
       version: softwareVersion,
       startServer: quickServing(identity),
       vitals: this.#vitals,

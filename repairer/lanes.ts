@@ -12,6 +12,7 @@ import { type RepairRow, repairs } from '#analyzer/store/tables.ts';
 import { sleep } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import type { AtRiskEntry } from './at-risk.ts';
 import { repairRow } from './audit.ts';
 import { restMs } from './backoff.ts';
@@ -22,12 +23,6 @@ import type { RepairReport } from './repair-report.ts';
 import { type LaneKind, type RecentRepair, type RepairerEvent, type RunningState, recentOf } from './repairer-state.ts';
 import type { RepairClass } from './risk.ts';
 import type { StandingList } from './standing-list.ts';
-
-export interface RepairerLogger {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
 
 /** Where the audit goes. */
 export interface AuditWriter {
@@ -44,7 +39,7 @@ export interface RepairLanesOptions {
   readonly writer: AuditWriter;
   readonly metrics: RepairerMetrics;
   readonly tracer: Tracer;
-  readonly logger: RepairerLogger;
+  readonly logger: Logger;
   /** Undefined for a partition that is not ours. */
   readonly generationOf: (partition: number) => number | undefined;
   readonly emit: (event: RepairerEvent) => void;

@@ -206,7 +206,7 @@ describe('the repairer on real peers', () => {
       leaseSecret: new Uint8Array(32).fill(1),
       meter: noMeter,
       tracer: noTracer,
-      logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     });
     const ended: RecentRepair[] = [];
     const allEnded = new Promise<void>((resolve) => {

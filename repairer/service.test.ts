@@ -67,6 +67,7 @@ async function start(config: Partial<RepairerOptions['config']> = {}): Promise<v
     meter: noMeter,
     tracer: noTracer,
     logger: {
+      debug: () => undefined,
       info: () => undefined,
       warn: (_details, message) => warnings.push(message),
       error: (_details, message) => warnings.push(message),

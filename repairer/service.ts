@@ -14,9 +14,10 @@ import {
 import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
+import { type Logger } from '#mesh/logger.ts';
 import type { PolicyRule } from '#mesh/policy.ts';
 import { type BrakeState, brakeReleased, judgeBrake, type SilenceMemory } from './brake.ts';
-import { type AuditWriter, type RepairerLogger, RepairLanes } from './lanes.ts';
+import { type AuditWriter, RepairLanes } from './lanes.ts';
 import type { MeshAccess } from './mesh-access.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
 import { RepairQueue } from './queue.ts';
@@ -43,7 +44,7 @@ export interface RepairerOptions {
   readonly leaseSecret: Uint8Array;
   readonly meter: Meter;
   readonly tracer: Tracer;
-  readonly logger: RepairerLogger;
+  readonly logger: Logger;
   /** How often the peers' states are looked at. @default 5000 */
   readonly peersEveryMs?: number;
   readonly settings?: Partial<RepairSettings>;

@@ -4,11 +4,11 @@ import type { CollectorClient } from '#collector/gateway/client.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
 import { announcedHost, findFreePort } from './address.ts';
 import { agentFolders } from './folders.ts';
-import type { AgentLog } from './ports.ts';
 import { AgentState } from './state.ts';
 
 export interface EnrolOptions {
@@ -19,7 +19,7 @@ export interface EnrolOptions {
   /** Failure domains by kind; those that the token binds its peer to win. */
   readonly domains?: Readonly<Record<string, string>>;
   readonly clock: Clock;
-  readonly log: AgentLog;
+  readonly log: Logger;
 }
 
 export interface Enrolled {

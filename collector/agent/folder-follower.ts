@@ -6,9 +6,9 @@
  */
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Oddities } from './oddities.ts';
-import type { AgentLog } from './ports.ts';
 import { FolderGone, type Reconciler } from './reconciler.ts';
 import { forEach, knownUnder, scanFolder, scanPrefix } from './scan.ts';
 import type { RootCondition, ShareRoot } from './share-root.ts';
@@ -46,7 +46,7 @@ export interface FolderFollowerOptions {
   readonly reconciler: Reconciler;
   readonly watcher: FolderWatcher;
   readonly clock: Clock;
-  readonly log: AgentLog;
+  readonly log: Logger;
   readonly timing: FollowerTiming;
   /** The folder is there. A failure is logged, and it is tried again. */
   readonly onPresent: () => Promise<void>;

@@ -2,10 +2,11 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
+import type { Logger } from '#mesh/logger.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import type { FollowerTiming } from './folder-follower.ts';
 import type { AgentFolders } from './folders.ts';
-import type { AgentLog, CheckShare, CollectorPort, StartShareServer } from './ports.ts';
+import type { CheckShare, CollectorPort, StartShareServer } from './ports.ts';
 import type { SenderLimits } from './sender.ts';
 import type { ShareRoot } from './share-root.ts';
 import type { AgentState } from './state.ts';
@@ -18,7 +19,7 @@ export interface AgentOptions {
   readonly collector: CollectorPort;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** Told to the collector. */
   readonly version: string;
   /** @default Tahoe's storage protocol with the identity's key */

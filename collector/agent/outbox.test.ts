@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { ShareEventKind } from '#mesh/generated/events_pb.js';
+import { silentLogger } from '#mesh/logger.ts';
 import { Outbox } from './outbox.ts';
 import { OwedInventory } from './owed-inventory.ts';
-import { silentLog } from './ports.ts';
 import type { BatchColumns } from './share-lane.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
@@ -19,7 +19,7 @@ function bench(eventsPerBatch = 4) {
       },
     },
     clock,
-    log: silentLog,
+    log: silentLogger,
     eventsPerBatch,
     onOverflow: () => overflows++,
   });

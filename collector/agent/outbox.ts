@@ -6,15 +6,15 @@
 
 import type { Clock } from '#mesh/clock.ts';
 import { maxEventsPerBatch, maxManifestsPerBatch } from '#mesh/limits.ts';
+import type { Logger } from '#mesh/logger.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import { type EventSink, kindOfChange, type ShareChange } from './events.ts';
-import type { AgentLog } from './ports.ts';
 import type { BatchSink } from './share-lane.ts';
 
 export interface OutboxOptions {
   readonly lane: BatchSink;
   readonly clock: Clock;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** How long changes are gathered. @default 50 */
   readonly gatherMs?: number;
   /** @default as the collector allows */

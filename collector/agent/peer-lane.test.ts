@@ -1,14 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { DrainSchema, HeartbeatSchema, MaintenanceSchema } from '#mesh/generated/events_pb.js';
+import { silentLogger } from '#mesh/logger.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { PeerLane } from './peer-lane.ts';
-import { silentLog } from './ports.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
 async function lane(): Promise<PeerLane> {
   const { peerId } = await createPeerIdentity();
-  return new PeerLane({ peerId, incarnation: 3, clock: new ManualClock(), log: silentLog });
+  return new PeerLane({ peerId, incarnation: 3, clock: new ManualClock(), log: silentLogger });
 }
 
 const heartbeat = () => ({ case: 'heartbeat' as const, value: create(HeartbeatSchema) });

@@ -5,8 +5,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { Clock } from '#mesh/clock.ts';
 import { type AgentPost, AgentPostSchema, type PeerEvent, PeerEventSchema } from '#mesh/generated/events_pb.js';
+import type { Logger } from '#mesh/logger.ts';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
-import type { AgentLog } from './ports.ts';
 import type { Lane } from './sender.ts';
 
 export type PeerStatement = Exclude<PeerEvent['body'], { case: undefined }>;
@@ -19,11 +19,11 @@ export class PeerLane implements Lane<PeerEvent> {
   readonly #peerId: Uint8Array;
   readonly #incarnation: number;
   readonly #clock: Clock;
-  readonly #log: AgentLog;
+  readonly #log: Logger;
   #sequence = 0;
   #waiting: PeerEvent[] = [];
 
-  constructor(options: { peerId: PeerId; incarnation: number; clock: Clock; log: AgentLog }) {
+  constructor(options: { peerId: PeerId; incarnation: number; clock: Clock; log: Logger }) {
     this.#peerId = peerIdToBytes(options.peerId);
     this.#incarnation = options.incarnation;
     this.#clock = options.clock;

@@ -26,16 +26,6 @@ export interface CentralSettings {
   readonly version: number;
 }
 
-/** Structured logging; a pino logger fits. */
-export interface AgentLog {
-  debug(fields: Record<string, unknown>, message: string): void;
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
-}
-
-export const silentLog: AgentLog = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** A share whose content was checked. */
 export interface CheckedShare {
   readonly manifest: Manifest;

@@ -1,9 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '#mesh/logger.ts';
 import { storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { Oddities } from './oddities.ts';
-import { silentLog } from './ports.ts';
 import { FolderGone, Reconciler } from './reconciler.ts';
 import { scanFolder } from './scan.ts';
 import { ShareRoot } from './share-root.ts';
@@ -31,7 +31,7 @@ beforeEach(async () => {
       manifest: ({ storageIndex }) => said.push(`manifest ${storageIndex}`),
       room: () => Promise.resolve(),
     },
-    log: silentLog,
+    log: silentLogger,
     watch: () => undefined,
     onEmpty: () => undefined,
     onFresh: () => undefined,

@@ -3,12 +3,12 @@
  * watch, the server) ends here, one storage index at a time, so that there is one place where a share becomes stored or lost.
  */
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { EventSink } from './events.ts';
 import { type InspectedFile, inspectFile, manifestTag } from './inspect.ts';
 import { type ListedShare, listShares } from './listing.ts';
 import type { Oddities } from './oddities.ts';
-import type { AgentLog } from './ports.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, manifestFlag, type ShareTable, seenFlag } from './share-table.ts';
 
@@ -17,7 +17,7 @@ export interface ReconcilerOptions {
   readonly table: ShareTable;
   readonly oddities: Oddities;
   readonly sink: EventSink;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** Called before a folder is listed, so that nothing that happens after goes unnoticed. */
   readonly watch: (storageIndex: StorageIndex) => void;
   /** The folder of a file is gone, or holds nothing. */

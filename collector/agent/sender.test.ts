@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { AgentPost } from '#mesh/generated/events_pb.js';
-import { silentLog } from './ports.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { classifyPostFailure } from './post-failure.ts';
 import { type Lane, Sender } from './sender.ts';
 import { malformed, unavailable } from './testing/fake-collector.ts';
@@ -51,7 +51,7 @@ function bench(items: number[]): Bench {
       await made.answer(post as unknown as number);
     },
   };
-  const sender = new Sender({ lane, collector, clock, random: seededRandom(1), log: silentLog });
+  const sender = new Sender({ lane, collector, clock, random: seededRandom(1), log: silentLogger });
   return Object.assign(made, { sender });
 }
 
@@ -157,7 +157,7 @@ test('a post without an answer is given up after the time limit and made again',
           );
     },
   };
-  const sender = new Sender({ lane, collector, clock, random: seededRandom(1), log: silentLog });
+  const sender = new Sender({ lane, collector, clock, random: seededRandom(1), log: silentLogger });
   sender.start();
   await clock.advance(29_999);
   expect(calls).toBe(1);

@@ -5,7 +5,8 @@
 import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { AgentPost } from '#mesh/generated/events_pb.js';
-import type { AgentLog, CollectorPort } from './ports.ts';
+import type { Logger } from '#mesh/logger.ts';
+import type { CollectorPort } from './ports.ts';
 import { classifyPostFailure } from './post-failure.ts';
 
 export interface Lane<T> {
@@ -22,7 +23,7 @@ export interface SenderOptions<T> {
   readonly collector: CollectorPort;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** After each answer of the collector, or the lack of one. */
   readonly onAnswer?: (answer: { readonly lane: string; readonly ok: boolean; readonly code: string }) => void;
   readonly limits?: Partial<SenderLimits>;

@@ -1,12 +1,13 @@
 /** The real {@link StartShareServer}: the folder is served by Tahoe's storage protocol with the peer's own key. */
 import type { Clock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { createStorageServer } from '#tahoe/gbs/server.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { announcedHost } from './address.ts';
-import type { AgentLog, StartShareServer } from './ports.ts';
+import type { StartShareServer } from './ports.ts';
 
-export function shareServing(identity: PeerIdentity, clock: Clock, log: AgentLog): StartShareServer {
+export function shareServing(identity: PeerIdentity, clock: Clock, log: Logger): StartShareServer {
   return async ({ storageFolder, host, port, swissnum, onChange }) => {
     const server = await createStorageServer({
       shareFolder: storageFolder,

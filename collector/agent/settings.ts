@@ -2,7 +2,8 @@
 
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError } from '#mesh/errors.ts';
-import type { AgentLog, CentralSettings, CollectorPort } from './ports.ts';
+import type { Logger } from '#mesh/logger.ts';
+import type { CentralSettings, CollectorPort } from './ports.ts';
 
 export interface AgentRates {
   readonly heartbeatMs: number;
@@ -33,10 +34,10 @@ export function effectiveRates(config: Config['agent'], central: CentralSettings
 export class RatesInForce {
   readonly #config: Config['agent'];
   readonly #collector: CollectorPort;
-  readonly #log: AgentLog;
+  readonly #log: Logger;
   #central: CentralSettings | null = null;
 
-  constructor(config: Config['agent'], collector: CollectorPort, log: AgentLog) {
+  constructor(config: Config['agent'], collector: CollectorPort, log: Logger) {
     this.#config = config;
     this.#collector = collector;
     this.#log = log;

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { seededRandom, systemClock } from '#mesh/clock.ts';
-import { silentLog } from './ports.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { Spool } from './spool.ts';
 
 const writer = fileURLToPath(new URL('./testing/spool-writer.ts', import.meta.url));
@@ -46,7 +46,7 @@ test('kill -9 at any point: what was taken arrives once, in order', async () => 
         maxBytes: 50_000_000,
         segmentBytes: 5000,
         clock: systemClock,
-        log: silentLog,
+        log: silentLogger,
         onDropped: (reason) => expect.fail(reason),
       });
       const { batches } = spool.stats;

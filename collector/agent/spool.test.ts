@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
-import { silentLog } from './ports.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import type { SpoolRecord } from './spool-record.ts';
 
@@ -22,7 +22,7 @@ function openSpool(options: Partial<SpoolOptions> = {}): Promise<Spool> {
     maxBytes: 100_000,
     segmentBytes: 1000,
     clock: systemClock,
-    log: silentLog,
+    log: silentLogger,
     onDropped: (reason, needsInventory) => dropped.push({ reason, needsInventory }),
     ...options,
   });

@@ -13,8 +13,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { systemCodeOf } from './durable-file.ts';
-import type { AgentLog } from './ports.ts';
 import { SegmentFiles, type SegmentPlace } from './segment-files.ts';
 import { SpoolCursor, type SpoolPosition } from './spool-cursor.ts';
 import { encodeRecord, type SpoolRecord } from './spool-record.ts';
@@ -25,7 +25,7 @@ export interface SpoolOptions {
   readonly directory: string;
   readonly maxBytes: number;
   readonly clock: Clock;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** @default 1 MiB, or an eighth of `maxBytes` where that is less */
   readonly segmentBytes?: number;
   /** @default 1000 */

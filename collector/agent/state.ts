@@ -6,9 +6,9 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { isAbsent, writeDurably } from './durable-file.ts';
-import type { AgentLog } from './ports.ts';
 
 const enrolmentSchema = z.object({
   name: z.string(),
@@ -43,7 +43,7 @@ export class AgentState {
   }
 
   /** @throws MeshwardError `config-invalid` where the folder holds the state of another peer or cannot be used. */
-  static async open(directory: string, peerId: string, log: AgentLog): Promise<AgentState> {
+  static async open(directory: string, peerId: string, log: Logger): Promise<AgentState> {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -140,7 +140,7 @@ export class AgentState {
   }
 }
 
-async function readState(path: string, log: AgentLog): Promise<StoredState | null> {
+async function readState(path: string, log: Logger): Promise<StoredState | null> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

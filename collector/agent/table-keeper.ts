@@ -1,6 +1,6 @@
 /** Saves the share table when it is worth it: after scans, at the stop, and soon after the verifier changed a verdict. */
 import { describeError } from '#mesh/errors.ts';
-import type { AgentLog } from './ports.ts';
+import type { Logger } from '#mesh/logger.ts';
 import type { ShareTable } from './share-table.ts';
 import { saveTable } from './share-table-file.ts';
 import type { Timers } from './timers.ts';
@@ -15,7 +15,7 @@ export interface TableKeeperOptions {
   /** Where the verifier is. */
   readonly position: () => number;
   readonly timers: Timers;
-  readonly log: AgentLog;
+  readonly log: Logger;
 }
 
 export class TableKeeper {

@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '#mesh/logger.ts';
 import { storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { realFile } from '#tahoe/share/example-shares.ts';
 import { checkShareFile } from './check-share-file.ts';
 import type { EventSink } from './events.ts';
 import { inspectFile, manifestTag } from './inspect.ts';
-import { type CheckShare, silentLog } from './ports.ts';
+import { type CheckShare } from './ports.ts';
 import { ShareRoot } from './share-root.ts';
 import { corruptFlag, ShareTable } from './share-table.ts';
 import { ManualClock } from './testing/manual-clock.ts';
@@ -64,7 +65,7 @@ function verify(options: Partial<ConstructorParameters<typeof Verifier>[0]> = {}
     check: checkShareFile,
     sink,
     clock,
-    log: silentLog,
+    log: silentLogger,
     bytesPerSecond: 1_000_000,
     roundMs: 60_000,
     position: 0,

@@ -4,12 +4,13 @@
  */
 import type { Clock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { isShareError } from '#tahoe/share/share-errors.ts';
 import { isAbsent } from './durable-file.ts';
 import type { EventSink } from './events.ts';
 import { manifestTag, stampOf, statLink } from './inspect.ts';
-import type { AgentLog, CheckShare } from './ports.ts';
+import type { CheckShare } from './ports.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, type ShareTable } from './share-table.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -20,7 +21,7 @@ export interface VerifierOptions {
   readonly check: CheckShare;
   readonly sink: EventSink;
   readonly clock: Clock;
-  readonly log: AgentLog;
+  readonly log: Logger;
   /** 0 never checks. */
   readonly bytesPerSecond: number;
   /** A round over all shares takes at least so long: a small folder need not be read without end. */

@@ -4,18 +4,18 @@ import type { AppendRecord, EventLog, Following } from '#collector/log/port.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { type EnrolledPeer, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
+import type { Logger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Topic } from '#mesh/topics.ts';
 import { Refusal } from './answers.ts';
 import { peerRecord } from './enrolment-records.ts';
 import { EnrolmentTable } from './enrolment-table.ts';
-import type { GatewayLogger } from './logger.ts';
 
 export interface EnrolmentsOptions {
   readonly log: Pick<EventLog, 'append' | 'follow' | 'bounds'>;
   readonly topic: Topic;
   readonly clock: Clock;
-  readonly logger: GatewayLogger;
+  readonly logger: Logger;
   readonly unreadable: () => void;
 }
 

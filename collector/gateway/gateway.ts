@@ -6,6 +6,7 @@ import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
+import { type Logger, silentLogger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
 import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
@@ -13,7 +14,6 @@ import { Admission } from './admission.ts';
 import { answerOf, Refusal, sendAnswer } from './answers.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
-import { type GatewayLogger, silentLogger } from './logger.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { OwnerBatches } from './owner-batches.ts';
@@ -36,7 +36,7 @@ export interface GatewayOptions {
   readonly random?: Random;
   /** @default the global meter `meshward.collector`. */
   readonly meter?: Meter;
-  readonly logger?: GatewayLogger;
+  readonly logger?: Logger;
 }
 
 export interface Gateway {

@@ -4,8 +4,8 @@ import type { EventLog } from '#collector/log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { PeerEventsRecordSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
+import type { Logger } from '#mesh/logger.ts';
 import type { Topic, Topics } from '#mesh/topics.ts';
-import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 export interface TicksOptions {
@@ -14,7 +14,7 @@ export interface TicksOptions {
   readonly tickMs: number;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
-  readonly logger: GatewayLogger;
+  readonly logger: Logger;
 }
 
 export interface Ticks {

@@ -2,10 +2,10 @@
 
 import { seededRandom, systemClock } from '#mesh/clock.ts';
 import { type Config, configSchema } from '#mesh/config/schema.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { type Agent, createAgent } from '../agent.ts';
 import type { AgentOptions, AgentTiming } from '../options.ts';
-import type { AgentLog } from '../ports.ts';
 import { FakeCollector } from './fake-collector.ts';
 import { PeerFolder } from './peer-folder.ts';
 
@@ -17,7 +17,7 @@ export const quickTiming: AgentTiming = {
   settingsMs: 20,
 };
 
-export class RecordingLog implements AgentLog {
+export class RecordingLog implements Logger {
   readonly lines: { level: string; fields: Record<string, unknown>; message: string }[] = [];
   debug(): void {}
   info(fields: Record<string, unknown>, message: string): void {

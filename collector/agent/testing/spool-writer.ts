@@ -1,7 +1,7 @@
 /** Appends to a spool and sends from it until it is killed, and says each thing once it is done. For the crash test. */
 import { writeSync } from 'node:fs';
 import { seededRandom, systemClock } from '#mesh/clock.ts';
-import { silentLog } from '../ports.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { Spool } from '../spool.ts';
 
 const [directory, first, seed] = process.argv.slice(2) as [string, string, string];
@@ -11,7 +11,7 @@ const spool = await Spool.open({
   maxBytes: 50_000_000,
   segmentBytes: 5000,
   clock: systemClock,
-  log: silentLog,
+  log: silentLogger,
   syncIntervalMs: 5,
   onDropped: (reason) => {
     throw new Error(reason);

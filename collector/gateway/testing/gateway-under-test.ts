@@ -16,6 +16,7 @@ import {
   ShareEventKind,
   ShareEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
+import type { Logger } from '#mesh/logger.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { allTopics, type Topics, topicsOf } from '#mesh/topics.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
@@ -23,7 +24,6 @@ import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { type CollectorClient, createCollectorClient } from '../client.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
-import type { GatewayLogger } from '../logger.ts';
 import type { GatewayLog } from '../service.ts';
 import { createToken, enrolOperator } from '../tokens.ts';
 
@@ -51,7 +51,7 @@ export interface TestGatewayOptions {
   readonly topics?: Topics;
   readonly config?: Partial<Config['collector']>;
   readonly clock?: Clock;
-  readonly logger?: GatewayLogger;
+  readonly logger?: Logger;
 }
 
 /** Listening, and closed when the test is over. Ticks come rarely unless the configuration says otherwise. */
