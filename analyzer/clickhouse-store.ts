@@ -1,21 +1,31 @@
 /** The analyzer's store on ClickHouse: its values as rows, and back. */
 import type { Clock } from '#mesh/clock.ts';
-import { MeshwardError } from '#mesh/errors.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
-import { type PeerId, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
-import { storageIndexBytes, storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
-import type { AlertChange } from './alerts/recoverability.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
+import type { Severity } from './alerts/recoverability.ts';
 import type { PeerLife } from './liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from './liveness/peer-register.ts';
-import type { AnalyzerStore, HealthRow, StoredLiveness, StoredPartition } from './ports.ts';
-import type { FileRow, PlacementRow, ShareMapChanges, SweepTotals } from './share-map/share-map.ts';
+import type {
+  AnalyzerStore,
+  GoneFile,
+  HealthRow,
+  LivenessMark,
+  PartitionChanges,
+  StoredLiveness,
+  StoredPartition,
+  SweepRecord,
+} from './ports.ts';
+import type { FileRow, PlacementRow } from './share-map/share-map.ts';
 import type { Store } from './store/client.ts';
-import { enqueuePlacements, type PlacementBlock, placementStateNumbers } from './store/placement-columns.ts';
+import { enqueuePlacements } from './store/placement-columns.ts';
+import { openAlerts } from './store/queries/audit.ts';
 import { gradesOfPartition } from './store/queries/health.ts';
 import { livenessMarksOf, peerLivesOf } from './store/queries/peers.ts';
 import { appliedOf, fileBatches, placementBlocks } from './store/queries/share-map.ts';
 import * as tables from './store/tables.ts';
 import type { StoreWriter } from './store/writer.ts';
+import { addBlock, columnsOf } from './stored-placements.ts';
 
 export interface ClickHouseStoreOptions {
   readonly store: Store;
@@ -47,21 +57,11 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   async loadPartition(partition: number): Promise<StoredPartition> {
     const placements: PlacementRow[] = [];
     for await (const block of placementBlocks(this.#store, partition)) addBlock(block, placements);
-    const files: FileRow[] = [];
-    for await (const batch of fileBatches(this.#store, partition)) {
-      for (const { storageIndex, uebHash, k, n, sizeBytes, origin, tag, deleted, registeredAt } of batch) {
-        files.push({
-          manifest: { storageIndex, uebHash, k, n, sizeBytes },
-          origin,
-          tag,
-          deleted,
-          registeredAtMs: registeredAt,
-        });
-      }
-    }
+    const files = await this.#loadFiles(partition);
     const applied = await appliedOf(this.#store, partition);
     const published = await gradesOfPartition(this.#store, partition);
     return {
+      version: applied.reduce((largest, { version }) => Math.max(largest, version), 0),
       placements,
       files,
       applied: applied.map(({ peerId, incarnation, sequence, generation, openGeneration }) => ({
@@ -77,42 +77,66 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     };
   }
 
-  async loadLiveness(): Promise<StoredLiveness> {
-    const marks = await livenessMarksOf(this.#store);
-    const lives = await peerLivesOf(this.#store);
-    return {
-      offsets: marks.length === 0 ? null : marks.map(({ nextOffset }) => nextOffset),
-      watermarkMs: Math.max(0, ...marks.map(({ watermarkMs }) => watermarkMs)),
-      elapsedMs: Math.max(0, ...marks.map(({ elapsedMs }) => elapsedMs)),
-      lives: new Map(lives.map(({ peerId, life }) => [peerId, JSON.parse(life) as PeerLife])),
-    };
+  /** A deleted file's row is there without FINAL, until a merge drops it. */
+  async #loadFiles(partition: number): Promise<FileRow[]> {
+    const sql = `SELECT ${tables.files.columnNames.join(', ')} FROM ${this.#store.qualified('files')} WHERE partition = {partition:UInt16} AND deleted`;
+    const deleted = await this.#store.select(tables.files.columns, sql, { parameters: { partition } });
+    const byIndex = new Map(deleted.map((row) => [row.storageIndex, fileRowOf(row)]));
+    for await (const batch of fileBatches(this.#store, partition)) {
+      for (const row of batch) byIndex.set(row.storageIndex, fileRowOf(row));
+    }
+    return [...byIndex.values()];
   }
 
-  async savePartition(partition: number, version: number, changes: ShareMapChanges): Promise<void> {
-    if (changes.placements.length > 0)
-      await enqueuePlacements(this.#writer, columnsOf(partition, version, changes.placements));
-    await this.#writer.enqueue(
-      tables.files,
-      changes.files.map(({ manifest, origin, tag, deleted, registeredAtMs }) => ({
-        partition,
-        ...manifest,
-        origin,
-        tag,
-        registeredAt: registeredAtMs,
-        deleted,
-        version,
-      })),
-    );
+  async loadLiveness(): Promise<StoredLiveness> {
+    const marks: LivenessMark[] = [];
+    for (const { partition, nextOffset, watermarkMs, elapsedMs } of await livenessMarksOf(this.#store)) {
+      marks[partition] = { nextOffset, watermarkMs, elapsedMs };
+    }
+    const lives = await peerLivesOf(this.#store);
+    return { marks, lives: new Map(lives.map(({ peerId, life }) => [peerId, JSON.parse(life) as PeerLife])) };
+  }
+
+  async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
+    const rows = await openAlerts(this.#store);
+    return rows.flatMap(({ id, kind, severity, summary, details, files }) => {
+      const { analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
+      if (analyzer !== this.#analyzer) return [];
+      const known: Severity = severity === 'critical' ? 'page' : 'warning';
+      return [{ id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs }];
+    });
+  }
+
+  async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
+    for (const { partition, version, changes } of partitions) {
+      if (changes.placements.length > 0) {
+        await enqueuePlacements(this.#writer, columnsOf(partition, version, changes.placements));
+      }
+      await this.#writer.enqueue(
+        tables.files,
+        changes.files.map(({ manifest, origin, tag, deleted, registeredAtMs }) => ({
+          partition,
+          ...manifest,
+          origin,
+          tag,
+          registeredAt: Math.round(registeredAtMs),
+          deleted,
+          version,
+        })),
+      );
+    }
     // Placements first: should only they arrive, the batches come again and change nothing that they should not.
     await this.#writer.flush();
     await this.#writer.enqueue(
       tables.applied,
-      changes.applied.map(({ peer, ...order }) => ({ partition, peerId: peer, ...order, version })),
+      partitions.flatMap(({ partition, version, changes }) =>
+        changes.applied.map(({ peer, ...order }) => ({ partition, peerId: peer, ...order, version })),
+      ),
     );
   }
 
-  async saveLiveness({ offsets, watermarkMs, elapsedMs, lives }: StoredLiveness): Promise<void> {
-    const version = Math.round(elapsedMs);
+  async saveLiveness({ marks, lives }: StoredLiveness): Promise<void> {
+    const version = marks.reduce((sum, { nextOffset }) => sum + nextOffset, 0);
     await this.#writer.enqueue(
       tables.peerLives,
       [...lives].map(([peerId, life]) => ({ peerId, life: JSON.stringify(life), version })),
@@ -120,21 +144,20 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     await this.#writer.flush();
     await this.#writer.enqueue(
       tables.livenessMarks,
-      (offsets ?? []).map((nextOffset, partition) => ({
+      marks.map(({ nextOffset, watermarkMs, elapsedMs }, partition) => ({
         partition,
         nextOffset,
-        watermarkMs,
-        elapsedMs: version,
+        watermarkMs: Math.round(watermarkMs),
+        elapsedMs: Math.round(elapsedMs),
         version: nextOffset,
       })),
     );
   }
 
-  async saveHealth(rows: readonly HealthRow[], atMs: number): Promise<void> {
-    const at = Math.round(atMs);
+  async saveHealth(rows: readonly HealthRow[]): Promise<void> {
     await this.#writer.enqueue(
       tables.fileHealth,
-      rows.map(({ partition, health, cause, log10Loss, gradeSinceMs }) => ({
+      rows.map(({ partition, health, atMs, cause, log10Loss, gradeSinceMs }) => ({
         partition,
         storageIndex: health.storageIndex,
         policy: health.policy.name,
@@ -154,17 +177,17 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         corrupt: health.corrupt,
         log10Loss,
         cause,
-        at,
+        at: atMs,
         deleted: false,
-        version: at,
+        version: atMs,
       })),
     );
     await this.#writer.enqueue(
       tables.gradeChanges,
       rows
         .filter(({ gradeChanged }) => gradeChanged)
-        .map(({ health, previousGrade, cause }) => ({
-          at,
+        .map(({ health, atMs, previousGrade, cause }) => ({
+          at: atMs,
           storageIndex: health.storageIndex,
           policy: health.policy.name,
           fromGrade: previousGrade,
@@ -178,7 +201,25 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     );
   }
 
-  async saveSweep(totals: SweepTotals, atMs: number): Promise<void> {
+  async saveGone(files: readonly GoneFile[]): Promise<void> {
+    await this.#writer.enqueue(
+      tables.fileHealth,
+      files.map(({ partition, storageIndex, atMs }) => ({
+        ...goneHealth,
+        partition,
+        storageIndex,
+        gradeSince: atMs,
+        at: atMs,
+        version: atMs,
+      })),
+    );
+  }
+
+  async saveSweeps(sweeps: readonly SweepRecord[]): Promise<void> {
+    for (const sweep of sweeps) await this.#saveSweep(sweep);
+  }
+
+  async #saveSweep({ totals, atMs }: SweepRecord): Promise<void> {
     const at = Math.round(atMs);
     const analyzer = this.#analyzer;
     await this.#writer.enqueue(
@@ -253,7 +294,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         peerId: peer,
         fromState: from,
         toState: to,
-        reason: silenceMs === null ? 'never heard' : `silent for ${Math.round(silenceMs / 1000)} s`,
+        reason: reasonOf(to, silenceMs),
         shares,
       })),
     );
@@ -262,14 +303,19 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   async saveAlerts(changes: readonly AlertChange[]): Promise<void> {
     await this.#writer.enqueue(
       tables.alerts,
-      changes.map(({ id, alert, state, atMs }) => ({
+      changes.map(({ id, alert, state, atMs, sinceMs }) => ({
         id,
         at: Math.round(atMs),
         kind: alert.key,
         severity: alertSeverities[alert.severity],
         state: state === 'resolved' ? 'resolved' : 'firing',
         summary: alert.summary,
-        details: JSON.stringify({ ...alert.details, next: alert.next }),
+        details: JSON.stringify({
+          ...alert.details,
+          next: alert.next,
+          sinceMs,
+          analyzer: this.#analyzer,
+        } satisfies StoredAlertDetails),
         files: alert.files,
       })),
     );
@@ -280,58 +326,54 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   waitingSinceMs(): number | null {
-    const { failure, lastError, oldestWaitingMs } = this.#writer.stats();
-    return failure === null && lastError === null ? null : this.#clock.nowMs() - oldestWaitingMs;
+    const { queuedRows, oldestWaitingMs } = this.#writer.stats();
+    return queuedRows === 0 ? null : this.#clock.nowMs() - oldestWaitingMs;
   }
 }
 
-const stateNames = { [placementStateNumbers.stored]: 'stored', [placementStateNumbers.corrupt]: 'corrupt' } as const;
-
-function addBlock(block: PlacementBlock, rows: PlacementRow[]): void {
-  const peers = Array.from({ length: block.peers.length / 32 }, (_, i) =>
-    peerIdFromBytes(block.peers.subarray(i * 32, i * 32 + 32)),
-  );
-  for (let i = 0; i < block.count; i++) {
-    const state = (stateNames as Readonly<Record<number, 'stored' | 'corrupt'>>)[block.states[i] as number];
-    const peer = peers[block.peerIndexes[i] as number];
-    if (state === undefined || peer === undefined) {
-      throw new MeshwardError('store-refused', 'a placement in the store has a state or peer that is not known', {
-        next: 'A newer version has written to this database: run that version here too.',
-      });
-    }
-    rows.push({
-      storageIndex: storageIndexFromBytes(block.storageIndexes, i * storageIndexBytes),
-      shareNumber: block.shareNumbers[i] as number,
-      peer,
-      state,
-      generation: block.generations[i] as number,
-    });
-  }
+interface StoredAlertDetails extends Readonly<Record<string, string | number>> {
+  readonly next: string;
+  readonly sinceMs: number;
+  readonly analyzer: string;
 }
 
-function columnsOf(
-  partition: number,
-  version: number,
-  rows: readonly PlacementRow[],
-): Parameters<typeof enqueuePlacements>[1] {
-  const count = rows.length;
-  const numbers = new Map<PeerId, number>();
-  for (const { peer } of rows) if (!numbers.has(peer)) numbers.set(peer, numbers.size);
-  const peers = new Uint8Array(numbers.size * 32);
-  for (const [peer, number] of numbers) peers.set(peerIdToBytes(peer), number * 32);
-  const storageIndexes = new Uint8Array(count * storageIndexBytes);
-  rows.forEach(({ storageIndex }, i) => storageIndexes.set(storageIndexToBytes(storageIndex), i * storageIndexBytes));
-  return {
-    count,
-    partition,
-    storageIndexes,
-    shareNumbers: Uint8Array.from(rows, ({ shareNumber }) => shareNumber),
-    peers,
-    peerIndexes: Uint32Array.from(rows, ({ peer }) => numbers.get(peer) as number),
-    states: Uint8Array.from(rows, ({ state }) => placementStateNumbers[state]),
-    generations: Uint32Array.from(rows, ({ generation }) => generation),
-    incarnations: new Float64Array(count),
-    sequences: new Float64Array(count),
-    versions: new Float64Array(count).fill(version),
-  };
+/** What a row that says "gone" holds beside its key. */
+const goneHealth = {
+  policy: '',
+  grade: 'lost',
+  sizeBytes: 0,
+  k: 0,
+  n: 0,
+  available: 0,
+  retained: 0,
+  counted: 0,
+  margin: 0,
+  happiness: 0,
+  distinctPeers: 0,
+  tolerancePeers: 0,
+  toleranceDomains: {},
+  corrupt: 0,
+  log10Loss: null,
+  cause: 'deleted by its owner',
+  deleted: true,
+} as const;
+
+function fileRowOf({
+  storageIndex,
+  uebHash,
+  k,
+  n,
+  sizeBytes,
+  origin,
+  tag,
+  deleted,
+  registeredAt,
+}: tables.FileRow): FileRow {
+  return { manifest: { storageIndex, uebHash, k, n, sizeBytes }, origin, tag, deleted, registeredAtMs: registeredAt };
+}
+
+function reasonOf(to: StateChange['to'], silenceMs: number | null): string {
+  if (silenceMs === null) return 'never heard';
+  if (to === 'up' || to === 'draining') return 'heard';
+  return `silent for ${Math.round(silenceMs / 1000)} s`;
 }

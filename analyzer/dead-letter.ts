@@ -1,20 +1,44 @@
 /** Records of the log that cannot be read: kept with the reason, and reading goes on behind them. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { AppendRecord, LogRecord } from '#collector/log/port.ts';
-import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { sleep } from '#mesh/clock.ts';
+import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import type { AnalyzerOptions } from './options.ts';
 
-export async function keepDeadLetter(options: AnalyzerOptions, record: LogRecord, error: unknown): Promise<void> {
+const retryMinMs = 100;
+const retryMaxMs = 5000;
+
+/**
+ * Resolves when the record is kept; waits while the log takes nothing.
+ * @param payload whether the bytes go with it: those of a record that may hold a secret must not.
+ * @throws what the log throws for good, and the signal's reason.
+ */
+export async function keepDeadLetter(
+  options: AnalyzerOptions,
+  record: LogRecord,
+  error: unknown,
+  payload: 'kept' | 'withheld' = 'kept',
+  signal?: AbortSignal,
+): Promise<void> {
   const { log, topics, config, clock, logger, metrics } = options;
   metrics.malformedRecords.add(1);
   logger.warn(
     { topic: record.topic, partition: record.partition, offset: record.offset, error: describeError(error) },
     'a record cannot be read; kept in the dead letters',
   );
-  await log.append(topics.deadLetters.name, [
-    deadLetterOf(record, error, clock.nowMs(), config.collector.deadLetterPayloadBytes),
-  ]);
+  const payloadBytes = payload === 'kept' ? config.collector.deadLetterPayloadBytes : 0;
+  const letter = deadLetterOf(record, error, clock.nowMs(), payloadBytes);
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await log.append(topics.deadLetters.name, [letter]);
+      return;
+    } catch (failure) {
+      if (!isRetryable(failure)) throw failure;
+      logger.warn({ error: describeError(failure), attempt }, 'the log takes no dead letter now; reading waits');
+      await sleep(clock, Math.min(retryMaxMs, retryMinMs * 2 ** attempt), signal);
+    }
+  }
 }
 
 function deadLetterOf(record: LogRecord, error: unknown, atMs: number, payloadBytes: number): AppendRecord {

@@ -1,4 +1,4 @@
-import { type Counter, type Histogram, type Meter } from '@opentelemetry/api';
+import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import type { Analyzer } from './service.ts';
@@ -7,6 +7,8 @@ export interface AnalyzerMetrics {
   readonly events: Counter;
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
+  readonly refusedEvents: Counter;
+  readonly droppedRows: Counter;
   readonly listUpdates: Counter;
   readonly flushes: Counter;
   readonly sweepSeconds: Histogram;
@@ -26,6 +28,8 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
       'Records of the log that could not be read; they are in the dead letters.',
     ),
     truncatedEvents: counter('truncated_events', 'Records that retention removed before they were read.'),
+    refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
+    droppedRows: counter('dropped_history_rows', 'Rows of histories that were dropped while ClickHouse was away.'),
     listUpdates: counter('at_risk_updates', 'Entries and tombstones written to the at-risk topic.'),
     flushes: counter('flushes', 'Times that changes were acknowledged by ClickHouse and offsets committed.'),
     sweepSeconds: meter.createHistogram('meshward_analyzer_sweep_seconds', {

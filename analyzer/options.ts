@@ -5,6 +5,8 @@ import type { Logger } from '#mesh/logger.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { AnalyzerMetrics } from './metrics.ts';
 import type { AnalyzerStore } from './ports.ts';
+import type { ShareMapOptions } from './share-map/plain-share-map.ts';
+import type { ShareMap } from './share-map/share-map.ts';
 
 export interface AnalyzerOptions {
   readonly log: EventLog;
@@ -14,8 +16,14 @@ export interface AnalyzerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: AnalyzerMetrics;
+  /** Makes the share map of a partition. @default the plain one */
+  readonly createShareMap?: (options: ShareMapOptions) => ShareMap;
   /** How often the analyzer looks whether anything is due. @default 100 */
   readonly stepMs?: number;
+  /** How long stopping waits for the store. @default 5000 */
+  readonly stopTimeoutMs?: number;
+  /** Share events that may be applied and not on their way to the store; beyond it the log is read no further. @default 2 000 000 */
+  readonly maxUnsavedEvents?: number;
 }
 
 /** Ticks that come further apart than this many of their interval count as one step of log time. */

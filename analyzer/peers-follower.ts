@@ -1,32 +1,42 @@
 /** Follows peer-events and enrolments, and keeps what is known of every peer. */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Following, LogRecord } from '#collector/log/port.ts';
+import type { Following, FollowOptions, LogRecord } from '#collector/log/port.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
-import { peerIdFromBytes } from '#mesh/peer-id.ts';
+import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { keepDeadLetter } from './dead-letter.ts';
 import { LogTime } from './liveness/log-time.ts';
-import type { LivenessRules } from './liveness/peer-liveness.ts';
-import { PeerRegister } from './liveness/peer-register.ts';
+import type { LivenessRules, PeerLife } from './liveness/peer-liveness.ts';
+import { type PeerFacts, PeerRegister } from './liveness/peer-register.ts';
 import { type AnalyzerOptions, maxTickStepMs } from './options.ts';
-import type { StoredLiveness } from './ports.ts';
+import { anotherLog } from './partition/rebuild.ts';
+import type { LivenessMark, StoredLiveness } from './ports.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
 import { readPeerEvents } from './wire.ts';
 
 const outageMemoryHalfLifeMs = 24 * 3_600_000;
 
+/** What changed of peers and belongs into the store. */
+export interface PeerChanges {
+  readonly liveness: StoredLiveness;
+  readonly facts: readonly PeerFacts[];
+}
+
 export class PeersFollower {
   readonly register: PeerRegister;
-  readonly time: LogTime;
+  /** One for each partition of peer-events. */
+  readonly times: readonly LogTime[];
+  /** Records that retention removed before they were read. */
+  truncatedRecords = 0;
   readonly #options: AnalyzerOptions;
-  readonly #storedOffsets: readonly number[] | null;
+  readonly #marks: readonly (LivenessMark | undefined)[];
   readonly #followings: Following[] = [];
   #offsets: number[] = [];
 
-  constructor(options: AnalyzerOptions, table: PeerTable, stored: StoredLiveness) {
+  constructor(options: AnalyzerOptions, table: PeerTable, stored: StoredLiveness, partitions: number) {
     this.#options = options;
-    this.#storedOffsets = stored.offsets;
-    this.time = new LogTime(maxTickStepMs(options.config), stored);
-    this.register = new PeerRegister(rulesOf(options), this.time, table, stored.lives);
+    this.#marks = Array.from({ length: partitions }, (_, partition) => stored.marks[partition]);
+    this.times = this.#marks.map((mark) => new LogTime(maxTickStepMs(options.config), mark));
+    this.register = new PeerRegister({ rules: rulesOf(options), times: this.times, table, resumed: stored.lives });
   }
 
   /** Resolves once everything that was in the log at the call is known. @param failed told when following ends for good. */
@@ -36,28 +46,42 @@ export class PeersFollower {
       log.follow([topics.enrolments.name], 'first', (_topic, _partition, records) => this.#applyEnrolments(records)),
       failed,
     );
+    // Enrolments as they stand are no news: whoever is revoked was so before.
+    this.register.takeChanges();
     this.#offsets = await this.#startOffsets();
     const from = new Map([[topics.peerEvents.name, [...this.#offsets]]]);
+    const options: FollowOptions = {
+      truncated: (_topic, partition, fromOffset, firstOffset) => this.#truncated(partition, fromOffset, firstOffset),
+    };
     await this.#follow(
-      log.follow([topics.peerEvents.name], from, (_topic, partition, records) =>
-        this.#applyPeerEvents(partition, records),
+      log.follow(
+        [topics.peerEvents.name],
+        from,
+        (_topic, partition, records) => this.#applyPeerEvents(partition, records),
+        options,
       ),
       failed,
     );
   }
 
   async stop(): Promise<void> {
-    for (const following of this.#followings) await following.close();
+    await Promise.all(this.#followings.map((following) => following.close()));
   }
 
-  /** What must be stored so that another start goes on from here. */
-  snapshot(): StoredLiveness {
-    return {
-      offsets: [...this.#offsets],
-      watermarkMs: this.time.watermarkMs,
-      elapsedMs: this.time.elapsedMs,
-      lives: new Map(this.register.lives()),
-    };
+  /** What must be stored since the last call, so that another start goes on from here. */
+  takeChanges(): PeerChanges {
+    const lives = new Map<PeerId, PeerLife>();
+    const facts: PeerFacts[] = [];
+    for (const peer of this.register.takeChanged()) {
+      const known = this.register.find(peer);
+      if (known === undefined) continue;
+      lives.set(peer, known.life);
+      facts.push(known);
+    }
+    const marks = this.times.map(({ watermarkMs, elapsedMs }, partition) => {
+      return { nextOffset: this.#offsets[partition] ?? 0, watermarkMs, elapsedMs };
+    });
+    return { liveness: { marks, lives }, facts };
   }
 
   async #follow(opening: Promise<Following>, failed: (error: unknown) => void): Promise<void> {
@@ -68,27 +92,47 @@ export class PeersFollower {
   }
 
   async #startOffsets(): Promise<number[]> {
-    const { log, topics, logger } = this.#options;
+    const { log, topics } = this.#options;
     const bounds = await log.bounds(topics.peerEvents.name);
     return bounds.map(({ partition, firstOffset, nextOffset }) => {
-      const from = this.#storedOffsets?.[partition] ?? firstOffset;
-      if (from >= firstOffset && from <= nextOffset) return from;
-      logger.warn(
-        { partition, from, firstOffset, nextOffset },
-        'peer events were removed before they were read; peers are judged anew from what is kept',
-      );
-      return firstOffset;
+      const from = this.#marks[partition]?.nextOffset ?? firstOffset;
+      if (from < firstOffset) {
+        this.#countTruncated(partition, from, firstOffset);
+        return firstOffset;
+      }
+      if (from <= nextOffset) return from;
+      throw anotherLog(topics.peerEvents.name, partition, from, nextOffset);
     });
   }
 
+  #truncated(partition: number, fromOffset: number, firstOffset: number): Promise<void> {
+    this.#countTruncated(partition, fromOffset, firstOffset);
+    this.#offsets[partition] = Math.max(this.#offsets[partition] ?? 0, firstOffset);
+    return Promise.resolve();
+  }
+
+  #countTruncated(partition: number, fromOffset: number, firstOffset: number): void {
+    const { logger, metrics } = this.#options;
+    const records = firstOffset - fromOffset;
+    this.truncatedRecords += records;
+    metrics.truncatedEvents.add(records);
+    logger.error(
+      { partition, fromOffset, firstOffset },
+      'peer events were removed from the log before they were read; peers are judged by what is kept',
+    );
+  }
+
   async #applyPeerEvents(partition: number, records: readonly LogRecord[]): Promise<void> {
-    await this.#each(records, (value) => this.register.apply(readPeerEvents(value)));
+    const readAtMs = this.#options.clock.nowMs();
+    await this.#each(records, ({ offset }, value) => {
+      this.register.apply(readPeerEvents(value), { partition, offset, readAtMs });
+    });
     const last = records.at(-1);
     if (last !== undefined) this.#offsets[partition] = last.offset + 1;
   }
 
   async #applyEnrolments(records: readonly LogRecord[]): Promise<void> {
-    await this.#each(records, (value) => {
+    await this.#each(records, (_record, value) => {
       const { body } = fromBinary(EnrolmentSchema, value);
       if (body.case !== 'peer') return;
       const { peerId, name, domains, revoked, capacityBytes } = body.value;
@@ -96,13 +140,15 @@ export class PeersFollower {
     });
   }
 
-  async #each(records: readonly LogRecord[], apply: (value: Uint8Array) => void): Promise<void> {
+  async #each(records: readonly LogRecord[], apply: (record: LogRecord, value: Uint8Array) => void): Promise<void> {
     for (const record of records) {
       if (record.value === null) continue;
       try {
-        apply(record.value);
+        apply(record, record.value);
       } catch (error) {
-        await keepDeadLetter(this.#options, record, error);
+        // An enrolment holds the secret that its peer shares with repairers: its bytes go nowhere.
+        const payload = record.topic === this.#options.topics.enrolments.name ? 'withheld' : 'kept';
+        await keepDeadLetter(this.#options, record, error, payload);
       }
     }
   }

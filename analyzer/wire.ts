@@ -4,6 +4,7 @@ import { checkCoding } from '#mesh/coding.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import {
   type FileManifest,
+  type InventoryMark,
   InventoryPhase,
   ManifestOrigin,
   type PeerEvent,
@@ -14,7 +15,10 @@ import {
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { PeerEventBody } from './liveness/peer-liveness.ts';
-import type { FileRegistration, PeerBatch } from './share-map/share-map.ts';
+import { eventKinds, type FileRegistration, type PeerBatch } from './share-map/share-map.ts';
+
+const knownKinds: ReadonlySet<number> = new Set(Object.values(eventKinds));
+const maxPort = 0xffff;
 
 export type ShareEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
@@ -34,7 +38,7 @@ export type PeerEventsValue =
 export function readShareEvents(value: Uint8Array): ShareEventsValue {
   return guarded(() => {
     const { body } = fromBinary(ShareEventsRecordSchema, value);
-    if (body.case === 'tick') return { kind: 'tick', atMs: Number(body.value.atMs) };
+    if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
     if (body.case !== 'batch') throw new Error('the record holds neither batch nor tick');
     return { kind: 'batch', batch: readBatch(body.value) };
   });
@@ -44,14 +48,14 @@ export function readShareEvents(value: Uint8Array): ShareEventsValue {
 export function readPeerEvents(value: Uint8Array): PeerEventsValue {
   return guarded(() => {
     const { body } = fromBinary(PeerEventsRecordSchema, value);
-    if (body.case === 'tick') return { kind: 'tick', atMs: Number(body.value.atMs) };
+    if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
     if (body.case !== 'event') throw new Error('the record holds neither event nor tick');
     const event = body.value;
     return {
       kind: 'event',
       peer: peerIdFromBytes(event.peerId),
-      incarnation: Number(event.incarnation),
-      sequence: Number(event.sequence),
+      incarnation: wholeNumber(event.incarnation),
+      sequence: wholeNumber(event.sequence),
       body: readPeerEventBody(event),
     };
   });
@@ -66,7 +70,7 @@ export function readRegistration(manifest: FileManifest): FileRegistration {
       storageIndex: storageIndexFromBytes(manifest.storageIndex),
       uebHash: manifest.uebHash,
       ...checkCoding(manifest.k, manifest.n),
-      sizeBytes: Number(manifest.sizeBytes),
+      sizeBytes: wholeNumber(manifest.sizeBytes),
     },
     origin: manifest.origin === ManifestOrigin.OWNER ? 'owner' : 'derived',
     tag: manifest.tag,
@@ -80,21 +84,31 @@ function readBatch(batch: ShareBatch): PeerBatch {
   }
   if (batch.deletedFiles.length % storageIndexBytes !== 0)
     throw new Error('deleted files are no whole storage indexes');
-  const phase = batch.inventory?.phase;
+  if (batch.kinds.some((kind) => !knownKinds.has(kind))) throw new Error('an event is of a kind that is not known');
   return {
     peer: peerIdFromBytes(batch.peerId),
-    incarnation: Number(batch.incarnation),
-    sequence: Number(batch.sequence),
+    incarnation: wholeNumber(batch.incarnation),
+    sequence: wholeNumber(batch.sequence),
     storageIndexes: batch.storageIndexes,
     shareNumbers: batch.shareNumbers,
     kinds: batch.kinds,
     registrations: batch.manifests.map(readRegistration),
     deletedFiles: batch.deletedFiles,
-    inventory:
-      batch.inventory === undefined || phase === InventoryPhase.UNSPECIFIED
-        ? null
-        : { phase: phase === InventoryPhase.BEGIN ? 'begin' : 'end', generation: batch.inventory.generation },
+    inventory: batch.inventory === undefined ? null : readInventoryMark(batch.inventory),
   };
+}
+
+function readInventoryMark({ phase, generation }: InventoryMark): PeerBatch['inventory'] {
+  if (generation === 0) throw new Error('an inventory has no generation');
+  switch (phase) {
+    case InventoryPhase.BEGIN:
+      return { phase: 'begin', generation };
+    case InventoryPhase.END:
+      return { phase: 'end', generation };
+    case InventoryPhase.UNSPECIFIED:
+      throw new Error('an inventory neither begins nor ends');
+  }
+  throw new Error('an inventory is in a phase that is not known');
 }
 
 function readPeerEventBody(event: PeerEvent): PeerEventBody {
@@ -102,7 +116,8 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
   switch (body.case) {
     case 'announce': {
       const { name, domains, host, port, agentVersion, capacityBytes } = body.value;
-      return { kind: 'announce', name, domains, host, port, agentVersion, capacityBytes: Number(capacityBytes) };
+      if (port > maxPort) throw new Error(`${port} is no port`);
+      return { kind: 'announce', name, domains, host, port, agentVersion, capacityBytes: wholeNumber(capacityBytes) };
     }
     case 'heartbeat': {
       const vitals = body.value.vitals;
@@ -110,17 +125,17 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
       return {
         kind: 'heartbeat',
         vitals: {
-          cpuUsedRatio: vitals.cpuUsedRatio,
-          memoryUsedBytes: Number(vitals.memoryUsedBytes),
-          diskUsedBytes: Number(vitals.diskUsedBytes),
-          diskCapacityBytes: Number(vitals.diskCapacityBytes),
-          networkReceivedBytes: Number(vitals.networkReceivedBytes),
-          networkSentBytes: Number(vitals.networkSentBytes),
-          sharesHeld: Number(vitals.sharesHeld),
-          shareBytesHeld: Number(vitals.shareBytesHeld),
-          sharesVerified: Number(vitals.sharesVerified),
-          spooledBatches: Number(vitals.spooledBatches),
-          spoolDroppedInventories: Number(vitals.spoolDroppedInventories),
+          cpuUsedRatio: Number.isFinite(vitals.cpuUsedRatio) ? vitals.cpuUsedRatio : 0,
+          memoryUsedBytes: wholeNumber(vitals.memoryUsedBytes),
+          diskUsedBytes: wholeNumber(vitals.diskUsedBytes),
+          diskCapacityBytes: wholeNumber(vitals.diskCapacityBytes),
+          networkReceivedBytes: wholeNumber(vitals.networkReceivedBytes),
+          networkSentBytes: wholeNumber(vitals.networkSentBytes),
+          sharesHeld: wholeNumber(vitals.sharesHeld),
+          shareBytesHeld: wholeNumber(vitals.shareBytesHeld),
+          sharesVerified: wholeNumber(vitals.sharesVerified),
+          spooledBatches: wholeNumber(vitals.spooledBatches),
+          spoolDroppedInventories: wholeNumber(vitals.spoolDroppedInventories),
           processMemoryBytes: vitals.processMemoryBytesMib * 1024 * 1024,
         },
       };
@@ -128,12 +143,19 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
     case 'drain':
       return { kind: 'drain', draining: body.value.draining };
     case 'maintenance':
-      return { kind: 'maintenance', untilMs: Number(body.value.untilMs) };
+      return { kind: 'maintenance', untilMs: wholeNumber(body.value.untilMs) };
     case 'depart':
       return { kind: 'depart' };
     case undefined:
       throw new Error('a peer event says nothing');
   }
+}
+
+/** Beyond 2^53 numbers would be rounded, and the order of events with them. */
+function wholeNumber(value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new Error(`${value} is too large a number`);
+  return number;
 }
 
 function guarded<T>(read: () => T): T {

@@ -1,10 +1,12 @@
 /**
- * Which recoverability alerts hold for a mesh, as a function of what the last sweep found. One alert a cause, not one a
- * file: a lost zone pages once, with the count of files at stake and the command to run.
+ * Which recoverability alerts hold for a mesh, as a function of what the last sweep found. One page a cause, not one a
+ * file: a lost zone pages once, with the count of files at stake and the command to run. Alerts of files that it explains
+ * are warnings beside it.
  */
 import type { Grade } from '#mesh/grade.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import type { SweepTotals } from '../share-map/share-map.ts';
+import { type SilentDomain, silentDomains } from './silent-domains.ts';
 
 export type Severity = 'page' | 'warning';
 
@@ -19,49 +21,100 @@ export interface Alert {
   readonly details: Readonly<Record<string, string | number>>;
 }
 
-export interface AlertInput {
-  readonly totals: SweepTotals;
-  /** `silenceMs` is null for a peer that was never heard: it has not gone, it has not come yet. */
-  readonly peers: readonly { readonly state: PeerState; readonly domains: Readonly<Record<string, string>>; readonly silenceMs: number | null }[];
-  /** Why the mesh's health cannot be told now; empty where it can. */
-  readonly staleReasons: readonly string[];
-  /** Part of a domain's peers that must be gone for the domain to count as lost. */
-  readonly lostDomainRatio: number;
+export interface AlertPeer {
+  readonly state: PeerState;
+  readonly domains: Readonly<Record<string, string>>;
+  /** Null for a peer that was never heard: it has not gone, it has not come yet. */
+  readonly silenceMs: number | null;
 }
 
+export interface AlertInput {
+  readonly totals: SweepTotals;
+  readonly peers: readonly AlertPeer[];
+  /** Why the mesh's health cannot be told now; empty where it can. */
+  readonly staleReasons: readonly string[];
+  /** Part of a domain's peers that must be silent for the domain to count as lost. */
+  readonly lostDomainRatio: number;
+  /** Events of files that found no room. */
+  readonly refusedEvents: number;
+  /** Records that left the log before they were read, of late. */
+  readonly truncatedRecords: number;
+}
+
+export const staleAlertKey = 'health-stale';
+
 export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
-  const domains = lostDomains(input);
+  const count = (grade: Grade): number => input.totals.byGrade.get(grade)?.files ?? 0;
+  const stake: Stake = { lost: count('lost'), critical: count('critical'), atRisk: count('at-risk') };
+  const domains = lostDomains(input, stake);
+  return [
+    ...domains.map((domain) => domainAlert(domain, stake)),
+    ...fileAlerts(stake, domains),
+    ...staleAlert(input.staleReasons),
+    ...operationAlerts(input),
+  ];
+}
+
+interface Stake {
+  readonly lost: number;
+  readonly critical: number;
+  readonly atRisk: number;
+}
+
+/** Peers in grace count once files are at stake: the page that names the cause must not come after its effects. */
+function lostDomains({ peers, lostDomainRatio }: AlertInput, stake: Stake): readonly SilentDomain[] {
+  const grave = stake.lost + stake.critical > 0;
+  return silentDomains(peers, lostDomainRatio).filter(({ down, peers: all }) => grave || down / all >= lostDomainRatio);
+}
+
+function domainAlert({ label, peers, silent, down }: SilentDomain, stake: Stake): Alert {
+  const inGrace = silent - down;
+  return {
+    key: `domain-lost:${label}`,
+    severity: 'page',
+    summary: `${label} is gone: ${silent} of ${peers} peers are silent${inGrace === 0 ? '' : ` (${inGrace} still in grace)`}; ${stakeWords(stake)}`,
+    next: 'See `meshward peers --state down`. If they are to come back, a maintenance window keeps repair from starting.',
+    files: stake.lost + stake.critical + stake.atRisk,
+    details: { peers, silent, down },
+  };
+}
+
+function stakeWords({ lost, critical, atRisk }: Stake): string {
+  const parts = [
+    ...(lost > 0 ? [`${files(lost)} cannot be recovered now`] : []),
+    ...(critical > 0 ? [`${files(critical)} critical`] : []),
+    ...(atRisk > 0 ? [`${files(atRisk)} at risk`] : []),
+  ];
+  return parts.length === 0 ? 'no file is at risk by it' : parts.join(', ');
+}
+
+function fileAlerts({ lost, critical, atRisk }: Stake, domains: readonly SilentDomain[]): readonly Alert[] {
   const because =
     domains.length === 0
       ? ''
-      : ` after the loss of ${domains.map(({ label, down }) => `${label} (${down} peers)`).join(', ')}`;
+      : ` after the loss of ${domains.map(({ label, silent }) => `${label} (${silent} peers)`).join(', ')}`;
+  const severity = domains.length === 0 ? 'page' : 'warning';
   const alerts: Alert[] = [];
-  const byGrade = (grade: Grade): number => input.totals.byGrade.get(grade)?.files ?? 0;
-  const files = (count: number): string => (count === 1 ? '1 file' : `${count} files`);
-
-  const lost = byGrade('lost');
   if (lost > 0) {
     alerts.push({
       key: 'files-lost',
-      severity: 'page',
+      severity,
       summary: `${files(lost)} cannot be recovered now${because}`,
       next: 'Bring peers back that hold their shares: `meshward file show CAP` names them; retained shares count as soon as a peer is up.',
       files: lost,
       details: {},
     });
   }
-  const critical = byGrade('critical');
   if (critical > 0) {
     alerts.push({
       key: 'files-critical',
-      severity: 'page',
+      severity,
       summary: `${files(critical)} critical: close to being lost${because}`,
       next: 'Repair of critical files is never held back: watch it with `meshward file at-risk`, and see that repairers run.',
       files: critical,
       details: {},
     });
   }
-  const atRisk = byGrade('at-risk');
   if (atRisk > 0) {
     alerts.push({
       key: 'files-at-risk',
@@ -72,101 +125,49 @@ export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
       details: {},
     });
   }
-  for (const domain of domains) {
-    alerts.push({
-      key: `domain-lost:${domain.label}`,
+  return alerts;
+}
+
+function staleAlert(reasons: readonly string[]): readonly Alert[] {
+  if (reasons.length === 0) return [];
+  return [
+    {
+      key: staleAlertKey,
       severity: 'page',
-      summary: `${domain.label} is gone: ${domain.down} of ${domain.peers} peers are down`,
-      next: 'See `meshward peers --state down`. If they are to come back, a maintenance window keeps repair from starting.',
-      files: lost + critical + atRisk,
-      details: { peers: domain.peers, down: domain.down },
-    });
-  }
-  if (input.staleReasons.length > 0) {
-    alerts.push({
-      key: 'health-stale',
-      severity: 'page',
-      summary: `health is stale: ${input.staleReasons.join('; ')}`,
+      summary: `health is stale: ${reasons.join('; ')}`,
       next: 'Nothing is declared lost meanwhile. Run `meshward doctor` to see which service is missing.',
       files: 0,
       details: {},
+    },
+  ];
+}
+
+/** What keeps the analyzer from seeing everything. */
+function operationAlerts({ refusedEvents, truncatedRecords }: AlertInput): readonly Alert[] {
+  const alerts: Alert[] = [];
+  if (refusedEvents > 0) {
+    alerts.push({
+      key: 'files-refused',
+      severity: 'page',
+      summary: `the analyzer is full: ${refusedEvents} events of files beyond analyzer.maxFiles were refused, and those files are not watched`,
+      next: 'Start another analyzer, or raise analyzer.maxFiles where there is memory, and restart.',
+      files: 0,
+      details: { refusedEvents },
+    });
+  }
+  if (truncatedRecords > 0) {
+    alerts.push({
+      key: 'events-truncated',
+      severity: 'warning',
+      summary: `${truncatedRecords} records left the log before they were read: figures may be wrong until each peer's next inventory`,
+      next: 'Raise log.retentionMs and log.retentionBytes, or start more analyzers, so that reading keeps up.',
+      files: 0,
+      details: { truncatedRecords },
     });
   }
   return alerts;
 }
 
-interface LostDomain {
-  readonly label: string;
-  readonly peers: number;
-  readonly down: number;
-}
-
-function lostDomains(input: AlertInput): readonly LostDomain[] {
-  const counts = new Map<string, { peers: number; down: number }>();
-  for (const peer of input.peers) {
-    if (peer.state === 'departed' || peer.silenceMs === null) continue;
-    for (const [kind, domain] of Object.entries(peer.domains)) {
-      const label = `${kind} ${domain}`;
-      const count = counts.get(label) ?? { peers: 0, down: 0 };
-      count.peers++;
-      if (peer.state === 'down') count.down++;
-      counts.set(label, count);
-    }
-  }
-  return [...counts]
-    .filter(([, count]) => count.peers > 1 && count.down / count.peers >= input.lostDomainRatio)
-    .map(([label, count]) => ({ label, ...count }));
-}
-
-export interface AlertChange {
-  /** The same from firing to resolved. */
-  readonly id: string;
-  readonly alert: Alert;
-  readonly state: 'firing' | 'changed' | 'resolved';
-  readonly atMs: number;
-  readonly sinceMs: number;
-}
-
-interface OpenAlert {
-  readonly id: string;
-  readonly alert: Alert;
-  readonly sinceMs: number;
-  readonly toldAtMs: number;
-}
-
-/** An alert whose words change is told again at most this often: its first words went out at once. */
-const retellMs = 10_000;
-
-/** Remembers which alerts hold, and says what began, what changed and what ended. */
-export class AlertBoard {
-  readonly #open = new Map<string, OpenAlert>();
-  readonly #newId: () => string;
-
-  constructor(newId: () => string) {
-    this.#newId = newId;
-  }
-
-  update(alerts: readonly Alert[], atMs: number): readonly AlertChange[] {
-    const changes: AlertChange[] = [];
-    const keys = new Set(alerts.map((alert) => alert.key));
-    for (const [key, { id, alert, sinceMs }] of this.#open) {
-      if (keys.has(key)) continue;
-      this.#open.delete(key);
-      changes.push({ id, alert, state: 'resolved', atMs, sinceMs });
-    }
-    for (const alert of alerts) {
-      const known = this.#open.get(alert.key);
-      const id = known?.id ?? this.#newId();
-      const sinceMs = known?.sinceMs ?? atMs;
-      const tell = known === undefined || (known.alert.summary !== alert.summary && atMs - known.toldAtMs >= retellMs);
-      if (tell) changes.push({ id, alert, state: known === undefined ? 'firing' : 'changed', atMs, sinceMs });
-      // Words that were not told yet must still differ from those that were, so that they are told when it is time.
-      this.#open.set(alert.key, tell ? { id, alert, sinceMs, toldAtMs: atMs } : { ...(known as OpenAlert) });
-    }
-    return changes;
-  }
-
-  open(): readonly { readonly alert: Alert; readonly sinceMs: number }[] {
-    return [...this.#open.values()];
-  }
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`;
 }

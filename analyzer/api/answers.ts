@@ -2,8 +2,9 @@
 import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
+import type { FileAnswer } from '../file-answers.ts';
 import type { PeerFacts } from '../liveness/peer-register.ts';
-import type { FileAnswer, MeshHealth } from '../service.ts';
+import type { MeshHealth } from '../service.ts';
 import type { FileAnswerBody, FileDetailAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
 
 export function toMeshAnswer(health: MeshHealth): MeshAnswer {

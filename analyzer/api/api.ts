@@ -5,11 +5,12 @@ import { toApiError } from '#mesh/api-error.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
+import { type Grade, grades } from '#mesh/grade.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
+import type { Unanswered } from '../file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toFileDetail, toMeshAnswer, toPeerAnswer } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
@@ -48,6 +49,9 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { analyzer, history, config } = options;
   const app = fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } });
   await app.register(swagger, {
+    refResolver: {
+      buildLocalReference: ({ $id }, _baseUri, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
+    },
     openapi: {
       openapi: '3.0.3',
       info: {
@@ -80,17 +84,18 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     ),
   );
 
-  const answers = (answer: Parameters<typeof schemas.jsonSchema>[0]): Record<number, unknown> => ({
-    200: schemas.jsonSchema(answer),
-    400: schemas.jsonSchema(schemas.errorAnswer),
-    404: schemas.jsonSchema(schemas.errorAnswer),
-    503: schemas.jsonSchema(schemas.errorAnswer),
+  for (const schema of schemas.answerSchemas()) app.addSchema(schema);
+  const answers = (name: schemas.AnswerName): Record<number, unknown> => ({
+    200: { description: 'The answer.', $ref: `${name}#` },
+    400: { description: 'The request is not understood.', $ref: 'Error#' },
+    404: { description: 'There is no such thing.', $ref: 'Error#' },
+    503: { description: 'It cannot be told now: ask again.', $ref: 'Error#' },
   });
   const limit = { type: 'integer', minimum: 1, maximum: maxListed, default: 100 } as const;
 
   app.get(
     '/v1/mesh',
-    { schema: { summary: 'The mesh as the last sweep found it', response: answers(schemas.meshAnswer) } },
+    { schema: { summary: 'The mesh as the last sweep found it', response: answers('Mesh') } },
     async () => toMeshAnswer(analyzer.health()),
   );
 
@@ -104,28 +109,22 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
           additionalProperties: false,
           properties: { limit, grade: { type: 'string', enum: [...grades], description: 'This grade or worse.' } },
         },
-        response: answers(schemas.fileListAnswer),
+        response: answers('FileList'),
       },
     },
     async (request) => {
-      const worstFirst = analyzer.atRisk(Number.POSITIVE_INFINITY);
-      const { grade } = request.query;
-      const chosen =
-        grade === undefined ? worstFirst : worstFirst.filter(({ health }) => compareGrades(health.grade, grade) <= 0);
-      return {
-        files: chosen.slice(0, request.query.limit).map(toFileAnswer),
-        total: chosen.length,
-        freshness: analyzer.freshness(),
-      };
+      const { files, total } = analyzer.atRisk(request.query);
+      return { files: files.map(toFileAnswer), total, freshness: analyzer.freshness() };
     },
   );
 
   app.get<{ Params: { storageIndex: string } }>(
     '/v1/files/:storageIndex',
-    { schema: { summary: 'Could I recover this file now?', response: answers(schemas.fileDetailAnswer) } },
+    { schema: { summary: 'Could I recover this file now?', response: answers('FileDetail') } },
     async (request) => {
-      const answer = analyzer.file(parseStorageIndex(request.params.storageIndex));
-      if (answer === undefined) throw unknownFile(analyzer.freshness().state === 'stale');
+      const index = parseStorageIndex(request.params.storageIndex);
+      const answer = analyzer.file(index);
+      if (answer === undefined) throw unanswered(analyzer.unanswered(index), analyzer.freshness().state === 'stale');
       const peers = new Map(analyzer.health().peers.map((facts) => [facts.peer as string, facts]));
       return toFileDetail(answer, (peer) => peers.get(peer));
     },
@@ -141,7 +140,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
           additionalProperties: false,
           properties: { state: { type: 'string', enum: [...peerStates] } },
         },
-        response: answers(schemas.peerListAnswer),
+        response: answers('PeerList'),
       },
     },
     async (request) => {
@@ -157,12 +156,12 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
 
   app.get<{ Params: { peerId: string } }>(
     '/v1/peers/:peerId',
-    { schema: { summary: 'One peer', response: answers(schemas.peerAnswer) } },
+    { schema: { summary: 'One peer', response: answers('Peer') } },
     async (request) => {
       const peer = parsePeerId(request.params.peerId);
       const facts = analyzer.health().peers.find((known) => known.peer === peer);
       if (facts === undefined) {
-        throw new MeshwardError('file-unknown', 'no peer has this id', {
+        throw new MeshwardError('peer-unknown', 'no peer has this id', {
           next: 'See /v1/peers for those that are known.',
         });
       }
@@ -176,7 +175,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       schema: {
         summary: 'Repairs, newest first',
         querystring: { type: 'object', additionalProperties: false, properties: { limit } },
-        response: answers(schemas.repairListAnswer),
+        response: answers('RepairList'),
       },
     },
     async (request) => ({ repairs: await history.repairs(request.query.limit) }),
@@ -192,7 +191,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
           additionalProperties: false,
           properties: { limit, storageIndex: { type: 'string' } },
         },
-        response: answers(schemas.proofListAnswer),
+        response: answers('ProofList'),
       },
     },
     async (request) => {
@@ -210,8 +209,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   app.get(
     '/v1/stream',
     { schema: { summary: 'Live state of the mesh as server-sent events', produces: ['text/event-stream'] } },
-    (request, reply) => {
-      streams.open(request, reply);
+    (_request, reply) => {
+      streams.open(reply);
     },
   );
   app.addHook('onClose', async () => streams.close());
@@ -221,17 +220,38 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   return app;
 }
 
-function unknownFile(stale: boolean): MeshwardError {
-  return new MeshwardError('file-unknown', 'nothing is known of a file with this storage index', {
-    next: stale
-      ? 'Health is stale at the moment: ask again when /v1/mesh says fresh.'
-      : 'Check the cap. A file is known once its owner registered it or a peer reported one of its shares.',
-    retryable: stale,
-  });
+function unanswered(why: Unanswered, stale: boolean): MeshwardError {
+  switch (why) {
+    case 'deleted':
+      return new MeshwardError('file-unknown', 'the file was deleted by its owner', {
+        next: 'Register it again if it is to be watched: `meshward file put`.',
+      });
+    case 'without-manifest':
+      return new MeshwardError('file-unknown', 'peers hold shares of the file, but nobody has sent its manifest', {
+        next: 'Its health is known once its owner registers it, or an agent reads the manifest from a share.',
+      });
+    case 'owned-elsewhere':
+      return new MeshwardError('service-unavailable', 'the file belongs to a partition that is not owned here', {
+        next: 'Ask the other analyzers, or this one again when /v1/mesh says fresh.',
+        retryable: true,
+      });
+    case 'being-rebuilt':
+      return new MeshwardError('service-unavailable', 'the partition of the file is being rebuilt', {
+        next: 'Ask again when /v1/mesh says fresh.',
+        retryable: true,
+      });
+    case 'unknown':
+      return new MeshwardError('file-unknown', 'nothing is known of a file with this storage index', {
+        next: stale
+          ? 'Health is stale at the moment: ask again when /v1/mesh says fresh.'
+          : 'Check the cap. A file is known once its owner registered it or a peer reported one of its shares.',
+        retryable: stale,
+      });
+  }
 }
 
 function statusOf(code: string, retryable: boolean): number {
-  if (code === 'file-unknown') return retryable ? 503 : 404;
-  if (code === 'bad-input' || code === 'bad-cap') return 400;
-  return retryable || code === 'store-unavailable' ? 503 : 500;
+  if (retryable || code === 'store-unavailable') return 503;
+  if (code === 'file-unknown' || code === 'peer-unknown') return 404;
+  return code === 'bad-input' || code === 'bad-cap' ? 400 : 500;
 }

@@ -1,7 +1,7 @@
 /** The HTTP API as a program asks it. @throws MeshwardError of the API's own code, or `service-unavailable` where nobody answers. */
 
 import type { ApiError } from '#mesh/api-error.ts';
-import { describeError, type ErrorCode, errorCodes, MeshwardError } from '#mesh/errors.ts';
+import { describeError, errorCodes, MeshwardError } from '#mesh/errors.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type {
@@ -58,7 +58,7 @@ function refusal(status: number, body: string): MeshwardError {
   try {
     const { error } = JSON.parse(body) as ApiError;
     const code = errorCodes.find((known) => known === error.code) ?? 'internal';
-    return new MeshwardError(code as ErrorCode, error.message, { next: error.next, retryable: error.retryable });
+    return new MeshwardError(code, error.message, { next: error.next, retryable: error.retryable });
   } catch {
     return new MeshwardError('service-unavailable', `the API answered with status ${status}`, {
       next: 'Look into the log of the analyzer.',

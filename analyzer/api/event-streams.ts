@@ -1,7 +1,7 @@
 /** Server-sent events: every viewer gets the newest state, at most so often; what it cannot take is left out, never queued. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { toApiError } from '#mesh/api-error.ts';
-import type { Clock } from '#mesh/clock.ts';
+import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Analyzer } from '../service.ts';
@@ -22,6 +22,7 @@ export interface EventStreamOptions {
 const intervalMs = 500;
 const keepAliveMs = 10_000;
 const historyMs = 30 * 60_000;
+const historyTimeoutMs = 1000;
 const listedFiles = 50;
 const listedRepairs = 50;
 
@@ -33,6 +34,9 @@ export class EventStreams {
   #due = false;
   #lastSentMs = 0;
   #moments: MarginMoment[] | null = null;
+  #repairs: readonly unknown[] = [];
+  /** One question to the database at a time. */
+  #asking: Promise<void> | null = null;
   #closed = false;
 
   constructor(options: EventStreamOptions) {
@@ -43,7 +47,7 @@ export class EventStreams {
     this.#schedule();
   }
 
-  open(request: FastifyRequest, reply: FastifyReply): void {
+  open(reply: FastifyReply): void {
     if (this.#replies.size >= this.#options.maxStreams) {
       const refusal = new MeshwardError('service-busy', 'too many viewers at once', {
         next: 'Close other pages, or raise api.maxStreams.',
@@ -59,11 +63,9 @@ export class EventStreams {
       connection: 'keep-alive',
     });
     this.#replies.add(reply.raw);
-    request.raw.on('close', () => this.#replies.delete(reply.raw));
+    reply.raw.on('close', () => this.#replies.delete(reply.raw));
     reply.raw.on('error', () => this.#replies.delete(reply.raw));
-    void this.#state().then((state) => {
-      if (this.#replies.has(reply.raw)) reply.raw.write(state);
-    });
+    void this.#sendTo([reply.raw]);
   }
 
   close(): void {
@@ -87,32 +89,36 @@ export class EventStreams {
     if (this.#replies.size === 0 || (!this.#due && now - this.#lastSentMs < keepAliveMs / 5)) return;
     this.#due = false;
     this.#lastSentMs = now;
-    const state = await this.#state();
-    for (const reply of this.#replies) if (!reply.writableNeedDrain) reply.write(state);
+    await this.#sendTo(this.#replies);
+  }
+
+  async #sendTo(replies: Iterable<FastifyReply['raw']>): Promise<void> {
+    try {
+      const state = await this.#state();
+      for (const reply of replies) if (this.#replies.has(reply) && !reply.writableNeedDrain) reply.write(state);
+    } catch (error) {
+      this.#options.logger.error(
+        { error: describeError(error) },
+        'viewers could not be sent the state; it is tried again',
+      );
+      this.#due = true;
+    }
   }
 
   async #state(): Promise<string> {
-    const { analyzer, history, running, clock, logger } = this.#options;
+    const { analyzer } = this.#options;
+    const [histories, repairing] = await Promise.all([this.#histories(), this.#repairing()]);
     const health = analyzer.health();
     const mesh = toMeshAnswer(health);
-    const repairing = running();
-    let repairs: unknown[] = [];
-    try {
-      this.#moments ??= [...(await history.marginHistory(clock.nowMs() - historyMs))];
-      repairs = [...(await history.repairs(listedRepairs))];
-    } catch (error) {
-      logger.debug({ error: describeError(error) }, 'histories cannot be read now; viewers get live figures only');
-    }
     this.#remember(mesh.sweptAtMs, mesh.byMargin);
-    const { running: runningRepairs, brake } = await repairing;
-    const listed = analyzer.atRisk(Number.POSITIVE_INFINITY);
+    const { files, total } = analyzer.atRisk({ limit: listedFiles });
     const state = {
       mesh,
       moments: this.#moments ?? [],
-      atRisk: { files: listed.slice(0, listedFiles).map(toFileAnswer), total: listed.length },
-      running: runningRepairs,
-      brake,
-      repairs,
+      atRisk: { files: files.map(toFileAnswer), total },
+      running: repairing.running,
+      brake: repairing.brake,
+      repairs: histories,
       peers: health.peers.map(({ peer, name, state, domains, flapScore }) => ({
         peerId: peer,
         name,
@@ -124,6 +130,37 @@ export class EventStreams {
     return `event: state\ndata: ${JSON.stringify(state)}\n\n`;
   }
 
+  /** Live figures never wait for the database: where it does not answer in time they go without the newest repairs. */
+  async #histories(): Promise<readonly unknown[]> {
+    const { history, clock, logger } = this.#options;
+    const asked = async (): Promise<readonly unknown[]> => {
+      this.#moments ??= [...(await history.marginHistory(clock.nowMs() - historyMs))];
+      return history.repairs(listedRepairs);
+    };
+    this.#asking ??= asked()
+      .then((repairs) => {
+        this.#repairs = repairs;
+      })
+      .catch((error: unknown) => {
+        logger.debug({ error: describeError(error) }, 'histories cannot be read now; viewers get live figures only');
+      })
+      .finally(() => {
+        this.#asking = null;
+      });
+    await within(clock, historyTimeoutMs, this.#asking);
+    return this.#repairs;
+  }
+
+  async #repairing(): Promise<RunningRepairs> {
+    const { running, logger } = this.#options;
+    try {
+      return await running();
+    } catch (error) {
+      logger.debug({ error: describeError(error) }, 'repairers cannot be asked now');
+      return { running: [], brake: null };
+    }
+  }
+
   #remember(atMs: number, byMargin: readonly { readonly margin: number; readonly files: number }[]): void {
     if (this.#moments === null || atMs === 0 || this.#moments.at(-1)?.atMs === atMs) return;
     const files = new Map<number, number>();
@@ -131,4 +168,11 @@ export class EventStreams {
     this.#moments.push({ atMs, files: [...files].sort(([a], [b]) => a - b) });
     while (this.#moments.length > 2000 || (this.#moments[0]?.atMs ?? atMs) < atMs - historyMs) this.#moments.shift();
   }
+}
+
+/** Resolves with the promise or after the time, whichever comes first. */
+async function within(clock: Clock, timeMs: number, promise: Promise<void>): Promise<void> {
+  const waited = new AbortController();
+  await Promise.race([promise, sleep(clock, timeMs, waited.signal).catch(() => undefined)]);
+  waited.abort(new Error('answered'));
 }

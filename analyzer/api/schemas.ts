@@ -14,20 +14,17 @@ export const freshness = z
     reasons: z.array(z.string()).meta({ description: 'Why health is stale; empty where it is fresh.' }),
   })
   .meta({
-    id: 'Freshness',
     description: 'Whether what is told is up to date. While it is stale no share is declared gone.',
   });
 
-export const alert = z
-  .object({
-    key: z.string(),
-    severity: z.enum(['page', 'warning']),
-    summary: z.string(),
-    next: z.string(),
-    files: count,
-    sinceMs: count,
-  })
-  .meta({ id: 'Alert' });
+export const alert = z.object({
+  key: z.string(),
+  severity: z.enum(['page', 'warning']),
+  summary: z.string(),
+  next: z.string(),
+  files: count,
+  sinceMs: count,
+});
 
 export const meshAnswer = z
   .object({
@@ -44,7 +41,7 @@ export const meshAnswer = z
     partitions: count,
     alerts: z.array(alert),
   })
-  .meta({ id: 'Mesh', description: 'The mesh as the last sweep found it.' });
+  .meta({ description: 'The mesh as the last sweep found it.' });
 
 export const fileAnswer = z
   .object({
@@ -75,68 +72,60 @@ export const fileAnswer = z
     cause: z.string(),
     freshness,
   })
-  .meta({ id: 'File', description: 'Could this file be recovered now, and how far is it from not?' });
+  .meta({ description: 'Could this file be recovered now, and how far is it from not?' });
 
-export const placement = z
-  .object({
-    shareNumber: count,
-    peerId: z.string(),
-    peerName: z.string(),
-    peerState: z.enum(peerStates),
-    available: z.boolean(),
-    corrupt: z.boolean(),
-  })
-  .meta({ id: 'Placement' });
+export const placement = z.object({
+  shareNumber: count,
+  peerId: z.string(),
+  peerName: z.string(),
+  peerState: z.enum(peerStates),
+  available: z.boolean(),
+  corrupt: z.boolean(),
+});
 
-export const fileDetailAnswer = fileAnswer.extend({ placements: z.array(placement) }).meta({ id: 'FileDetail' });
-export const fileListAnswer = z
-  .object({ files: z.array(fileAnswer), total: count, freshness })
-  .meta({ id: 'FileList' });
+export const fileDetailAnswer = fileAnswer.extend({ placements: z.array(placement) });
+export const fileListAnswer = z.object({ files: z.array(fileAnswer), total: count, freshness });
 
-export const peerAnswer = z
-  .object({
-    peerId: z.string(),
-    name: z.string(),
-    state: z.enum(peerStates),
-    domains: z.record(z.string(), z.string()),
-    silenceMs: count.nullable(),
-    graceMs: count,
-    flapScore: z.number(),
-    revoked: z.boolean(),
-    capacityBytes: count,
-    freeBytes: count.nullable().meta({ description: 'What it could still take; null where it has not said.' }),
-    shares: count,
-    shareBytes: count,
-    sharesVerified: count,
-    agentVersion: z.string(),
-    incarnation: count,
-    cpuUsedRatio: z.number(),
-    spooledBatches: count,
-  })
-  .meta({ id: 'Peer' });
+export const peerAnswer = z.object({
+  peerId: z.string(),
+  name: z.string(),
+  state: z.enum(peerStates),
+  domains: z.record(z.string(), z.string()),
+  silenceMs: count.nullable(),
+  graceMs: count,
+  flapScore: z.number(),
+  revoked: z.boolean(),
+  capacityBytes: count,
+  freeBytes: count.nullable().meta({ description: 'What it could still take; null where it has not said.' }),
+  shares: count,
+  shareBytes: count,
+  sharesVerified: count,
+  agentVersion: z.string(),
+  incarnation: count,
+  cpuUsedRatio: z.number(),
+  spooledBatches: count,
+});
 
-export const peerListAnswer = z.object({ peers: z.array(peerAnswer), freshness }).meta({ id: 'PeerList' });
+export const peerListAnswer = z.object({ peers: z.array(peerAnswer), freshness });
 
-export const repairAnswer = z
-  .object({
-    id: z.string(),
-    storageIndex,
-    outcome: z.string(),
-    errorCode: z.string(),
-    startedAtMs: count,
-    endedAtMs: count,
-    k: count,
-    n: count,
-    availableBefore: count,
-    availableAfter: count,
-    sharesPlaced: count,
-    bytesRead: count,
-    bytesWritten: count,
-    cause: z.string(),
-  })
-  .meta({ id: 'Repair' });
+export const repairAnswer = z.object({
+  id: z.string(),
+  storageIndex,
+  outcome: z.string(),
+  errorCode: z.string(),
+  startedAtMs: count,
+  endedAtMs: count,
+  k: count,
+  n: count,
+  availableBefore: count,
+  availableAfter: count,
+  sharesPlaced: count,
+  bytesRead: count,
+  bytesWritten: count,
+  cause: z.string(),
+});
 
-export const repairListAnswer = z.object({ repairs: z.array(repairAnswer) }).meta({ id: 'RepairList' });
+export const repairListAnswer = z.object({ repairs: z.array(repairAnswer) });
 
 export const proofAnswer = z
   .object({
@@ -149,13 +138,13 @@ export const proofAnswer = z
     bytes: count,
     durationMs: count,
   })
-  .meta({ id: 'Proof', description: 'A real recovery of a file from k shares, checked against its manifest.' });
+  .meta({ description: 'A real recovery of a file from k shares, checked against its manifest.' });
 
-export const proofListAnswer = z.object({ proofs: z.array(proofAnswer) }).meta({ id: 'ProofList' });
+export const proofListAnswer = z.object({ proofs: z.array(proofAnswer) });
 
-export const errorAnswer = z
-  .object({ error: z.object({ code: z.string(), message: z.string(), next: z.string(), retryable: z.boolean() }) })
-  .meta({ id: 'Error' });
+export const errorAnswer = z.object({
+  error: z.object({ code: z.string(), message: z.string(), next: z.string(), retryable: z.boolean() }),
+});
 
 export type MeshAnswer = z.infer<typeof meshAnswer>;
 export type FileAnswerBody = z.infer<typeof fileAnswer>;
@@ -167,12 +156,30 @@ export type RepairAnswer = z.infer<typeof repairAnswer>;
 export type ProofAnswer = z.infer<typeof proofAnswer>;
 export type FreshnessAnswer = z.infer<typeof freshness>;
 
-/** A zod schema as fastify and OpenAPI take it. */
-export function jsonSchema(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _dialect, ...body } = z.toJSONSchema(schema, {
-    target: 'openapi-3.0',
-    reused: 'inline',
-    io: 'output',
-  }) as Record<string, unknown>;
-  return body;
+/** Every answer by the name that it has in the OpenAPI document. */
+export const answers = {
+  Freshness: freshness,
+  Alert: alert,
+  Mesh: meshAnswer,
+  File: fileAnswer,
+  Placement: placement,
+  FileDetail: fileDetailAnswer,
+  FileList: fileListAnswer,
+  Peer: peerAnswer,
+  PeerList: peerListAnswer,
+  Repair: repairAnswer,
+  RepairList: repairListAnswer,
+  Proof: proofAnswer,
+  ProofList: proofListAnswer,
+  Error: errorAnswer,
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+export type AnswerName = keyof typeof answers;
+
+/** The answers as fastify takes them (`addSchema`): each under its name, naming the others by theirs. */
+export function answerSchemas(): readonly Readonly<Record<string, unknown>>[] {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(answers)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, { target: 'openapi-3.0', io: 'output', uri: (id) => `${id}#` });
+  return Object.entries(schemas).map(([id, schema]) => ({ ...schema, $id: id }));
 }

@@ -2,25 +2,44 @@
  * Time as the log tells it: the sum of the steps between ticks. A gap between two ticks longer than `maxStepMs` counts
  * as one step only, since nobody could be heard while nobody wrote ticks. So a stopped collector, a lagging consumer or
  * a restart makes time stand still, and no peer grows silent by it.
+ *
+ * Each partition has its own: one that is read further than another must not make the other one's peers silent.
  */
+
+/** What a log time goes on from. */
+export interface LogMoment {
+  readonly watermarkMs: number;
+  readonly elapsedMs: number;
+}
+
+/** A tick further ahead of the reader's clock is that of a broken clock: taken in, time would stand still until then. */
+export const maxTickAheadMs = 60_000;
+
 export class LogTime {
   readonly #maxStepMs: number;
+  /** Ticks from the future that were left out since the last good one. */
+  ticksAhead = 0;
   /** The newest tick, in milliseconds since the epoch; 0 before the first. */
   watermarkMs: number;
   /** Milliseconds of log time since its beginning. */
   elapsedMs: number;
 
-  constructor(
-    maxStepMs: number,
-    resumed: { watermarkMs: number; elapsedMs: number } = { watermarkMs: 0, elapsedMs: 0 },
-  ) {
+  constructor(maxStepMs: number, resumed: LogMoment = { watermarkMs: 0, elapsedMs: 0 }) {
     this.#maxStepMs = maxStepMs;
     this.watermarkMs = resumed.watermarkMs;
     this.elapsedMs = resumed.elapsedMs;
   }
 
-  /** Ticks of several collectors mix; one at or below the newest changes nothing. @returns whether time went on. */
-  tick(atMs: number): boolean {
+  /**
+   * Ticks of several collectors mix; one at or below the newest changes nothing.
+   * @param readerMs the reader's own clock. @returns whether time went on.
+   */
+  tick(atMs: number, readerMs: number): boolean {
+    if (atMs > readerMs + maxTickAheadMs) {
+      this.ticksAhead++;
+      return false;
+    }
+    this.ticksAhead = 0;
     if (atMs <= this.watermarkMs) return false;
     if (this.watermarkMs > 0) this.elapsedMs += Math.min(atMs - this.watermarkMs, this.#maxStepMs);
     this.watermarkMs = atMs;

@@ -120,9 +120,9 @@ describe('a peer', () => {
 describe('log time', () => {
   it('stands still while there are no ticks', () => {
     const time = new LogTime(3000);
-    time.tick(1_000_000);
-    time.tick(1_001_000);
-    time.tick(1_500_000);
+    time.tick(1_000_000, 1_000_000);
+    time.tick(1_001_000, 1_001_000);
+    time.tick(1_500_000, 1_500_000);
     expect(time.elapsedMs).toBe(4000);
     expect(time.watermarkMs).toBe(1_500_000);
   });
@@ -133,7 +133,7 @@ describe('log time', () => {
         const time = new LogTime(3000);
         let last = 0;
         for (const tick of ticks) {
-          time.tick(tick);
+          time.tick(tick, tick);
           expect(time.elapsedMs).toBeGreaterThanOrEqual(last);
           expect(time.elapsedMs - last).toBeLessThanOrEqual(3000);
           last = time.elapsedMs;
@@ -143,9 +143,18 @@ describe('log time', () => {
     );
   });
 
+  it('leaves out ticks from the future, so that one broken clock does not stop it', () => {
+    const time = new LogTime(3000);
+    time.tick(1_000_000, 1_000_000);
+    expect(time.tick(2_000_000, 1_001_000)).toBe(false);
+    expect(time.ticksAhead).toBe(1);
+    expect(time.tick(1_002_000, 1_002_000)).toBe(true);
+    expect(time).toMatchObject({ ticksAhead: 0, watermarkMs: 1_002_000, elapsedMs: 2000 });
+  });
+
   it('goes on from where it was', () => {
     const time = new LogTime(3000, { watermarkMs: 5000, elapsedMs: 700 });
-    time.tick(6000);
+    time.tick(6000, 6000);
     expect(time.elapsedMs).toBe(1700);
     expect(time.ageMs(7000)).toBe(1000);
   });

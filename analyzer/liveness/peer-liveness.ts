@@ -41,6 +41,8 @@ export interface PeerVitals {
 /** All that is kept of a peer; plain data, so that it can be stored and loaded. Times are log time. */
 export interface PeerLife {
   readonly order: EventOrder;
+  /** Place in its partition of peer-events of the newest event that is in here: what comes again changes nothing. −1: none. */
+  readonly heardOffset: number;
   readonly state: PeerState;
   /** Null: known by others' words only, never heard. */
   readonly lastHeardMs: number | null;
@@ -83,6 +85,7 @@ export type PeerEventBody =
 export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
   return {
     order: { incarnation: 0, sequence: 0 },
+    heardOffset: -1,
     state: 'down',
     lastHeardMs: null,
     stateSinceMs: nowMs,

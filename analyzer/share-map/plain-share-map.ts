@@ -24,7 +24,9 @@ import {
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,
+  type StoredShareMap,
   type Sweep,
+  unknownRegistration,
 } from './share-map.ts';
 
 interface Placement {
@@ -70,7 +72,8 @@ export class PlainShareMap implements ShareMap {
   readonly #files = new Map<StorageIndex, FileEntry>();
   readonly #progress = new Map<number, PeerProgress>();
   readonly #touched = new Set<FileEntry>();
-  readonly #changedPlacements = new Map<FileEntry, Set<number>>();
+  /** By file and not by entry: an entry that held nothing any more may be gone and there anew between two takings. */
+  readonly #changedPlacements = new Map<StorageIndex, Set<number>>();
   readonly #changedFiles = new Set<FileEntry>();
   readonly #changedProgress = new Set<number>();
   placementCount = 0;
@@ -102,7 +105,12 @@ export class PlainShareMap implements ShareMap {
       this.#applyEvent(batch, i, peer, generation);
     }
     let forgotten = 0;
-    if (batch.inventory?.phase === 'end' && batch.inventory.generation === progress.openGeneration) {
+    // Without its begin an inventory has not named everything: its end takes nothing away.
+    if (
+      batch.inventory?.phase === 'end' &&
+      progress.openGeneration !== 0 &&
+      batch.inventory.generation === progress.openGeneration
+    ) {
       progress.generation = progress.openGeneration;
       progress.openGeneration = 0;
       forgotten = this.#forgetUnnamed(peer, progress.generation);
@@ -114,27 +122,27 @@ export class PlainShareMap implements ShareMap {
   }
 
   #applyEvent(batch: PeerBatch, i: number, peer: number, generation: number): void {
-    const file = this.#entry(storageIndexFromBytes(batch.storageIndexes, i * storageIndexBytes));
-    if (file === null) return;
+    const index = storageIndexFromBytes(batch.storageIndexes, i * storageIndexBytes);
     const shareNumber = batch.shareNumbers[i] as number;
     const key = placementKey(peer, shareNumber);
-    const known = file.placements.get(key);
     const kind = batch.kinds[i] as number;
     if (kind === eventKinds.lost) {
-      if (known === undefined) return;
-      file.placements.delete(key);
-      this.placementCount--;
+      const file = this.#files.get(index);
+      if (file?.placements.has(key) === true) this.#remove(file, key);
+      return;
+    }
+    const file = this.#entry(index);
+    if (file === null) return;
+    const known = file.placements.get(key);
+    // An inventory names what is there, not what is sound: only a check of the content clears a corrupt share.
+    const corrupt = kind === eventKinds.corrupt || (kind === eventKinds.stored && known?.corrupt === true);
+    if (known === undefined) {
+      file.placements.set(key, { shareNumber, peer, corrupt, generation });
+      this.placementCount++;
     } else {
-      // An inventory names what is there, not what is sound: only a check of the content clears a corrupt share.
-      const corrupt = kind === eventKinds.corrupt || (kind === eventKinds.stored && known?.corrupt === true);
-      if (known === undefined) {
-        file.placements.set(key, { shareNumber, peer, corrupt, generation });
-        this.placementCount++;
-      } else {
-        if (known.corrupt === corrupt && known.generation === generation) return;
-        known.corrupt = corrupt;
-        known.generation = generation;
-      }
+      if (known.corrupt === corrupt && known.generation === generation) return;
+      known.corrupt = corrupt;
+      known.generation = generation;
     }
     this.#placementChanged(file, key);
   }
@@ -144,13 +152,19 @@ export class PlainShareMap implements ShareMap {
     for (const file of this.#files.values()) {
       for (const [key, placement] of file.placements) {
         if (placement.peer !== peer || placement.generation === generation) continue;
-        file.placements.delete(key);
-        this.placementCount--;
-        this.#placementChanged(file, key);
+        this.#remove(file, key);
         forgotten++;
       }
     }
     return forgotten;
+  }
+
+  #remove(file: FileEntry, key: number): void {
+    file.placements.delete(key);
+    this.placementCount--;
+    this.#placementChanged(file, key);
+    if (file.placements.size === 0 && file.registration === null && !file.deleted)
+      this.#files.delete(file.storageIndex);
   }
 
   /** @returns false where the registration contradicts a better or earlier one. */
@@ -165,8 +179,11 @@ export class PlainShareMap implements ShareMap {
       if (!byOwner) return same;
       if (same && known.origin === 'owner' && known.tag === registration.tag && !file.deleted) return true;
     }
+    if (known === null || file.deleted) {
+      file.registeredAtMs = atMs;
+      file.settled = false;
+    }
     if (byOwner) file.deleted = false;
-    if (known === null) file.registeredAtMs = atMs;
     file.registration = registration;
     file.policy = this.#options.policyFor(registration.manifest, registration.tag);
     this.#changedFiles.add(file);
@@ -174,9 +191,10 @@ export class PlainShareMap implements ShareMap {
     return true;
   }
 
+  /** Holds for a file that is not known yet too: what peers say of it later must not bring it back. Its owner can. */
   #delete(index: StorageIndex): void {
-    const file = this.#files.get(index);
-    if (file === undefined || file.deleted) return;
+    const file = this.#entry(index);
+    if (file === null || file.deleted) return;
     file.deleted = true;
     this.#changedFiles.add(file);
     this.#touched.add(file);
@@ -205,8 +223,8 @@ export class PlainShareMap implements ShareMap {
 
   #placementChanged(file: FileEntry, key: number): void {
     this.#touched.add(file);
-    const keys = this.#changedPlacements.get(file);
-    if (keys === undefined) this.#changedPlacements.set(file, new Set([key]));
+    const keys = this.#changedPlacements.get(file.storageIndex);
+    if (keys === undefined) this.#changedPlacements.set(file.storageIndex, new Set([key]));
     else keys.add(key);
   }
 
@@ -307,11 +325,12 @@ export class PlainShareMap implements ShareMap {
 
   takeChanges(): ShareMapChanges {
     const placements: PlacementRow[] = [];
-    for (const [file, keys] of this.#changedPlacements) {
+    for (const [storageIndex, keys] of this.#changedPlacements) {
+      const file = this.#files.get(storageIndex);
       for (const key of keys) {
-        const placement = file.placements.get(key);
+        const placement = file?.placements.get(key);
         placements.push({
-          storageIndex: file.storageIndex,
+          storageIndex,
           shareNumber: key % 256,
           peer: this.#options.peers.row(Math.floor(key / 256)).peer,
           state: placement === undefined ? 'lost' : placement.corrupt ? 'corrupt' : 'stored',
@@ -321,9 +340,8 @@ export class PlainShareMap implements ShareMap {
     }
     const files: FileRow[] = [];
     for (const file of this.#changedFiles) {
-      if (file.registration !== null) {
-        files.push({ ...file.registration, deleted: file.deleted, registeredAtMs: file.registeredAtMs });
-      }
+      const registration = file.registration ?? unknownRegistration(file.storageIndex);
+      files.push({ ...registration, deleted: file.deleted, registeredAtMs: file.registeredAtMs });
     }
     const applied = [...this.#changedProgress].map((peer) => this.#appliedOrder(peer));
     this.#changedPlacements.clear();
@@ -336,14 +354,19 @@ export class PlainShareMap implements ShareMap {
     return { peer: this.#options.peers.row(peer).peer, ...(this.#progress.get(peer) as PeerProgress) };
   }
 
-  load(rows: { placements: Iterable<PlacementRow>; files: Iterable<FileRow>; applied: Iterable<AppliedOrder> }): void {
+  load(rows: StoredShareMap): void {
     for (const row of rows.files) {
       const file = this.#entry(row.manifest.storageIndex);
       if (file === null) continue;
+      file.deleted = row.deleted;
+      if (row.manifest.n === 0) continue;
       file.registration = { manifest: row.manifest, origin: row.origin, tag: row.tag };
       file.policy = this.#options.policyFor(row.manifest, row.tag);
-      file.deleted = row.deleted;
       file.registeredAtMs = row.registeredAtMs;
+    }
+    for (const index of rows.settled ?? []) {
+      const file = this.#files.get(index);
+      if (file !== undefined) file.settled = true;
     }
     for (const row of rows.placements) {
       const file = row.state === 'lost' ? null : this.#entry(row.storageIndex);

@@ -59,6 +59,7 @@ export interface PlacementRow {
   readonly generation: number;
 }
 
+/** `n` is 0 for a file that was deleted before anybody said what it is. */
 export interface FileRow extends FileRegistration {
   readonly deleted: boolean;
   /** Time of the log's tick before its first registration. */
@@ -131,6 +132,21 @@ export interface ShareMapChanges {
   readonly applied: readonly AppliedOrder[];
 }
 
+/** What a share map goes on from. */
+export interface StoredShareMap {
+  readonly placements: Iterable<PlacementRow>;
+  readonly files: Iterable<FileRow>;
+  readonly applied: Iterable<AppliedOrder>;
+  /** Files that were judged before: a restart must not take them for new ones. */
+  readonly settled?: Iterable<StorageIndex>;
+}
+
+/** How a file that is known only to be deleted stands in the store. */
+export function unknownRegistration(storageIndex: StorageIndex): FileRegistration {
+  const manifest: Manifest = { storageIndex, uebHash: new Uint8Array(32), k: 0, n: 0, sizeBytes: 0 };
+  return { manifest, origin: 'derived', tag: '' };
+}
+
 export interface ShareMap {
   /** @param atMs the log's time (its newest tick); the same for every `atMs` below. */
   apply(batch: PeerBatch, atMs: number): ApplyOutcome;
@@ -144,7 +160,9 @@ export interface ShareMap {
   placements(file: StorageIndex): readonly PlacementView[];
   /** What changed since the last call and belongs into the store. */
   takeChanges(): ShareMapChanges;
-  load(rows: { placements: Iterable<PlacementRow>; files: Iterable<FileRow>; applied: Iterable<AppliedOrder> }): void;
+  load(rows: StoredShareMap): void;
   readonly fileCount: number;
   readonly placementCount: number;
+  /** Events and registrations of files beyond `maxFiles`, which found no room. */
+  readonly refusedFiles: number;
 }

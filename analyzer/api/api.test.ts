@@ -1,0 +1,409 @@
+import { createRequire } from 'node:module';
+import { type AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { systemClock } from '#mesh/clock.ts';
+import { MeshwardError } from '#mesh/errors.ts';
+import { silentLogger } from '#mesh/logger.ts';
+import { MemoryStore } from '../testing/memory-store.ts';
+import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from '../testing/mesh.ts';
+import { fileOf, peerOf } from '../testing/share-events.ts';
+import { createApi, type HistoryQueries } from './api.ts';
+import { createApiClient } from './client.ts';
+import { answers, type MeshAnswer } from './schemas.ts';
+
+const repair = {
+  id: 'r1',
+  storageIndex: fileOf(1),
+  outcome: 'repaired',
+  errorCode: '',
+  startedAtMs: 1,
+  endedAtMs: 2,
+  k: 2,
+  n: 6,
+  availableBefore: 3,
+  availableAfter: 6,
+  sharesPlaced: 3,
+  bytesRead: 10,
+  bytesWritten: 20,
+  cause: 'because',
+};
+const proof = {
+  id: 'p1',
+  storageIndex: fileOf(1),
+  outcome: 'proven',
+  errorCode: '',
+  atMs: 1,
+  shares: 2,
+  bytes: 10,
+  durationMs: 5,
+};
+
+describe('the HTTP API', () => {
+  let mesh: TestMesh;
+  let running: RunningAnalyzer;
+  let app: FastifyInstance;
+  let historyFails: MeshwardError | null = null;
+  let historyHangs: Promise<void> | null = null;
+  let repairersFail = false;
+  const asked: unknown[][] = [];
+
+  const answer = async <T>(value: T, ...asking: unknown[]): Promise<T> => {
+    asked.push(asking);
+    if (historyFails !== null) throw historyFails;
+    await historyHangs;
+    return value;
+  };
+  const history: HistoryQueries = {
+    repairs: (limit) => answer([repair], 'repairs', limit),
+    proofs: (limit, storageIndex) => answer([proof], 'proofs', limit, storageIndex),
+    marginHistory: () => answer([{ atMs: mesh.wallMs - 1000, files: [[1, 2]] }], 'margins'),
+  };
+
+  beforeAll(async () => {
+    mesh = await TestMesh.open();
+    await mesh.announce();
+    await mesh.put([1, 2, 3, 4]);
+    await mesh.says({ peer: 0, events: [['stored', 50, 0]] });
+    await mesh.lose(1, [0, 1, 2]);
+    await mesh.lose(2, [0, 1, 2, 3, 4]);
+    await mesh.lose(3, [0, 1, 2, 3]);
+    await mesh.says({ peer: 0, events: [['corrupt', 4, 0]] });
+    await mesh.pass(2000, peers);
+    running = await mesh.start(new MemoryStore(() => mesh.wallMs));
+    await mesh.seenBy(running);
+    app = await createApi({
+      analyzer: running.analyzer,
+      history,
+      running: () =>
+        repairersFail ? Promise.reject(new Error('no repairer')) : Promise.resolve({ running: [], brake: 'held' }),
+      config: { ...mesh.config.api, maxStreams: 2 },
+      clock: systemClock,
+      logger: silentLogger,
+      version: '9.9.9',
+      addRoutes: () => undefined,
+    });
+  });
+  afterAll(async () => {
+    await app.close();
+    await mesh.close();
+  });
+  beforeEach(() => {
+    historyFails = null;
+    historyHangs = null;
+    repairersFail = false;
+    asked.length = 0;
+  });
+
+  /** The answer, which must be what its schema says and nothing else. */
+  const get = async <S extends z.ZodType>(url: string, schema: S): Promise<{ status: number; body: z.infer<S> }> => {
+    const response = await app.inject({ method: 'GET', url });
+    return { status: response.statusCode, body: schema.parse(response.json()) };
+  };
+  const refusal = async (url: string): Promise<[number, string]> => {
+    const { status, body } = await get(url, answers.Error);
+    expect(body.error.next).not.toBe('');
+    return [status, body.error.code];
+  };
+
+  describe('answers', () => {
+    it('the mesh by grade, margin and peers, with its alerts and how fresh it is', async () => {
+      const { status, body } = await get('/v1/mesh', answers.Mesh);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        freshness: { state: 'fresh', asOfMs: mesh.wallMs, reasons: [] },
+        files: 4,
+        bytes: 4000,
+        filesWithoutManifest: 1,
+        ownedPartitions: 2,
+        partitions: 2,
+      });
+      expect(body.byGrade.map(({ grade, files }) => [grade, files])).toEqual([
+        ['lost', 1],
+        ['critical', 1],
+        ['at-risk', 1],
+        ['degraded', 1],
+        ['healthy', 0],
+      ]);
+      expect(body.byMargin.map(({ margin, files }) => [margin, files])).toEqual([
+        [-1, 1],
+        [0, 1],
+        [1, 1],
+        [3, 1],
+      ]);
+      expect(body.peersByState.find(({ state }) => state === 'up')).toEqual({ state: 'up', peers: 6 });
+      expect(body.alerts.map(({ key }) => key)).toEqual(['files-lost', 'files-critical', 'files-at-risk']);
+    });
+
+    it('files at risk, the most urgent first, as many as asked for and of the grade asked for', async () => {
+      const list = async (query: string) => (await get(`/v1/files/at-risk${query}`, answers.FileList)).body;
+      const all = await list('');
+      expect(all.files.map(({ storageIndex }) => storageIndex)).toEqual([fileOf(2), fileOf(3), fileOf(1)]);
+      expect(all.files[0]).toMatchObject({ grade: 'lost', recoverableNow: false, onAtRiskList: true, margin: -1 });
+      expect(await list('?limit=1')).toMatchObject({ total: 3, files: [{ storageIndex: fileOf(2) }] });
+      expect(await list('?grade=critical')).toMatchObject({ total: 2 });
+    });
+
+    it('one file with its placements in the order of share numbers', async () => {
+      const { status, body } = await get(`/v1/files/${fileOf(4)}`, answers.FileDetail);
+      expect(status).toBe(200);
+      const file = body;
+      expect(file).toMatchObject({
+        recoverableNow: true,
+        available: 5,
+        corrupt: 1,
+        grade: 'degraded',
+        cause: '1 share corrupt',
+      });
+      expect(
+        file.placements.map(({ shareNumber, peerName, peerState, corrupt }) => [
+          shareNumber,
+          peerName,
+          peerState,
+          corrupt,
+        ]),
+      ).toEqual(peers.map((peer) => [peer, `peer-${peer}`, 'up', peer === 0]));
+      expect(file.verifyCap).toMatch(/^URI:CHK-Verifier:/);
+    });
+
+    it('peers by state, and one peer', async () => {
+      const { body } = await get('/v1/peers', answers.PeerList);
+      expect(body.peers.map(({ name }) => name)).toEqual(peers.map((peer) => `peer-${peer}`));
+      expect((await get('/v1/peers?state=down', answers.PeerList)).body.peers).toEqual([]);
+      const one = await get(`/v1/peers/${peerOf(3)}`, answers.Peer);
+      expect(one.body).toMatchObject({ name: 'peer-3', state: 'up', domains: { zone: 'b' } });
+    });
+
+    it('repairs and proofs out of histories', async () => {
+      expect((await get('/v1/repairs?limit=7', answers.RepairList)).body).toEqual({ repairs: [repair] });
+      expect((await get(`/v1/proofs?storageIndex=${fileOf(1)}`, answers.ProofList)).body).toEqual({ proofs: [proof] });
+      expect(asked).toEqual([
+        ['repairs', 7],
+        ['proofs', 100, fileOf(1)],
+      ]);
+    });
+  });
+
+  describe('refuses', () => {
+    it('what it does not know with 404, and says why', async () => {
+      expect(await refusal(`/v1/files/${fileOf(77)}`)).toEqual([404, 'file-unknown']);
+      expect(await refusal(`/v1/files/${fileOf(50)}`)).toEqual([404, 'file-unknown']);
+      const { body } = await get(`/v1/files/${fileOf(50)}`, answers.Error);
+      expect(body.error.message).toContain('nobody has sent its manifest');
+      expect(await refusal(`/v1/peers/${peerOf(77)}`)).toEqual([404, 'peer-unknown']);
+      expect(await refusal('/v1/nothing')).toEqual([404, 'bad-input']);
+    });
+
+    it('what it does not understand with 400', async () => {
+      for (const url of [
+        '/v1/files/short',
+        `/v1/files/${'1'.repeat(26)}`,
+        '/v1/peers/short',
+        '/v1/files/at-risk?limit=0',
+        '/v1/files/at-risk?limit=1001',
+        '/v1/files/at-risk?grade=fine',
+        '/v1/peers?state=asleep',
+        '/v1/repairs?limit=x',
+        '/v1/proofs?storageIndex=short',
+      ]) {
+        expect([url, ...(await refusal(url))]).toEqual([url, 400, 'bad-input']);
+      }
+    });
+
+    it('what only the database knows with 503 while it is away, and defects with 500', async () => {
+      historyFails = new MeshwardError('store-unavailable', 'away', { next: 'Start it.', retryable: true });
+      expect(await refusal('/v1/repairs')).toEqual([503, 'store-unavailable']);
+      expect(await refusal('/v1/proofs')).toEqual([503, 'store-unavailable']);
+      historyFails = new MeshwardError('internal', 'a defect', { next: 'Report it.' });
+      expect(await refusal('/v1/repairs')).toEqual([500, 'internal']);
+      expect((await get('/v1/mesh', answers.Mesh)).status).toBe(200);
+    });
+  });
+
+  describe('its OpenAPI document', () => {
+    type Json = Readonly<Record<string, unknown>>;
+    const documentOf = async () => (await get('/openapi.json', z.record(z.string(), z.unknown()))).body;
+    const at = (document: Json, ...path: readonly string[]): Json =>
+      path.reduce<Json>((node, name) => node[name] as Json, document);
+
+    it('names every route and every answer, and nothing that is not there', async () => {
+      const document = await documentOf();
+      expect(document).toMatchObject({ openapi: '3.0.3', info: { title: 'Meshward', version: '9.9.9' } });
+      expect(Object.keys(at(document, 'paths')).sort()).toEqual([
+        '/v1/files/at-risk',
+        '/v1/files/{storageIndex}',
+        '/v1/mesh',
+        '/v1/peers',
+        '/v1/peers/{peerId}',
+        '/v1/proofs',
+        '/v1/repairs',
+        '/v1/stream',
+      ]);
+      expect(Object.keys(at(document, 'components', 'schemas')).sort()).toEqual(Object.keys(answers).sort());
+      const refs = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map(([, ref]) => ref as string);
+      expect(refs.length).toBeGreaterThan(20);
+      for (const ref of refs) {
+        expect(ref).toMatch(/^#\/components\/schemas\//);
+        expect(Object.keys(answers)).toContain(ref.split('/').at(-1));
+      }
+    });
+
+    it('says of every operation what it is, its parameters, and what each status answers', async () => {
+      const document = await documentOf();
+      for (const [path, item] of Object.entries(at(document, 'paths'))) {
+        const operation = at(item as Json, 'get');
+        expect(operation['summary'], path).toEqual(expect.any(String));
+        const parameters = (operation['parameters'] ?? []) as readonly {
+          name: string;
+          in: string;
+          required?: boolean;
+        }[];
+        const inPath = parameters.filter((parameter) => parameter.in === 'path');
+        expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
+        expect(inPath.every(({ required }) => required === true)).toBe(true);
+        for (const [status, response] of Object.entries(at(operation, 'responses'))) {
+          expect(status).toMatch(/^[2-5]\d\d$/);
+          expect((response as Json)['description']).toEqual(expect.any(String));
+        }
+        if (path !== '/v1/stream')
+          expect(Object.keys(at(operation, 'responses'))).toEqual(['200', '400', '404', '503']);
+      }
+    });
+
+    it('holds schemas that the real answers fit, and that refuse others', async () => {
+      const document = await documentOf();
+      const require = createRequire(createRequire(import.meta.url).resolve('fastify'));
+      const Ajv = require('ajv').default as new (
+        options: object,
+      ) => { compile(schema: object): (value: unknown) => boolean };
+      const ajv = new Ajv({ strict: false, validateFormats: false });
+      const of = (name: string) =>
+        ajv.compile({ $ref: `#/components/schemas/${name}`, components: document['components'] });
+      const urls: Readonly<Record<string, string>> = {
+        Mesh: '/v1/mesh',
+        FileList: '/v1/files/at-risk',
+        FileDetail: `/v1/files/${fileOf(4)}`,
+        PeerList: '/v1/peers',
+        Peer: `/v1/peers/${peerOf(3)}`,
+        RepairList: '/v1/repairs',
+        ProofList: '/v1/proofs',
+        Error: '/v1/nothing',
+      };
+      for (const [name, url] of Object.entries(urls)) {
+        const fits = of(name);
+        expect([name, fits((await get(url, z.unknown())).body)]).toEqual([name, true]);
+        expect([name, fits({ other: 1 })]).toEqual([name, false]);
+      }
+    });
+  });
+
+  describe('its stream', () => {
+    let url: string;
+    beforeAll(async () => {
+      await app.listen({ host: '127.0.0.1', port: 0 });
+      url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+    });
+
+    interface StreamState {
+      readonly mesh: MeshAnswer;
+      readonly moments: readonly unknown[];
+      readonly atRisk: { readonly total: number; readonly files: readonly unknown[] };
+      readonly brake: string | null;
+      readonly repairs: readonly unknown[];
+      readonly peers: readonly unknown[];
+    }
+
+    async function openStream() {
+      const abort = new AbortController();
+      const response = await fetch(`${url}/v1/stream`, { signal: abort.signal });
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      const next = async (): Promise<StreamState> => {
+        while (!text.includes('\n\n')) {
+          const { value, done } = (await reader?.read()) ?? { done: true, value: undefined };
+          if (done) throw new Error('the stream has ended');
+          text += value;
+        }
+        const [event = '', ...rest] = text.split('\n\n');
+        text = rest.join('\n\n');
+        expect(event).toMatch(/^event: state\ndata: /);
+        return JSON.parse(event.slice('event: state\ndata: '.length)) as StreamState;
+      };
+      return { response, next, close: () => abort.abort() };
+    }
+
+    it('sends the state at once and again when it changes', async () => {
+      const stream = await openStream();
+      expect(stream.response.headers.get('content-type')).toBe('text/event-stream');
+      const first = await stream.next();
+      expect(answers.Mesh.parse(first.mesh).files).toBe(4);
+      expect(first).toMatchObject({
+        atRisk: { total: 3 },
+        brake: 'held',
+        repairs: [repair],
+        moments: [{ files: [[1, 2]] }, {}],
+      });
+      expect(first.peers).toHaveLength(6);
+      await mesh.says({ peer: 0, events: [['verified', 4, 0]] });
+      let state = first;
+      while (state.mesh.byGrade.find(({ grade }) => grade === 'healthy')?.files !== 1) state = await stream.next();
+      await mesh.says({ peer: 0, events: [['corrupt', 4, 0]] });
+      while (state.mesh.byGrade.find(({ grade }) => grade === 'healthy')?.files !== 0) state = await stream.next();
+      stream.close();
+    });
+
+    it('sends live figures while neither the database nor repairers answer', async () => {
+      const hanging = Promise.withResolvers<void>();
+      historyHangs = hanging.promise;
+      repairersFail = true;
+      const stream = await openStream();
+      expect(await stream.next()).toMatchObject({ mesh: { files: 4 }, brake: null });
+      hanging.resolve();
+      stream.close();
+    });
+
+    it('takes no more viewers than it may, and takes others again when some have gone', async () => {
+      let opened: Awaited<ReturnType<typeof openStream>>[] = [];
+      await eventually(async () => {
+        for (const stream of opened) stream.close();
+        opened = [];
+        for (let i = 0; i < 2; i++) opened.push(await openStream());
+        expect(opened.map(({ response }) => response.status)).toEqual([200, 200]);
+      });
+      const refused = await fetch(`${url}/v1/stream`);
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get('retry-after')).toBe('5');
+      expect(await refused.json()).toMatchObject({ error: { code: 'service-busy', retryable: true } });
+      for (const stream of opened) stream.close();
+      await eventually(async () => {
+        const stream = await openStream();
+        stream.close();
+        expect(stream.response.status).toBe(200);
+      });
+    });
+
+    it('is what the client of programs asks beside', async () => {
+      const client = createApiClient(url);
+      expect(await client.mesh()).toMatchObject({ files: 4 });
+      expect(await client.atRisk(2)).toMatchObject({ total: 3 });
+      expect((await client.peers('up')).peers).toHaveLength(6);
+      expect(await client.repairs(1)).toEqual([repair]);
+      await expect(client.file(fileOf(77))).rejects.toMatchObject({ code: 'file-unknown', retryable: false });
+      const nobody = createApiClient('http://127.0.0.1:1', 1000);
+      await expect(nobody.mesh()).rejects.toMatchObject({ code: 'service-unavailable', retryable: true });
+    });
+  });
+
+  it('says in every answer that it is stale, and why, and to ask again for a file that it does not know', async () => {
+    mesh.wallMs += staleAfterMs + 1000;
+    const stale = { state: 'stale', reasons: [expect.stringContaining("the log's newest tick is 6 s old")] };
+    for (const url of ['/v1/mesh', '/v1/files/at-risk', `/v1/files/${fileOf(4)}`, '/v1/peers']) {
+      expect((await get(url, z.looseObject({ freshness: z.unknown() }))).body.freshness).toMatchObject(stale);
+    }
+    expect(await refusal(`/v1/files/${fileOf(77)}`)).toEqual([503, 'file-unknown']);
+    await mesh.tick(peers);
+    await mesh.seenBy(running);
+    expect((await get('/v1/mesh', answers.Mesh)).body.freshness.state).toBe('fresh');
+  });
+});
