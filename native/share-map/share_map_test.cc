@@ -1,0 +1,182 @@
+// The map against a model of maps and sets, with sweeps on other threads while events come in. Run by check.js, where the
+// sanitizers watch; the rules themselves are compared with the plain TypeScript map (analyzer/share-map).
+
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+#include "share-map/map.h"
+#include "share-map/snapshot.h"
+
+using namespace meshward;
+using namespace meshward::share_map;
+using check::Random;
+
+namespace {
+
+constexpr std::uint32_t peer_count = 40;
+constexpr std::uint32_t file_count = 1500;
+
+using Index = std::array<std::uint8_t, storage_index_bytes>;
+
+Index index_of(std::uint32_t file) {
+  Index index{};
+  Random random(file + 1);
+  random.next();
+  random.fill(index.data(), index.size());
+  return index;
+}
+
+struct Model {
+  std::map<std::uint32_t, std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t>> files;  // (share, peer) → generation
+
+  std::size_t placements() const {
+    std::size_t count = 0;
+    for (const auto& [file, shares] : files) count += shares.size();
+    return count;
+  }
+};
+
+PeerColumns peers_of(Random& random) {
+  PeerColumns columns;
+  columns.domain_count = {3, 16, 200};
+  for (std::uint32_t peer = 0; peer < peer_count; peer++) {
+    columns.flags.push_back(random.below(5) > 0 ? available | counted | retained : retained);
+    for (const std::uint32_t domains : columns.domain_count) columns.domains.push_back(static_cast<std::uint16_t>(random.below(domains)));
+  }
+  return columns;
+}
+
+void apply_some(ShareMap& map, Model& model, Random& random, std::uint32_t generation) {
+  const auto peer = static_cast<std::uint32_t>(random.below(peer_count));
+  const std::size_t count = 1 + random.below(200);
+  std::vector<std::uint8_t> indexes, shares, kinds;
+  for (std::size_t i = 0; i < count; i++) {
+    const auto file = static_cast<std::uint32_t>(random.below(file_count));
+    const auto share = static_cast<std::uint32_t>(random.below(random.below(20) == 0 ? 256 : 14));
+    const bool is_lost = random.below(4) == 0;
+    const Index index = index_of(file);
+    indexes.insert(indexes.end(), index.begin(), index.end());
+    shares.push_back(static_cast<std::uint8_t>(share));
+    kinds.push_back(is_lost ? lost : stored);
+    if (is_lost) model.files[file].erase({share, peer});
+    else model.files[file][{share, peer}] = generation;
+  }
+  map.apply(peer, generation, count, indexes.data(), shares.data(), kinds.data());
+}
+
+void register_some(ShareMap& map, Random& random) {
+  std::vector<std::uint8_t> indexes;
+  std::vector<std::uint8_t> hashes(20 * ueb_hash_bytes);
+  std::vector<double> sizes(20, 100);
+  std::vector<std::uint32_t> classes;
+  for (int i = 0; i < 20; i++) {
+    const Index index = index_of(static_cast<std::uint32_t>(random.below(file_count)));
+    indexes.insert(indexes.end(), index.begin(), index.end());
+    classes.push_back(static_cast<std::uint32_t>(random.below(map.classes().count())));
+  }
+  map.register_files({20, indexes.data(), hashes.data(), sizes.data(), classes.data()}, time_origin_ms + 5);
+}
+
+void end_some(ShareMap& map, Model& model, Random& random, std::uint32_t generation) {
+  const auto peer = static_cast<std::uint32_t>(random.below(peer_count));
+  std::uint64_t forgotten = 0;
+  for (auto& [file, shares] : model.files) {
+    forgotten += std::erase_if(shares, [&](const auto& entry) { return entry.first.second == peer && entry.second != generation; });
+  }
+  CHECK(map.end_inventory(peer, generation) == forgotten);
+}
+
+void compare(ShareMap& map, const Model& model) {
+  CHECK(map.placement_count() == model.placements());
+  for (const auto& [file, shares] : model.files) {
+    const RowNumber number = map.find(index_of(file).data());
+    const auto found = number == no_row ? std::vector<PlacementFacts>{} : map.placements(number);
+    CHECK(found.size() == shares.size());
+    for (const PlacementFacts& placement : found) {
+      const auto known = shares.find({placement.share, placement.peer});
+      CHECK(known != shares.end() && known->second == placement.generation);
+    }
+  }
+}
+
+void events_beside_sweeps(std::uint64_t seed, int rounds) {
+  Random random(seed);
+  ShareMap map(random.next(), random.next(), 1e9, 50);
+  for (const std::uint32_t n : {10u, 14u, 256u}) map.classes().add({3, n, 6, n, true});
+  Model model;
+  map.set_peers(peers_of(random));
+  for (int round = 0; round < rounds; round++) {
+    SweepSettings settings;
+    settings.at_ms = time_origin_ms + round * 20;
+    settings.settle_ms = 50;
+    settings.what_if = random.below(4) == 0;
+    settings.most_changed = random.below(3) == 0 ? 50 : ~0ull;
+    const PeerColumns others = peers_of(random);
+    const auto run = map.start_sweep(settings, 3, settings.what_if ? &others : nullptr);
+    std::thread sweeping([run] { run->run(); });
+    const auto generation = static_cast<std::uint32_t>(1 + round / 5 % 6);
+    for (int i = 0; i < 15; i++) {
+      apply_some(map, model, random, generation);
+      if (i % 3 == 0) register_some(map, random);
+      if (i % 5 == 0) map.reap(2);
+      if (i % 7 == 0) {
+        ChangedFiles changed;
+        map.look(settings, 200, changed);
+      }
+    }
+    end_some(map, model, random, generation);
+    sweeping.join();
+    run->result();
+    map.finish_sweep(false);
+    if (round % 3 == 0) map.set_peers(peers_of(random));
+    ChangedPlacements placements;
+    FileColumns files;
+    map.take_placements(~std::size_t{0} >> 1, placements);
+    map.take_files(files);
+    compare(map, model);
+  }
+  while (map.reap(5)) {
+  }
+  compare(map, model);
+}
+
+void snapshots_keep_everything(std::uint64_t seed) {
+  Random random(seed);
+  ShareMap map(1, 2, 1e9, 50);
+  for (const std::uint32_t n : {10u, 14u, 256u}) map.classes().add({3, n, 6, n, true});
+  Model model;
+  for (int i = 0; i < 60; i++) {
+    apply_some(map, model, random, 1);
+    register_some(map, random);
+  }
+  map.reap(1000);
+  ChangedPlacements placements;
+  FileColumns files;
+  map.take_placements(~std::size_t{0} >> 1, placements);
+  map.take_files(files);
+  ShareMap copy(3, 4, 1e9, 50);
+  for (std::uint32_t part = 0;; part++) {
+    std::vector<std::uint8_t> bytes(Snapshot::part_bytes(map, part));
+    if (bytes.empty()) break;
+    Snapshot::write_part(map, part, bytes);
+    Snapshot::read_part(copy, bytes);
+  }
+  CHECK(copy.file_count() == map.file_count());
+  compare(copy, model);
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  const bool quick = count > 1 && std::string(values[1]) == "quick";
+  for (const isa::Level level : isa::supported()) {
+    isa::set(level);
+    events_beside_sweeps(static_cast<std::uint64_t>(level) + 7, quick ? 6 : 60);
+  }
+  snapshots_keep_everything(5);
+  std::puts("share map: every check holds");
+}

@@ -1,0 +1,99 @@
+#pragma once
+// Rows of one length, 256 together, and what few of them need besides.
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "share-map/row.h"
+
+namespace meshward::share_map {
+
+constexpr std::uint32_t rows_per_slab = 256;
+constexpr std::uint32_t most_slabs = (1u << 18) - 1;
+
+/** Placements that have no slot: a second peer for a share, or a share number beyond the slots. */
+class Extras {
+ public:
+  std::uint32_t count() const { return words_ ? words_[0] & 0xffff : 0; }
+  std::uint32_t share(std::uint32_t i) const { return words_[1 + i] >> 24; }
+  std::uint32_t slot(std::uint32_t i) const { return words_[1 + i] & 0xffffff; }
+  void set_slot(std::uint32_t i, std::uint32_t slot) { words_[1 + i] = (words_[1 + i] & 0xff000000) | slot; }
+  /** @throws std::length_error beyond 65,535. */
+  void add(std::uint32_t share, std::uint32_t slot);
+  void remove(std::uint32_t i);
+  std::size_t bytes() const { return words_ ? 4 * (1 + (words_[0] >> 16)) : 0; }
+
+ private:
+  std::unique_ptr<std::uint32_t[]> words_;  // capacity << 16 | count, then share << 24 | slot
+};
+
+/** Facts of a file that its row's fields cannot hold. */
+struct FileFacts {
+  double size_bytes = 0;
+  double registered_at_ms = 0;
+  std::uint32_t file_class = 0;
+};
+
+/** Held for some microseconds: by a sweep for the rows of one slab, by the map for one change. */
+class SlabLock {
+ public:
+  void lock() {
+    while (held_.exchange(true, std::memory_order_acquire)) {
+      for (int spins = 0; held_.load(std::memory_order_relaxed); spins++) {
+        if (spins > 200) std::this_thread::yield();
+      }
+    }
+  }
+  void unlock() { held_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> held_{false};
+};
+
+struct Slab {
+  explicit Slab(std::uint32_t slots)
+      : slot_count(slots), row_bytes(head_bytes + slots * slot_bytes), bytes(new std::uint8_t[static_cast<std::size_t>(row_bytes) * rows_per_slab]) {}
+
+  Row row(std::uint32_t place) const { return Row(bytes.get() + static_cast<std::size_t>(place) * row_bytes); }
+  Extras& extras_of(std::uint32_t place) const { return (*extras)[place]; }
+
+  FileFacts facts(std::uint32_t place) const;
+  void set_facts(std::uint32_t place, const FileFacts& facts);
+
+  const std::uint32_t slot_count;
+  const std::uint32_t row_bytes;
+  std::uint32_t used = 0;
+  SlabLock lock;
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::unique_ptr<std::array<Extras, rows_per_slab>> extras;
+  std::unique_ptr<std::unordered_map<std::uint32_t, FileFacts>> rare;
+};
+
+/** Gives out rows. Only the map's own thread adds slabs; a slab stays where it is. */
+class SlabStore {
+ public:
+  /** A row of zeros that is still marked vacant. @throws std::length_error when 2^26 rows are in use. */
+  RowNumber allocate(std::uint32_t slots);
+  void release(RowNumber number) { free_[slab_of(number).slot_count].push_back(number); }
+
+  Slab& slab_of(RowNumber number) const { return *slabs_[number / rows_per_slab]; }
+  Row row_of(RowNumber number) const { return slab_of(number).row(number % rows_per_slab); }
+  const std::vector<std::unique_ptr<Slab>>& slabs() const { return slabs_; }
+  /** Takes a slab that was read from a snapshot. */
+  void adopt(std::unique_ptr<Slab> slab);
+  std::size_t bytes() const;
+
+ private:
+  void clear_row(RowNumber number);
+
+  std::vector<std::unique_ptr<Slab>> slabs_;
+  std::array<std::uint32_t, most_slots + 1> open_{};  // number + 1 of the slab with room, by slot count
+  std::array<std::vector<RowNumber>, most_slots + 1> free_;
+};
+
+}  // namespace meshward::share_map
