@@ -67,7 +67,11 @@ export class Publisher {
       const records = files.map((file) => {
         const health = owned.map.health(file, owned.time.watermarkMs);
         const facts = (): EntryFacts => this.#factsOf(owned, health as FileHealth, atMs);
-        return { partition: owned.number, ...owned.list.recordOf(file, health, facts) };
+        return {
+          partition: owned.number,
+          ...owned.list.recordOf(file, health, facts),
+          ...owned.traces.headersOf(file),
+        };
       });
       try {
         await log.append(topics.atRisk.name, records);

@@ -61,24 +61,31 @@ export async function openStore(context: Context, logger: Logger, signal: AbortS
       log,
     }),
   );
+  const giveUp = new AbortController();
   const writer = createStoreWriter({
     store,
     clock: systemClock,
     random: Math.random,
     limits: { maxQueuedBytes: config.clickhouse.maxQueuedBytes },
+    signal: giveUp.signal,
     log: (message, details) => logger.warn(details, message),
   });
   return {
     store,
     writer,
     async close() {
+      // What ClickHouse does not take by then comes again from the log.
+      const callOff = systemClock.after(closePatienceMs, () => giveUp.abort());
       await writer
         .close()
         .catch((error: unknown) => logger.warn({ error: describeError(error) }, 'some rows were not stored'));
+      callOff();
       await store.close();
     },
   };
 }
+
+const closePatienceMs = 5000;
 
 async function whileAway<T>(logger: Logger, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {

@@ -6,6 +6,7 @@ import { LogTime } from '../liveness/log-time.ts';
 import type { PublishedGrade } from '../ports.ts';
 import type { PeerBatch, ShareMap, ShareMapChanges } from '../share-map/share-map.ts';
 import { readShareEvents, type ShareEventsValue } from '../wire.ts';
+import { FileTraces } from './file-traces.ts';
 import { StandingList } from './standing-list.ts';
 import { Tombstones } from './tombstones.ts';
 
@@ -51,6 +52,8 @@ export class OwnedPartition {
   readonly unsavedHealth = new Set<StorageIndex>();
   /** Files that batches said were deleted, since the last look. */
   readonly deletedFiles = new Set<StorageIndex>();
+  /** Which traces lead to what becomes of files. */
+  readonly traces = new FileTraces();
   /** The first offset not yet applied. */
   nextOffset: number;
   /** The offset committed last. */
@@ -112,6 +115,7 @@ export class OwnedPartition {
     for (let i = 0; i < batch.deletedFiles.length; i += storageIndexBytes) {
       this.deletedFiles.add(storageIndexFromBytes(batch.deletedFiles, i));
     }
+    this.traces.note(record.headers['traceparent'], batch.storageIndexes);
     this.counts.batches++;
     this.counts.forgottenPlacements += outcome.forgotten;
     this.counts.manifestConflicts += outcome.conflicts;

@@ -7,6 +7,7 @@ import { StoreHistory } from '#analyzer/api/store-history.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse-store.ts';
 import { analyzerMetrics, observeAnalyzer } from '#analyzer/metrics.ts';
 import { Analyzer } from '#analyzer/service.ts';
+import { NativeShareMap } from '#analyzer/share-map/native-share-map.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { openLog, openStore } from '../connections.ts';
@@ -29,6 +30,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
     metrics: analyzerMetrics(meter),
+    createShareMap: (options) => new NativeShareMap(options),
   });
   observeAnalyzer(meter, analyzer);
   const addPage = await loadPage();
