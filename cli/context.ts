@@ -60,6 +60,21 @@ export function contextOf(command: Command, forced: Readonly<Record<string, unkn
   };
 }
 
+/** Where `meshward demo` lives unless it is told otherwise. */
+export const demoDataDir = '.meshward/demo';
+
+/**
+ * For commands that talk to a mesh: where no data directory is named and nothing runs in the usual one, a demonstration that
+ * runs in this folder is meant.
+ */
+export function runningContextOf(command: Command): Context {
+  const context = contextOf(command);
+  const isNamed = context.effective.origins.get('dataDir') !== 'default';
+  const hasRun = (dataDir: string): boolean => existsSync(join(dataDir, 'run.json'));
+  if (isNamed || hasRun(context.dataDir) || !hasRun(demoDataDir)) return context;
+  return contextOf(command, { dataDir: demoDataDir });
+}
+
 /** Folders below the data directory. */
 export function foldersOf(dataDir: string, config: Config) {
   return {

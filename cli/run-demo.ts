@@ -21,7 +21,7 @@ import { proveFile } from '#repairer/prove.ts';
 import { putFile } from '#repairer/put.ts';
 import { stopRequested } from './child.ts';
 import { openStore } from './connections.ts';
-import type { Context } from './context.ts';
+import { type Context, demoDataDir } from './context.ts';
 import { withCollector } from './mesh-address.ts';
 import { openMeshPeers } from './mesh-peers.ts';
 import { type MeshServices, peersFolder, startMeshServices } from './mesh-services.ts';
@@ -156,12 +156,13 @@ export async function runDemo(context: Context, flags: DemoFlags): Promise<void>
     const durationMs = performance.now() - startedMs;
     output.result({ ...summary, seed, totalMs: Math.round(durationMs) }, () => describe(summary, durationMs));
     if (flags.once) return;
+    const where = context.config.dataDir === demoDataDir ? '' : ` --data-dir ${context.config.dataDir}`;
     output.note(
       [
         `\nThe mesh lives on: ${services.run.apiUrl}`,
         'Play with it from another terminal, in this folder:',
-        `  npx meshward --data-dir ${context.config.dataDir} peers`,
-        `  npx meshward --data-dir ${context.config.dataDir} peer kill alder-01`,
+        `  npx meshward${where} peers`,
+        `  npx meshward${where} peer kill alder-01`,
         'Stop it with Ctrl-C.',
       ].join('\n'),
     );

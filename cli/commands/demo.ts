@@ -1,7 +1,7 @@
 /** `meshward demo`: a mesh of real peers on this machine, and the story told on it. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { describeUse } from '../command-help.ts';
-import { contextOf } from '../context.ts';
+import { contextOf, demoDataDir } from '../context.ts';
 import type { DemoFlags } from '../run-demo.ts';
 import { refuseSecondRun } from '../run-file.ts';
 
@@ -22,8 +22,6 @@ const hastyTimes = {
   'repairer.confirmTimeoutMs': 20_000,
 } as const;
 
-const defaultDataDir = '.meshward/demo';
-
 export function addDemoCommands(program: Command): void {
   describeUse(
     program
@@ -40,22 +38,18 @@ export function addDemoCommands(program: Command): void {
         const { dataDir } = command.optsWithGlobals<{ dataDir?: string }>();
         const context = contextOf(command, {
           ...hastyTimes,
-          ...(dataDir === undefined ? { dataDir: defaultDataDir } : {}),
+          ...(dataDir === undefined ? { dataDir: demoDataDir } : {}),
         });
         await refuseSecondRun(context);
         const { runDemo } = await import('../run-demo.ts');
         await runDemo(context, flags);
       }),
     {
-      examples: [
-        'npm start',
-        'npm start -- --once --files ~/papers',
-        'meshward --data-dir .meshward/demo peer kill alder-01',
-      ],
+      examples: ['npm start', 'npm start -- --once --files ~/papers', 'meshward peer kill alder-01'],
       exits: { 5: 'a promise was broken: the message says which' },
       notes: [
         'While it runs, play with it from another terminal: meshward peers, peer kill, peer wipe, peer return, put, file show.',
-        `Its data directory is ${defaultDataDir} unless --data-dir names another; it is emptied at each start (see --keep).`,
+        `Its data directory is ${demoDataDir} unless --data-dir names another; it is emptied at each start (see --keep).`,
       ],
     },
   );

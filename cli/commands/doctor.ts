@@ -1,7 +1,7 @@
 /** `meshward doctor`: looks at everything one by one and says what to do about what is not in order. */
 import type { Command } from 'commander';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf, foldersOf, type GlobalOptions } from '../context.ts';
+import { type Context, foldersOf, type GlobalOptions, runningContextOf } from '../context.ts';
 import { type Check, type CheckResult, passed, runCheck } from '../doctor/check.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { createOutput, type Output } from '../output.ts';
@@ -39,7 +39,7 @@ async function doctor(command: Command): Promise<void> {
       name: 'configuration',
       kind: 'machine',
       run() {
-        context = contextOf(command);
+        context = runningContextOf(command);
         const { origins } = context.effective;
         const changed = [...origins.values()].filter((origin) => origin !== 'default').length;
         return Promise.resolve(passed(`${changed} of ${origins.size} keys are set`));

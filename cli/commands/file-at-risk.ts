@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { MeshwardError } from '#mesh/errors.ts';
 import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { describeFiles, describeFreshness } from '../describe-file.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
 import { parseCount } from '../quantities.ts';
@@ -26,7 +26,7 @@ export function addAtRiskCommand(file: Command): void {
     examples: ['meshward file at-risk', 'meshward file at-risk --grade critical --limit 10'],
     exits: { 4: 'the analyzer is away' },
   });
-  command.action((flags: AtRiskFlags, command: Command) => atRisk(contextOf(command), flags));
+  command.action((flags: AtRiskFlags, command: Command) => atRisk(runningContextOf(command), flags));
 }
 
 async function atRisk(context: Context, flags: AtRiskFlags): Promise<void> {

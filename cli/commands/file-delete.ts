@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type CapFlags, capFileOption, takeFileReference } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
 
 type DeleteFlags = CapFlags & CollectorFlags;
@@ -20,7 +20,7 @@ export function addFileDeleteCommand(file: Command): void {
     notes: ['Its shares stay on their peers until their leases expire: until then the cap still reads the file.'],
   });
   command.action((cap: string | undefined, flags: DeleteFlags, command: Command) =>
-    remove(contextOf(command), cap === undefined ? [] : [cap], flags),
+    remove(runningContextOf(command), cap === undefined ? [] : [cap], flags),
   );
 }
 

@@ -8,7 +8,7 @@ import type { GetResult } from '#repairer/get.ts';
 import type { FileReading } from '#repairer/prove.ts';
 import { type CapFlags, capFileOption, requireReadCap, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { type FileReadingFlags, withFileReading } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
@@ -45,7 +45,7 @@ export function addGetCommand(program: Command): Command {
   });
   return command.action((cap: string | undefined, out: string | undefined, flags: GetFlags, command: Command) =>
     get(
-      contextOf(command),
+      runningContextOf(command),
       [cap, out].filter((text) => text !== undefined),
       flags,
     ),

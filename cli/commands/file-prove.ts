@@ -8,7 +8,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { ProofResult } from '#repairer/prove.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type FileReadingFlags, withFileReading } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
@@ -49,7 +49,7 @@ export function addProveCommand(file: Command): void {
     ],
   });
   command.action((cap: string | undefined, flags: ProveFlags, command: Command) =>
-    prove(contextOf(command), cap === undefined ? [] : [cap], flags),
+    prove(runningContextOf(command), cap === undefined ? [] : [cap], flags),
   );
 }
 

@@ -13,7 +13,7 @@ import { maxTextLength } from '#mesh/limits.ts';
 import { type Policy, policyFor } from '#mesh/policy.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf, foldersOf } from '../context.ts';
+import { type Context, foldersOf, runningContextOf } from '../context.ts';
 import { interruptible } from '../interrupt.ts';
 import {
   type ApiFlags,
@@ -76,7 +76,9 @@ export function addPutCommand(program: Command): Command {
       'A file of at most 55 bytes becomes a literal cap, which holds the file itself: nothing is stored.',
     ],
   });
-  return command.action((paths: string[], flags: PutFlags, command: Command) => put(contextOf(command), paths, flags));
+  return command.action((paths: string[], flags: PutFlags, command: Command) =>
+    put(runningContextOf(command), paths, flags),
+  );
 }
 
 async function put(context: Context, paths: readonly string[], flags: PutFlags): Promise<void> {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { FileDetailAnswer } from '#analyzer/api/schemas.ts';
 import { type CapFlags, capFileOption, takeFileReference } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { describeFile } from '../describe-file.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
@@ -32,7 +32,7 @@ export function addFileShowCommand(file: Command): void {
     notes: ['Only the storage index of a cap is sent, never its key.'],
   });
   command.action((cap: string | undefined, flags: ShowFlags, command: Command) =>
-    show(contextOf(command), cap === undefined ? [] : [cap], flags),
+    show(runningContextOf(command), cap === undefined ? [] : [cap], flags),
   );
 }
 

@@ -5,7 +5,7 @@ import type { PeerAction } from '#demo/control.ts';
 import type { ApiError } from '#mesh/api-error.ts';
 import { describeError, type ErrorCode, errorCodes, MeshwardError } from '#mesh/errors.ts';
 import { collect, describeUse } from '../command-help.ts';
-import { type Context, contextOf, foldersOf } from '../context.ts';
+import { type Context, foldersOf, runningContextOf } from '../context.ts';
 import { isInDomains, parseDomains } from '../failure-domain.ts';
 import { type RunFile, readRunFile } from '../run-file.ts';
 
@@ -33,7 +33,7 @@ export function addDemoPeerCommands(peer: Command): void {
       exits: { 4: 'no demonstration runs with this data directory' },
     });
     command.action((names: string[], flags: DemoFlags, command: Command) =>
-      act(contextOf(command), action, names, flags),
+      act(runningContextOf(command), action, names, flags),
     );
   }
 }

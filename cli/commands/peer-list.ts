@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { collect, describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { describePeers } from '../describe-peers.ts';
 import { isInDomains, parseDomains } from '../failure-domain.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
@@ -23,7 +23,7 @@ export function addPeersCommand(program: Command): void {
     examples: ['meshward peers', 'meshward peers --state down --domain zone=alder'],
     exits: { 4: 'the analyzer is away' },
   });
-  command.action((flags: PeersFlags, command: Command) => list(contextOf(command), flags));
+  command.action((flags: PeersFlags, command: Command) => list(runningContextOf(command), flags));
 }
 
 async function list(context: Context, flags: PeersFlags): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { SettingsAnswer, SettingsBody } from '#collector/gateway/bodies.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
 import { formatBytes, formatDuration, table } from '../output.ts';
 import { resolvePeers } from '../peer-reference.ts';
@@ -33,7 +33,7 @@ export function addPeerSettingsCommand(peer: Command): void {
     notes: ['Peers fetch their settings by themselves, and a replaced machine takes them over.'],
   });
   command.action((peers: string[], flags: SettingsFlags, command: Command) =>
-    settings(contextOf(command), peers, flags),
+    settings(runningContextOf(command), peers, flags),
   );
 }
 

@@ -7,7 +7,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { maxTextLength } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { type CommandHelp, describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
 import { resolvePeers } from '../peer-reference.ts';
 import { parseDuration } from '../quantities.ts';
@@ -50,14 +50,14 @@ export function addPeerStandingCommands(peer: Command): void {
   })
     .option(...reasonOption)
     .action((peers: string[], flags: ReasonFlags, command: Command) =>
-      sayOf(contextOf(command), flags, peers, 'revoked', (collector, id) =>
+      sayOf(runningContextOf(command), flags, peers, 'revoked', (collector, id) =>
         collector.revokePeer(id, checkReason(flags.reason)),
       ),
     );
 
   add('restore', 'take a revoked peer back', { examples: ['meshward peer restore alder-07'] }).action(
     (peers: string[], flags: CollectorFlags, command: Command) =>
-      sayOf(contextOf(command), flags, peers, 'restored', (collector, id) => collector.restorePeer(id)),
+      sayOf(runningContextOf(command), flags, peers, 'restored', (collector, id) => collector.restorePeer(id)),
   );
 
   add('drain', 'move a peer’s shares elsewhere: it serves what it has and takes nothing new', {
@@ -65,7 +65,7 @@ export function addPeerStandingCommands(peer: Command): void {
   })
     .option('--stop', 'end the draining', false)
     .action((peers: string[], flags: DrainFlags, command: Command) =>
-      sayOf(contextOf(command), flags, peers, flags.stop ? 'draining no more' : 'draining', (collector, id) =>
+      sayOf(runningContextOf(command), flags, peers, flags.stop ? 'draining no more' : 'draining', (collector, id) =>
         collector.drainPeer(id, !flags.stop),
       ),
     );
@@ -82,7 +82,7 @@ export function addPeerStandingCommands(peer: Command): void {
     .action((peers: string[], flags: MaintenanceFlags, command: Command) => {
       const untilMs = windowEnd(flags, systemClock.nowMs());
       const word = flags.end ? 'in maintenance no more' : `in maintenance until ${new Date(untilMs).toISOString()}`;
-      return sayOf(contextOf(command), flags, peers, word, (collector, id) =>
+      return sayOf(runningContextOf(command), flags, peers, word, (collector, id) =>
         collector.maintainPeer(id, { untilMs, reason: checkReason(flags.reason) }),
       );
     });
@@ -93,7 +93,7 @@ export function addPeerStandingCommands(peer: Command): void {
   })
     .option(...reasonOption)
     .action((peers: string[], flags: ReasonFlags, command: Command) =>
-      sayOf(contextOf(command), flags, peers, 'departed', (collector, id) =>
+      sayOf(runningContextOf(command), flags, peers, 'departed', (collector, id) =>
         collector.departPeer(id, checkReason(flags.reason)),
       ),
     );

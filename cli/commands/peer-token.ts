@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { TokenAnswer } from '#collector/gateway/bodies.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { collect, describeUse } from '../command-help.ts';
-import { type Context, contextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { aligned } from '../describe-file.ts';
 import { formatDomains, parseDomains } from '../failure-domain.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
@@ -30,7 +30,7 @@ export function addTokenCommand(parent: Command): void {
     exits: { 4: 'the collector is away', 6: 'the key in this data directory is not an operator of the mesh' },
     notes: ['The token is a secret until it is used or expires; it is shown this once.'],
   });
-  command.action((flags: TokenFlags, command: Command) => makeToken(contextOf(command), flags));
+  command.action((flags: TokenFlags, command: Command) => makeToken(runningContextOf(command), flags));
 }
 
 async function makeToken(context: Context, flags: TokenFlags): Promise<void> {
