@@ -182,7 +182,8 @@ export class MemoryStore implements AnalyzerStore {
   }
 
   async flush(): Promise<void> {
-    if (this.#waiting.length > 0) this.#waitingSinceMs ??= this.#nowMs();
+    if (this.#waiting.length === 0) return;
+    this.#waitingSinceMs ??= this.#nowMs();
     if (this.#writes >= this.hangAfterWrites) this.#mode = 'hanging';
     while (this.#mode === 'hanging') await this.#released.promise;
     if (this.#mode === 'refusing') {
