@@ -3,20 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { secretValue } from './authorization.ts';
 import { leaseBytes } from './container.ts';
+import { allocateBody, cbor, lease, leases, secrets, storeShare, upload, uploadSecret } from './example-upload.ts';
 import * as message from './message.ts';
 import { manualClock, type StartedPeer, startPeer, until } from './started-peer.ts';
-
-const leases = { renewSecret: new Uint8Array(32).fill(1), cancelSecret: new Uint8Array(32).fill(2) };
-const uploadSecret = new Uint8Array(20).fill(3);
-const lease = [
-  secretValue('lease-renew-secret', leases.renewSecret),
-  secretValue('lease-cancel-secret', leases.cancelSecret),
-];
-const upload = secretValue('upload-secret', uploadSecret);
-const secrets = 'x-tahoe-authorization';
-const cbor = { accept: message.cborType, 'content-type': message.cborType };
 
 let started: StartedPeer;
 let index: StorageIndex;
@@ -28,22 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => started.stop());
 
-async function store(shareNumber: number, data: Uint8Array): Promise<void> {
-  await started.peer.allocate(index, {
-    shareNumbers: [shareNumber],
-    allocatedBytes: data.length,
-    uploadSecret,
-    ...leases,
-  });
-  expect(await started.peer.write(index, shareNumber, 0, data, uploadSecret)).toEqual({
-    isComplete: true,
-    required: [],
-  });
-}
-
-function allocateBody(shareNumbers: number[], allocatedBytes: number): Uint8Array {
-  return message.encodeAllocateRequest({ shareNumbers, allocatedBytes });
-}
+const store = (shareNumber: number, data: Uint8Array): Promise<void> =>
+  storeShare(started.peer, index, shareNumber, data);
 
 describe('uploading', () => {
   const data = randomBytes(1000);
