@@ -26,7 +26,6 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly note: (line: string) => void;
   readonly stopTimeoutMs?: number;
-  readonly onChange?: () => void;
 }
 
 const mainFile = fileURLToPath(new URL('./main.ts', import.meta.url));
@@ -117,7 +116,6 @@ export class Supervisor {
       if (clock.monotonicMs() - startedMs > steadyMs) managed.delayMs = firstDelayMs;
       managed.state = 'restarting';
       managed.restarts++;
-      this.#options.onChange?.();
       note(`${managed.spec.name} ended (${ending}); it starts again`);
       await sleep(clock, managed.delayMs, this.#stopping.signal).catch(() => undefined);
       managed.delayMs = Math.min(longestDelayMs, managed.delayMs * 2);
@@ -149,7 +147,6 @@ export class Supervisor {
         managed.facts = message.facts;
         managed.state = 'ready';
         managed.first.resolve(message.facts);
-        this.#options.onChange?.();
       });
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => {
