@@ -10,6 +10,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
+    // Where brokers, servers and kernels share two cores, a second try is allowed; the reporter names each test that took one.
+    retry: process.env['CI'] === undefined ? 0 : 1,
     reporters:
       process.env['CI'] === undefined
         ? ['default']

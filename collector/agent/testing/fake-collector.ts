@@ -94,7 +94,9 @@ export class FakeCollector implements CollectorPort {
       if (state === undefined) {
         this.view.delete(share);
       } else {
-        this.view.set(share, state);
+        // An inventory says that a share is there, which takes back no verdict on its content that came before it.
+        const isKnownSound = this.#named !== null && state === 'stored' && this.view.get(share) === 'verified';
+        if (!isKnownSound) this.view.set(share, state);
         this.#named?.add(share);
       }
     }
