@@ -45,3 +45,8 @@ export function topicsOf(settings: TopicSettings): Topics {
 export function allTopics(topics: Topics): readonly Topic[] {
   return [topics.shareEvents, topics.peerEvents, topics.atRisk, topics.enrolments, topics.deadLetters];
 }
+
+/** Consumer groups carry the prefix of the topics: two meshes on one cluster must not share them. */
+export function consumerGroups(topicPrefix: string): { readonly analyzers: string; readonly repairers: string } {
+  return { analyzers: `${topicPrefix}analyzers`, repairers: `${topicPrefix}repairers` };
+}

@@ -73,6 +73,42 @@ describe('configuration', () => {
     expect(refusal(() => loadConfig({ file: fileWith('a: [1') })).message).toContain('cannot be read');
   });
 
+  it('says what is missing where keys need each other', () => {
+    const kafka = (flags: Readonly<Record<string, unknown>>): string =>
+      refusal(() => loadConfig({ flags: { 'log.adapter': 'kafka', 'kafka.brokers': ['a:1'], ...flags } })).message;
+    expect(kafka({ 'kafka.brokers': [] })).toContain('kafka.brokers (flag): names no broker');
+    expect(kafka({ 'log.topicPrefix': '' })).toContain('log.topicPrefix (flag)');
+    const login = kafka({ 'kafka.sasl.mechanism': 'scram-sha-512' });
+    expect(login).toContain('kafka.sasl.username (default)');
+    expect(login).toContain('kafka.sasl.passwordFile (default)');
+    expect(kafka({ 'kafka.tls.enabled': true, 'kafka.tls.certFile': 'x' })).toContain('kafka.tls.keyFile');
+    expect(kafka({ 'kafka.tls.enabled': true, 'kafka.tls.keyFile': 'x' })).toContain('kafka.tls.certFile');
+    expect(kafka({ 'kafka.tls.caFile': 'x' })).toContain(
+      'kafka.tls.enabled (default): is no, and kafka.tls.caFile is set',
+    );
+    expect(kafka({ 'kafka.replicationFactor': 2, 'kafka.minInsyncReplicas': 3 })).toContain('kafka.minInsyncReplicas');
+    const urls = refusal(() => loadConfig({ flags: { 'clickhouse.mode': 'external' } })).message;
+    expect(urls).toContain('clickhouse.urls');
+  });
+
+  it('takes addresses of brokers as names, numbers and IPv6, and nothing else', () => {
+    const brokers = ['kafka-1:9092', '10.0.0.1:9092', '[::1]:9092'];
+    expect(loadConfig({ flags: { 'kafka.brokers': brokers } }).config.kafka.brokers).toEqual(brokers);
+    for (const wrong of ['kafka-1', 'http://kafka-1:9092', 'user@kafka:9092', 'a:1,b:2', '::1:9092']) {
+      expect(() => loadConfig({ flags: { 'kafka.brokers': [wrong] } }), wrong).toThrow('kafka.brokers');
+    }
+  });
+
+  it('reads sections within sections from every source', () => {
+    const { config, origins } = loadConfig({
+      file: fileWith('kafka:\n  sasl: { mechanism: plain, username: ann }\n'),
+      environment: { MESHWARD_KAFKA_SASL_PASSWORD_FILE: '/secret' },
+    });
+    expect(config.kafka.sasl).toEqual({ mechanism: 'plain', username: 'ann', passwordFile: '/secret' });
+    expect(origins.get('kafka.sasl.username')).toBe('file');
+    expect(config.kafka.tls.enabled).toBe(false);
+  });
+
   it('refuses a policy whose thresholds are out of order', () => {
     const rule = { name: 'odd', coding: { k: 25, n: 100 }, repairBelow: 20 };
     expect(refusal(() => loadConfig({ flags: { policies: [rule] } })).message).toContain('policy "odd"');

@@ -1,9 +1,9 @@
 /** The effective configuration: defaults, then the file, then the environment, then flags, checked as one. */
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import type { z } from 'zod';
 import { describeError, MeshwardError } from '../errors.ts';
 import { checkPolicy, policyFor } from '../policy.ts';
+import { type Problem, problemsAcrossKeys } from './across-keys.ts';
 import { type Config, type ConfigKey, configKeys, configSchema } from './schema.ts';
 
 export type ConfigOrigin = 'default' | 'file' | 'environment' | 'flag';
@@ -54,13 +54,9 @@ export function loadConfig(sources: ConfigSources = {}): EffectiveConfig {
     set(path, typeof value === 'string' && key !== undefined ? readScalar(value, key) : value, 'flag');
   }
 
-  const sections: Record<string, unknown> = {};
-  for (const key of keys) {
-    const section = key.path.split('.')[0] as string;
-    if (key.path !== section) sections[section] ??= {};
-  }
-  const result = configSchema.safeParse({ ...sections, ...tree });
-  const problems = [...unknown, ...(result.success ? [] : result.error.issues.map((issue) => explain(issue, origins)))];
+  for (const key of keys) assignSections(tree, key.path);
+  const result = configSchema.safeParse(tree);
+  const problems = [...unknown, ...problemsOf(result).map((problem) => explain(problem, origins))];
   if (problems.length > 0 || !result.success) {
     throw new MeshwardError('config-invalid', `the configuration is not usable:\n  ${problems.join('\n  ')}`, {
       next: 'Mend the keys named above; `meshward config --keys` lists every key with its unit and default.',
@@ -119,6 +115,16 @@ function* leaves(value: unknown, byPath: ReadonlyMap<string, ConfigKey>, prefix 
     yield* leaves(child, byPath, prefix === '' ? name : `${prefix}.${name}`);
 }
 
+/** The sections above a key, where nothing in them is set: their defaults fill them. */
+function assignSections(tree: Record<string, unknown>, path: string): void {
+  let node: Record<string, unknown> = tree;
+  for (const word of path.split('.').slice(0, -1)) {
+    const section = (node[word] ??= {});
+    if (typeof section !== 'object') return;
+    node = section as Record<string, unknown>;
+  }
+}
+
 function assign(tree: Record<string, unknown>, path: string, value: unknown): void {
   const words = path.split('.');
   let node = tree;
@@ -126,10 +132,14 @@ function assign(tree: Record<string, unknown>, path: string, value: unknown): vo
   node[words.at(-1) as string] = value;
 }
 
-function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, ConfigOrigin>): string {
-  const path = issue.path.join('.');
+function problemsOf(result: ReturnType<typeof configSchema.safeParse>): readonly Problem[] {
+  if (result.success) return problemsAcrossKeys(result.data);
+  return result.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+}
+
+function explain({ path, message }: Problem, origins: ReadonlyMap<string, ConfigOrigin>): string {
   const origin = [...origins].find(([key]) => path === key || path.startsWith(`${key}.`))?.[1];
-  return `${path}${origin === undefined ? '' : ` (${origin})`}: ${issue.message}`;
+  return `${path}${origin === undefined ? '' : ` (${origin})`}: ${message}`;
 }
 
 function nearest(path: string, keys: readonly ConfigKey[]): string {

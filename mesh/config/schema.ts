@@ -4,23 +4,9 @@
  * (`--set log.topicPrefix=x-`), each over the one before.
  */
 import { z } from 'zod';
-
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
-const mebibyte = 1024 * 1024;
-
-/** A leaf of the schema with what a reader needs to know. */
-function key<T extends z.ZodType>(schema: T, fallback: z.input<T>, unit: string, description: string) {
-  return schema.default(fallback as never).meta({ unit, description });
-}
-
-const port = z.number().int().min(0).max(65_535);
-const count = z.number().int().min(1);
-const durationMs = z.number().int().min(1);
-const bytes = z.number().int().min(0);
-const ratio = z.number().min(0).max(1);
-const text = z.string();
+import { clickhouseSection } from './clickhouse-keys.ts';
+import { kafkaSection } from './kafka-keys.ts';
+import { bytes, count, dayMs, durationMs, hourMs, key, mebibyte, minuteMs, port, ratio, text } from './key.ts';
 
 const policyRule = z.strictObject({
   name: z.string().min(1),
@@ -36,7 +22,12 @@ const policyRule = z.strictObject({
 export const configSchema = z.strictObject({
   dataDir: key(text.min(1), '.meshward', 'path', 'Where the embedded log and database, keys and run files live.'),
   log: z.strictObject({
-    adapter: key(z.enum(['embedded']), 'embedded', 'name', 'Which event log to use.'),
+    adapter: key(
+      z.enum(['embedded', 'kafka']),
+      'embedded',
+      'name',
+      'Which event log to use: files of one machine, or the Apache Kafka cluster of section kafka.',
+    ),
     directory: key(text, '', 'path', 'Folder of the embedded log; empty is log/ in dataDir.'),
     topicPrefix: key(
       z
@@ -70,7 +61,7 @@ export const configSchema = z.strictObject({
       durationMs.min(500),
       10_000,
       'ms',
-      'A member of a consumer group that is silent for longer loses its partitions.',
+      'A member of a consumer group that is silent for longer loses its partitions. Kafka brokers take 6000 or more unless set otherwise.',
     ),
     maxPendingBytes: key(
       bytes.min(mebibyte),
@@ -79,35 +70,8 @@ export const configSchema = z.strictObject({
       'Most bytes waiting to be appended by one process; then appends wait.',
     ),
   }),
-  clickhouse: z.strictObject({
-    mode: key(
-      z.enum(['embedded', 'external']),
-      'embedded',
-      'name',
-      'Start a ClickHouse server as a child process, or use yours.',
-    ),
-    urls: key(
-      z.array(z.url()).max(16),
-      [],
-      'urls',
-      'HTTP endpoints of your servers, in order of preference (mode external).',
-    ),
-    username: key(text, 'default', 'name', 'User (mode external).'),
-    passwordFile: key(text, '', 'path', 'File that holds the password (mode external); empty is no password.'),
-    database: key(
-      z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/),
-      'meshward',
-      'name',
-      'Database that holds the tables.',
-    ),
-    memoryBytes: key(bytes.min(256 * mebibyte), 1024 * mebibyte, 'bytes', 'Memory limit of the embedded server.'),
-    maxQueuedBytes: key(
-      bytes.min(mebibyte),
-      64 * mebibyte,
-      'bytes',
-      'Most bytes of rows waiting for ClickHouse in one process; then the log is no longer read.',
-    ),
-  }),
+  kafka: kafkaSection,
+  clickhouse: clickhouseSection,
   collector: z.strictObject({
     host: key(text.min(1), '127.0.0.1', 'address', 'Where agents are taken in. Beyond loopback only if you set it so.'),
     port: key(port, 7701, 'port', 'Port for agents and operators (TLS). 0 picks a free one.'),
@@ -222,7 +186,12 @@ export const configSchema = z.strictObject({
       'path',
       'Folder for events that wait for the collector; empty is spool/ beside the shares.',
     ),
-    collectorUrl: key(text, 'https://127.0.0.1:7701', 'url', 'The collector to report to.'),
+    collectorUrl: key(
+      text,
+      'https://127.0.0.1:7701',
+      'url',
+      'The collector to report to, or several with commas between them, in order of preference.',
+    ),
     collectorPin: key(
       text,
       '',
