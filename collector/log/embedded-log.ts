@@ -5,14 +5,12 @@
 import { mkdir } from 'node:fs/promises';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import { AppendQueue, PendingRoom } from './embedded/append-queue.ts';
-import { startFollowing } from './embedded/following.ts';
-import { type GroupStore, Member } from './embedded/member.ts';
+import { AppendQueue } from './embedded/append-queue.ts';
+import { FileFeed } from './embedded/file-feed.ts';
 import { checkTopics, type EmbeddedLogLimits, type EmbeddedLogOptions, limitsOf } from './embedded/options.ts';
 import { headersToText, type PackedRecords, recordBytes, toLogRecords } from './embedded/packing.ts';
-import { beyondEndError, type PartitionSource, truncatedError } from './embedded/partition-reader.ts';
 import { type EmbeddedLogStats, newCounts } from './embedded/stats.ts';
-import { closedError, StoreClient } from './embedded/store-client.ts';
+import { StoreClient } from './embedded/store-client.ts';
 import type { StoreNotice } from './embedded/store-protocol.ts';
 import { WakeUps } from './embedded/wake-ups.ts';
 import type {
@@ -29,6 +27,12 @@ import type {
   RecordsHandler,
   TopicSpec,
 } from './port.ts';
+import { badInput, beyondEndError, closedError, truncatedError } from './shared/errors.ts';
+import { startFollowing } from './shared/following.ts';
+import { checkRecord, isIndex } from './shared/input.ts';
+import { type GroupStore, Member } from './shared/member.ts';
+import type { PartitionSource } from './shared/partition-reader.ts';
+import { PendingRoom } from './shared/pending-room.ts';
 
 export type { EmbeddedLogLimits, EmbeddedLogOptions } from './embedded/options.ts';
 export type { EmbeddedLogStats } from './embedded/stats.ts';
@@ -60,6 +64,11 @@ const retentionAfterBytes = 16 * 1024 * 1024;
 const retentionStepRecords = 500;
 const maxReadRecords = 10_000;
 
+const fullRoom = {
+  waitsFor: "the log's disk",
+  next: 'Send again later; where this lasts, the disk under the log is too slow for what arrives, or another process holds its files.',
+};
+
 class SqliteEventLog implements EmbeddedLog {
   readonly #topics: ReadonlyMap<string, TopicSpec>;
   readonly #clock: Clock;
@@ -84,7 +93,7 @@ class SqliteEventLog implements EmbeddedLog {
     this.#topics = new Map(topics.map((spec) => [spec.name, spec]));
     this.#clock = clock;
     this.#limits = limits;
-    this.#room = new PendingRoom(limits, clock);
+    this.#room = new PendingRoom(limits, clock, fullRoom);
     const { lockTimeoutMs, maxTopicBytes, pollMinMs, pollMaxMs } = limits;
     const config = { directory, topics, lockTimeoutMs, maxTopicBytes, pollMinMs, pollMaxMs };
     const restarted = (): void => {
@@ -190,7 +199,9 @@ class SqliteEventLog implements EmbeddedLog {
 
   async bounds(topic: string): Promise<readonly PartitionBounds[]> {
     this.#topic(topic);
-    return this.#reader.call('bounds', [topic]);
+    const bounds = await this.#reader.call('bounds', [topic]);
+    this.#wakeUps.advanceAll(topic, bounds);
+    return bounds;
   }
 
   async committed(group: string, topic: string): Promise<readonly (number | null)[]> {
@@ -235,9 +246,13 @@ class SqliteEventLog implements EmbeddedLog {
   }
 
   get #source(): PartitionSource {
-    const read: PartitionSource['read'] = (topic, partition, fromOffset) =>
-      this.#read(topic, partition, fromOffset, this.#limits.fetchBytes);
-    return { read, wakeUps: this.#wakeUps, clock: this.#clock };
+    const tools = {
+      read: (topic: string, partition: number, fromOffset: number) =>
+        this.#read(topic, partition, fromOffset, this.#limits.fetchBytes),
+      wakeUps: this.#wakeUps,
+      clock: this.#clock,
+    };
+    return { open: (...place) => new FileFeed(tools, ...place), clock: this.#clock };
   }
 
   get #groupStore(): GroupStore {
@@ -250,7 +265,7 @@ class SqliteEventLog implements EmbeddedLog {
       leave: (memberId, group) => reader.call('leave', [memberId, group]),
       commit: (memberId, group, partition, nextOffset) =>
         reader.call('commit', [memberId, group, partition, nextOffset]),
-      bounds: (topic) => reader.call('bounds', [topic]),
+      bounds: (topic) => this.bounds(topic),
     };
   }
 
@@ -331,33 +346,9 @@ class SqliteEventLog implements EmbeddedLog {
   }
 
   #checkedBytes(spec: TopicSpec, record: AppendRecord): number {
-    const { partition, key, value } = record;
-    if (!isIndex(partition, spec.partitions)) {
-      throw badInput(`${spec.name} has no partition ${partition}`, `Append to partitions 0 to ${spec.partitions - 1}.`);
-    }
-    if (spec.compacted && key === null)
-      throw badInput(`a record for compacted topic ${spec.name} has no key`, 'Give every record a key.');
-    if (!spec.compacted && value === null) {
-      throw badInput(
-        `a record for topic ${spec.name} has no value`,
-        'Tombstones belong into compacted topics; give it a value.',
-      );
-    }
+    const { key, value } = record;
     const bytes = recordBytes({ key, value, headersText: headersToText(record.headers) });
-    if (bytes > this.#limits.maxRecordBytes) {
-      throw badInput(
-        `a record of ${bytes} bytes is above the ${this.#limits.maxRecordBytes} that the log takes`,
-        'Split it.',
-      );
-    }
+    checkRecord(spec, record, bytes, this.#limits.maxRecordBytes);
     return bytes;
   }
-}
-
-function isIndex(value: number, end: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < end;
-}
-
-function badInput(message: string, next: string): MeshwardError {
-  return new MeshwardError('bad-input', message, { next });
 }

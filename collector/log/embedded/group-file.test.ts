@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { GroupFile, type MemberSpec } from './group-file.ts';
+import type { MemberSpec } from '../shared/member.ts';
+import { GroupFile } from './group-file.ts';
 import { ownIdentity } from './process-identity.ts';
 
 function newDirectory(): string {

@@ -7,28 +7,10 @@
  */
 import { join } from 'node:path';
 import { MeshwardError } from '#mesh/errors.ts';
-import { assignPartitions } from './assignment.ts';
+import { assignPartitions } from '../shared/assignment.ts';
+import type { MemberSpec, OwnedPartition } from '../shared/member.ts';
 import { isGone, type ProcessIdentity } from './process-identity.ts';
 import { Database, type Row } from './sqlite.ts';
-
-export interface MemberSpec {
-  readonly id: string;
-  readonly group: string;
-  readonly topics: readonly { readonly name: string; readonly partitions: number }[];
-  /** Without a heartbeat for this long, the member is dead. */
-  readonly sessionTimeoutMs: number;
-  /** How long an owner may take to give up a partition before it is taken. */
-  readonly revokeTimeoutMs: number;
-}
-
-export interface OwnedPartition {
-  readonly topic: string;
-  readonly partition: number;
-  readonly generation: number;
-  readonly committedOffset: number | null;
-  /** Another member is to have it: the owner stops and releases. */
-  readonly revoking: boolean;
-}
 
 export interface GroupFileOptions {
   readonly lockTimeoutMs: number;

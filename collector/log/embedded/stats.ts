@@ -1,5 +1,5 @@
 /** What an open log counts. Plain numbers: whoever wires the log makes metrics of them. */
-import type { GroupCounters } from './member.ts';
+import type { GroupCounters } from '../shared/member.ts';
 
 /** Counts since the log was opened, and what waits now. */
 export interface EmbeddedLogStats extends Readonly<GroupCounters> {

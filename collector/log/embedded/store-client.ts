@@ -1,6 +1,7 @@
 /** Asks one thread of the store, and starts it again where it has ended by accident. */
 import { Worker } from 'node:worker_threads';
 import { MeshwardError } from '#mesh/errors.ts';
+import { closedError } from '../shared/errors.ts';
 import type {
   StoreConfig,
   StoreFailure,
@@ -134,12 +135,6 @@ export class StoreClient {
 
 export function startStoreWorker(config: StoreConfig): Worker {
   return new Worker(new URL('./store-worker.ts', import.meta.url), { workerData: config });
-}
-
-export function closedError(): MeshwardError {
-  return new MeshwardError('log-closed', 'the log is closed', {
-    next: 'Open it again; nothing that was acknowledged is lost.',
-  });
 }
 
 function endedError(cause?: unknown): MeshwardError {

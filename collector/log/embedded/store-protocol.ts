@@ -1,7 +1,7 @@
 /** What the log asks of the threads that hold its files. Requests are answered in order. */
 import type { ErrorCode } from '#mesh/errors.ts';
 import type { PartitionBounds, Position, TopicSpec } from '../port.ts';
-import type { MemberSpec, OwnedPartition } from './group-file.ts';
+import type { HeldUnder, MemberSpec, OwnedPartition } from '../shared/member.ts';
 import type { PackedRecords } from './packing.ts';
 import type { RetentionLimits, RetentionStep } from './retention.ts';
 import type { PartitionRead } from './topic-file.ts';
@@ -14,13 +14,6 @@ export interface StoreConfig {
   /** Bounds of the time between two looks for what other processes appended: short while there is traffic, long when idle. */
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
-}
-
-/** Where a member stands in a partition. */
-export interface HeldUnder {
-  readonly topic: string;
-  readonly partition: number;
-  readonly generation: number;
 }
 
 export interface StoreOperations {

@@ -9,10 +9,36 @@ import {
   type PartitionBounds,
   partitionKey,
 } from '../port.ts';
-import type { MemberSpec, OwnedPartition } from './group-file.ts';
-import { beyondEndError, PartitionReader, type PartitionSource } from './partition-reader.ts';
-import type { HeldUnder } from './store-protocol.ts';
+import { beyondEndError } from './errors.ts';
+import { PartitionReader, type PartitionSource } from './partition-reader.ts';
 
+export interface MemberSpec {
+  readonly id: string;
+  readonly group: string;
+  readonly topics: readonly { readonly name: string; readonly partitions: number }[];
+  /** Without a heartbeat for this long, the member is dead. */
+  readonly sessionTimeoutMs: number;
+  /** How long an owner may take to give up a partition before it is taken. */
+  readonly revokeTimeoutMs: number;
+}
+
+export interface OwnedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+  readonly committedOffset: number | null;
+  /** Another member is to have it: the owner stops and releases. */
+  readonly revoking: boolean;
+}
+
+/** Where a member stands in a partition. */
+export interface HeldUnder {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+}
+
+/** Where membership is kept. `heartbeat` and `owned` say what the member owns by the store's word of now; null: no member any more. */
 export interface GroupStore {
   join(member: MemberSpec): Promise<void>;
   heartbeat(memberId: string, group: string): Promise<OwnedPartition[] | null>;
@@ -20,7 +46,8 @@ export interface GroupStore {
   release(memberId: string, group: string, partitions: readonly HeldUnder[]): Promise<void>;
   leave(memberId: string, group: string): Promise<void>;
   commit(memberId: string, group: string, partition: HeldUnder, nextOffset: number): Promise<boolean>;
-  bounds(topic: string): Promise<PartitionBounds[]>;
+  /** @param starts offsets by partition from which this member is about to read. */
+  bounds(topic: string, starts: ReadonlyMap<number, number>): Promise<readonly PartitionBounds[]>;
 }
 
 /** What happened to memberships, counted. */
@@ -44,6 +71,8 @@ type Ending = { readonly error: unknown } | 'left';
 
 /** A member counts as silent after this many missed heartbeats. */
 const heartbeatsPerSession = 6;
+/** Between two looks while nobody says whether a partition is still ours. */
+const lookAgainMs = 20;
 
 export class Member implements Membership {
   readonly ended: Promise<void>;
@@ -157,10 +186,12 @@ export class Member implements Membership {
 
   async #look(how: 'heartbeat' | 'owned'): Promise<void> {
     const id = this.#id;
+    // Before the question, not after the answer: that is what is known of how long the store will wait for us.
+    const askedMs = this.#clock.monotonicMs();
     try {
       const view = await this.#store[how](id, this.#spec.group);
       if (id !== this.#id || this.#isSettled) return;
-      this.#lastSeenMs = this.#clock.monotonicMs();
+      this.#lastSeenMs = askedMs;
       this.#view = view;
       this.#stopLostReaders();
       this.#reconcile();
@@ -257,25 +288,28 @@ export class Member implements Membership {
     this.#counters.assignedPartitions += fresh.length;
     const starts = await consumerCall(this.#consumer.assigned(fresh.map((held) => held.assigned)));
     const bounds = new Map<string, readonly PartitionBounds[]>();
-    for (const topic of new Set(owned.map((one) => one.topic))) bounds.set(topic, await this.#bounds(topic));
+    const startOf = ({ topic, partition, committedOffset }: AssignedPartition): number | null =>
+      starts?.get(partitionKey(topic, partition)) ?? committedOffset;
+    for (const [topic, ofTopic] of Map.groupBy(fresh, (held) => held.assigned.topic)) {
+      const known = ofTopic.map((held): [number, number] => [held.assigned.partition, startOf(held.assigned) ?? 0]);
+      bounds.set(topic, await this.#bounds(topic, new Map(known)));
+    }
     for (const held of fresh) {
-      const { topic, partition, committedOffset } = held.assigned;
+      const { topic, partition } = held.assigned;
       const { firstOffset, nextOffset } = (bounds.get(topic) as readonly PartitionBounds[])[
         partition
       ] as PartitionBounds;
-      const start = starts?.get(partitionKey(topic, partition)) ?? committedOffset ?? firstOffset;
+      const start = startOf(held.assigned) ?? firstOffset;
       if (start > nextOffset) throw beyondEndError(topic, partition, start, nextOffset);
       if (!held.isStopping) this.#startReader(held, start);
     }
     this.#needsReconciling = true;
   }
 
-  async #bounds(topic: string): Promise<readonly PartitionBounds[]> {
+  async #bounds(topic: string, starts: ReadonlyMap<number, number>): Promise<readonly PartitionBounds[]> {
     for (;;) {
       try {
-        const bounds = await this.#store.bounds(topic);
-        this.#source.wakeUps.advanceAll(topic, bounds);
-        return bounds;
+        return await this.#store.bounds(topic, starts);
       } catch (error) {
         if (!isRetryable(error) || this.#ending !== null) throw error;
       }
@@ -299,11 +333,15 @@ export class Member implements Membership {
 
   /** After a pause longer than the session, somebody else may own the partition by now: look before handing over. */
   async #mayHandOver(held: Held): Promise<boolean> {
-    while (!held.isStopping && this.#clock.monotonicMs() - this.#lastSeenMs > this.#spec.sessionTimeoutMs) {
+    while (!held.isStopping && this.#isUnconfirmed) {
       await this.#look('owned');
-      await sleep(this.#clock, 1);
+      if (this.#isUnconfirmed) await sleep(this.#clock, lookAgainMs);
     }
     return !held.isStopping;
+  }
+
+  get #isUnconfirmed(): boolean {
+    return this.#clock.monotonicMs() - this.#lastSeenMs > this.#spec.sessionTimeoutMs;
   }
 
   async #readerFailed(held: Held, error: unknown): Promise<void> {

@@ -1,8 +1,8 @@
 /** Reads whole topics outside of any group. */
 import { MeshwardError } from '#mesh/errors.ts';
 import type { FollowFrom, Following, FollowOptions, PartitionBounds, RecordsHandler } from '../port.ts';
-import { beyondEndError, PartitionReader, type PartitionSource, truncatedError } from './partition-reader.ts';
-import { closedError } from './store-client.ts';
+import { beyondEndError, closedError, truncatedError } from './errors.ts';
+import { PartitionReader, type PartitionSource } from './partition-reader.ts';
 
 export interface TopicState {
   readonly topic: string;
@@ -29,7 +29,6 @@ export function startFollowing(
     }
   }
   for (const { topic, bounds } of topics) {
-    source.wakeUps.advanceAll(topic, bounds);
     for (const { partition, firstOffset, nextOffset } of bounds) {
       const place = `${topic}/${partition}`;
       const start = startOffset(from, topic, partition, firstOffset, nextOffset);
