@@ -17,7 +17,7 @@ import { PeerVoice } from './peer-voice.ts';
 import type { ShareServer } from './ports.ts';
 import { Reconciler } from './reconciler.ts';
 import { Sender } from './sender.ts';
-import { RatesInForce } from './settings.ts';
+import { RatesInForce, settingsPollMs } from './settings.ts';
 import { ShareLane } from './share-lane.ts';
 import type { RootCondition } from './share-root.ts';
 import { manifestFlag, ShareTable } from './share-table.ts';
@@ -193,7 +193,7 @@ export class AgentParts {
     this.#peerSender.start();
     this.#verifier.start();
     this.#follower.start();
-    this.#timers.every('settings', timing?.settingsMs ?? 60_000, () => void this.#refreshRates());
+    this.#timers.every('settings', timing?.settingsMs ?? settingsPollMs, () => void this.#refreshRates());
     this.#takeInventoriesEvery(config.inventoryIntervalMs);
     void this.#refreshRates();
   }
@@ -382,7 +382,10 @@ export class AgentParts {
   }
 
   async #refreshRates(): Promise<void> {
-    if ((await this.#rates.refresh()) && !this.#stopping.signal.aborted) this.#applyRates();
+    const { isChanged, isInventoryAsked } = await this.#rates.refresh();
+    if (this.#stopping.signal.aborted) return;
+    if (isChanged) this.#applyRates();
+    if (isInventoryAsked) this.requestInventory();
   }
 
   #applyRates(): void {

@@ -308,6 +308,34 @@ test('central settings count once an operator chose them', async () => {
   await collector.until(() => collector.eventsOf('heartbeat').length >= 3);
 });
 
+test('an operator may ask for an inventory: each asking brings one, and a start none beside its own', async () => {
+  const collector = new FakeCollector();
+  const rates = { heartbeatMs: 0, inventoryIntervalS: 0, verifyBytesPerSecond: 0, serveBytesPerSecond: 0, version: 1 };
+  collector.central = { ...rates, inventoryRequest: 7 };
+  const made = await run({ collector });
+  const settled = async () => {
+    const answered = collector.settingsAnswered;
+    while (collector.settingsAnswered < answered + 3) await nextTurn();
+    await made.agent.settled();
+  };
+  await settled();
+  expect(collector.inventories).toBe(1);
+  collector.central = { ...rates, inventoryRequest: 8 };
+  await collector.until(() => collector.inventories === 2);
+  await settled();
+  expect(collector.inventories).toBe(2);
+  // A collector of an earlier release does not say the count: that asks for nothing, and forgets nothing.
+  collector.central = { ...rates, version: 2 };
+  await settled();
+  collector.central = { ...rates, version: 2, inventoryRequest: 8 };
+  await settled();
+  expect(collector.inventories).toBe(2);
+  await made.restart();
+  await collector.until(() => collector.inventories === 3);
+  await settled();
+  expect(collector.inventories).toBe(3);
+});
+
 test('an enrolled peer serves its folder where its enrolment says, and what is stored there is reported at once', async () => {
   const folder = await PeerFolder.make();
   const made = await makeAgent({

@@ -11,8 +11,8 @@ export interface CollectorPort {
    * @throws MeshwardError: `retryable` says whether the same post may be taken later, `details.retryAfterMs` when at the earliest.
    */
   post(post: AgentPost, signal: AbortSignal): Promise<void>;
-  /** What the operators set centrally for this peer; null where that is still of `knownVersion`. */
-  settings?(knownVersion: number): Promise<CentralSettings | null>;
+  /** What the operators set centrally for this peer; null where that is as this agent knows it. */
+  settings?(knownVersion: number, knownInventoryRequest: number): Promise<CentralSettings | null>;
 }
 
 export interface CentralSettings {
@@ -24,6 +24,8 @@ export interface CentralSettings {
   readonly serveBytesPerSecond: number;
   /** 1 is what an enrolment begins with: nobody chose it, so the agent's own configuration holds. */
   readonly version: number;
+  /** Counts the inventories that operators asked for; collectors of earlier releases do not say it. */
+  readonly inventoryRequest?: number;
 }
 
 /** A share whose content was checked. */

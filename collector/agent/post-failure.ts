@@ -12,7 +12,7 @@ export type PostFailure =
   | { readonly kind: 'unclear' };
 
 const unwelcomeCodes: ReadonlySet<ErrorCode> = new Set(['peer-unknown', 'peer-revoked', 'peer-impersonation']);
-const refusedCodes: ReadonlySet<ErrorCode> = new Set(['batch-malformed', 'batch-too-large']);
+const refusedCodes: ReadonlySet<ErrorCode> = new Set(['batch-malformed', 'event-unknown', 'batch-too-large']);
 
 export function classifyPostFailure(error: unknown): PostFailure {
   if (!(error instanceof MeshwardError)) return { kind: 'later', atLeastMs: 0 };

@@ -31,11 +31,23 @@ export function effectiveRates(config: Config['agent'], central: CentralSettings
   };
 }
 
+/** How often an agent asks for its settings. */
+export const settingsPollMs = 60_000;
+
+export interface Refreshed {
+  readonly isChanged: boolean;
+  readonly isInventoryAsked: boolean;
+}
+
+const nothingNew: Refreshed = { isChanged: false, isInventoryAsked: false };
+
 export class RatesInForce {
   readonly #config: Config['agent'];
   readonly #collector: CollectorPort;
   readonly #log: Logger;
   #central: CentralSettings | null = null;
+  /** As it was last told; null before the first answer. */
+  #inventoryRequest: number | null = null;
 
   constructor(config: Config['agent'], collector: CollectorPort, log: Logger) {
     this.#config = config;
@@ -52,17 +64,28 @@ export class RatesInForce {
     return this.#central?.version ?? 0;
   }
 
-  /** @returns whether there are others than before. A collector that does not answer changes nothing. */
-  async refresh(): Promise<boolean> {
+  /** A collector that does not answer changes nothing. */
+  async refresh(): Promise<Refreshed> {
     try {
-      const settings = await this.#collector.settings?.(this.version);
-      if (!settings || settings.version === this.version) return false;
+      const settings = await this.#collector.settings?.(this.version, this.#inventoryRequest ?? 0);
+      if (settings === undefined) return nothingNew;
+      const isInventoryAsked = this.#noteRequest(settings?.inventoryRequest ?? this.#inventoryRequest ?? 0);
+      if (settings === null || settings.version === this.version) return { isChanged: false, isInventoryAsked };
       this.#central = settings;
       this.#log.info({ version: settings.version }, 'central settings were taken over');
-      return true;
+      return { isChanged: true, isInventoryAsked };
     } catch (error) {
       this.#log.debug({ error: describeError(error) }, 'the central settings could not be fetched');
-      return false;
+      return nothingNew;
     }
+  }
+
+  /** The first one only tells where the count stands: a start takes an inventory anyway. */
+  #noteRequest(inventoryRequest: number): boolean {
+    const last = this.#inventoryRequest;
+    this.#inventoryRequest = inventoryRequest;
+    if (last === null || inventoryRequest <= last) return false;
+    this.#log.info({ inventoryRequest }, 'an operator asked for an inventory');
+    return true;
   }
 }

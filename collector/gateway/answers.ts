@@ -37,6 +37,7 @@ const statusOfCode: Partial<Record<ErrorCode, number>> = {
   'bad-cap': 400,
   'bad-coding': 400,
   'batch-malformed': 400,
+  'event-unknown': 400,
   'batch-too-large': 413,
   'peer-unknown': 401,
   'peer-revoked': 403,

@@ -25,6 +25,8 @@ export const settings = z.strictObject({
   /** 0 is unlimited. */
   serveBytesPerSecond: whole,
   version: whole,
+  /** Counts the inventories that operators asked for; collectors of earlier releases do not say it. */
+  inventoryRequest: whole.exactOptional(),
 });
 export type SettingsAnswer = z.infer<typeof settings>;
 

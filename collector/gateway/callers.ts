@@ -21,14 +21,18 @@ export function requireKey(request: FastifyRequest): PeerId {
 export async function admitPeer(service: GatewayService, request: FastifyRequest): Promise<PeerId> {
   const id = requireKey(request);
   if (service.enrolments.table.peer(id) === undefined) await service.enrolments.catchUp();
-  return requirePeer(service, request).id;
+  requirePeer(service, request);
+  service.connections.known(request.raw.socket);
+  return id;
 }
 
 /** As `requireOperator`, for the first look at a caller. */
 export async function admitOperator(service: GatewayService, request: FastifyRequest): Promise<PeerId> {
   const id = identityOf(request);
   if (id !== null && service.enrolments.table.operator(id) === undefined) await service.enrolments.catchUp();
-  return requireOperator(service, request);
+  const operator = requireOperator(service, request);
+  service.connections.known(request.raw.socket);
+  return operator;
 }
 
 /** @throws MeshwardError `peer-unknown`, `peer-revoked`. */

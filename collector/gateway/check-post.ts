@@ -18,7 +18,14 @@ import { storageIndexBytes } from '#mesh/storage-index.ts';
 import { malformed } from './read-post.ts';
 
 export type CheckedPost =
-  | { readonly kind: 'batch'; readonly batch: ShareBatch; readonly order: EventOrder; readonly eventCount: number }
+  | {
+      readonly kind: 'batch';
+      readonly batch: ShareBatch;
+      readonly order: EventOrder;
+      readonly eventCount: number;
+      /** It has events of a kind, or an inventory in a phase, that a newer release knows. */
+      readonly holdsUnknown: boolean;
+    }
   | { readonly kind: 'event'; readonly event: PeerEvent; readonly order: EventOrder };
 
 /** Latest time that a Date can hold. */
@@ -30,7 +37,8 @@ const lastKind: number = ShareEventKind.CORRUPT;
 
 /**
  * Checks a peer's post, and takes from its manifests what only an owner may say: their origin becomes DERIVED, and their
- * tag, which would choose the file's policy, empty.
+ * tag, which would choose the file's policy, empty. Share events of kinds that a newer release knows may pass: their columns
+ * are sound, and the analyzer keeps them apart.
  * @throws MeshwardError `batch-malformed` with what is wrong; the reason repeats nothing that was sent.
  */
 export function checkPost(post: AgentPost): CheckedPost {
@@ -51,7 +59,7 @@ function checkBatch(batch: ShareBatch): CheckedPost {
     throw malformed('its columns do not have one length');
   }
   if (eventCount > maxEventsPerBatch) throw malformed(`it has more than ${maxEventsPerBatch} events`);
-  checkKinds(batch.kinds);
+  let holdsUnknown = checkKinds(batch.kinds);
   if (batch.deletedFiles.length > 0) throw malformed('only operators delete files');
   if (batch.manifests.length > maxManifestsPerBatch)
     throw malformed(`it has more than ${maxManifestsPerBatch} manifests`);
@@ -62,15 +70,15 @@ function checkBatch(batch: ShareBatch): CheckedPost {
   }
   if (batch.inventory !== undefined) {
     const { phase, generation } = batch.inventory;
-    if (phase !== InventoryPhase.BEGIN && phase !== InventoryPhase.END)
-      throw malformed('its inventory mark has an unknown phase');
+    if (phase < InventoryPhase.BEGIN) throw malformed('its inventory neither begins nor ends');
+    if (phase > InventoryPhase.END) holdsUnknown = true;
     if (generation < 1) throw malformed('its inventory generation is not counted from 1');
   }
-  return { kind: 'batch', batch, order, eventCount };
+  return { kind: 'batch', batch, order, eventCount, holdsUnknown };
 }
 
-/** A share number is a byte and so below 256 by itself; a kind is a byte with four values. */
-function checkKinds(kinds: Uint8Array): void {
+/** A share number is a byte and so below 256 by itself; a kind is a byte too. @returns whether a newer release knows one of them. */
+function checkKinds(kinds: Uint8Array): boolean {
   let smallest = 255;
   let largest = 0;
   for (let i = 0; i < kinds.length; i++) {
@@ -78,9 +86,8 @@ function checkKinds(kinds: Uint8Array): void {
     if (kind < smallest) smallest = kind;
     if (kind > largest) largest = kind;
   }
-  if (kinds.length > 0 && (smallest < firstKind || largest > lastKind)) {
-    throw malformed('it has an event of an unknown kind');
-  }
+  if (kinds.length > 0 && smallest < firstKind) throw malformed('it has an event of no kind');
+  return largest > lastKind;
 }
 
 function checkManifest(manifest: FileManifest): void {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { MeshwardError } from '#mesh/errors.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { type CollectorClient, createCollectorClient } from './client.ts';
@@ -10,8 +11,9 @@ type Identity = Awaited<ReturnType<typeof createPeerIdentity>>;
 
 async function startServer(
   answer: (server: Server) => void,
+  own?: Identity,
 ): Promise<{ url: string; identity: Identity; server: Server }> {
-  const identity = await createPeerIdentity();
+  const identity = own ?? (await createPeerIdentity());
   const server = createServer({
     key: privateKeyPem(identity),
     cert: identity.certificatePem,
@@ -119,4 +121,82 @@ test('an unreachable collector, a silent one and one that is none are told apart
 test('a url that is not https is refused at once', async () => {
   const caller = await createPeerIdentity();
   expect(() => clientOf('http://127.0.0.1:7701', caller.peerId, caller)).toThrow(/https/);
+});
+
+/** A collector that answers everything in one way, and counts what it was asked. */
+async function startAnswering(
+  identity: Identity,
+  answer: { status: number; retryAfter?: string; body?: string } | 'nothing',
+): Promise<{ url: string; asked: () => number }> {
+  let asked = 0;
+  const arrived = await startServer((server) => {
+    server.on('request', (_request, response) => {
+      asked++;
+      if (answer === 'nothing') return;
+      response.writeHead(answer.status, answer.retryAfter === undefined ? {} : { 'retry-after': answer.retryAfter });
+      response.end(answer.body ?? '{"accepted":1}');
+    });
+  }, identity);
+  return { url: arrived.url, asked: () => asked };
+}
+
+const busyBody = JSON.stringify({
+  error: { code: 'service-busy', message: 'busy', next: 'wait', retryable: true },
+});
+const limitBody = JSON.stringify({ error: { code: 'peer-limit', message: 'much', next: 'wait', retryable: true } });
+
+test('of several collectors the first one that can answer does: unreachable, busy and foreign ones are passed over', async () => {
+  const [caller, shared] = [await createPeerIdentity(), await createPeerIdentity()];
+  const busy = await startAnswering(shared, { status: 503, retryAfter: '7', body: busyBody });
+  const foreign = await startAnswering(await createPeerIdentity(), { status: 200 });
+  const good = await startAnswering(shared, { status: 200 });
+  const urls = ['https://127.0.0.1:1', busy.url, foreign.url, good.url];
+  const client = clientOf(urls.join(','), shared.peerId, caller);
+  expect(await client.postEvents(heartbeatPost(caller, 1))).toEqual({ accepted: 1 });
+  expect(await client.postEvents(heartbeatPost(caller, 2))).toEqual({ accepted: 1 });
+  // The second call found the others resting.
+  expect([busy.asked(), foreign.asked(), good.asked()]).toEqual([1, 0, 2]);
+});
+
+test('where no collector takes a call the caller learns when to come again', async () => {
+  const [caller, shared] = [await createPeerIdentity(), await createPeerIdentity()];
+  const foreign = await startAnswering(await createPeerIdentity(), { status: 200 });
+  const busy = await startAnswering(shared, { status: 503, retryAfter: '7', body: busyBody });
+  const client = clientOf(`${foreign.url},${busy.url}`, shared.peerId, caller);
+  await expect(client.postEvents(heartbeatPost(caller))).rejects.toMatchObject({
+    status: 503,
+    retryable: true,
+    retryAfterMs: 7000,
+  });
+});
+
+test('what a collector says about the caller or its post is not asked of another one', async () => {
+  const [caller, shared] = [await createPeerIdentity(), await createPeerIdentity()];
+  const strict = await startAnswering(shared, { status: 429, retryAfter: '3', body: limitBody });
+  const other = await startAnswering(shared, { status: 200 });
+  const client = clientOf(`${strict.url},${other.url}`, shared.peerId, caller);
+  for (let i = 0; i < 2; i++) {
+    await expect(client.postEvents(heartbeatPost(caller))).rejects.toMatchObject({ status: 429, retryAfterMs: 3000 });
+  }
+  expect([strict.asked(), other.asked()]).toEqual([2, 0]);
+});
+
+test('a collector that does not answer in time rests, and the next try goes to another; giving up for oneself says nothing about it', async () => {
+  const [caller, shared] = [await createPeerIdentity(), await createPeerIdentity()];
+  const silent = await startAnswering(shared, 'nothing');
+  const good = await startAnswering(shared, { status: 200 });
+  const client = clientOf(`${silent.url},${good.url}`, shared.peerId, caller);
+  const brokenOff = async (retryable: boolean): Promise<void> => {
+    const abort = new AbortController();
+    const post = client.postEvents(heartbeatPost(caller), {}, abort.signal);
+    const before = silent.asked();
+    while (silent.asked() === before) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort(new MeshwardError('service-unavailable', 'broken off', { next: 'again', retryable }));
+    await expect(post).rejects.toThrow('broken off');
+  };
+  await brokenOff(false);
+  await brokenOff(true);
+  expect([silent.asked(), good.asked()]).toEqual([2, 0]);
+  expect(await client.postEvents(heartbeatPost(caller))).toEqual({ accepted: 1 });
+  expect([silent.asked(), good.asked()]).toEqual([2, 1]);
 });

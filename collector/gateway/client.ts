@@ -1,12 +1,13 @@
-/** The collector as agents and operators see it: typed calls over one pinned, kept-alive TLS connection or a few. */
+/** The collector as agents and operators see it: typed calls over one pinned, kept-alive TLS connection or a few, to one collector or to the first of several that answers. */
 import { toBinary } from '@bufbuild/protobuf';
 import { Pool } from 'undici';
-import type { ApiError } from '#mesh/api-error.ts';
-import { describeError, type ErrorCode, errorCodes, MeshwardError } from '#mesh/errors.ts';
+import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
+import { isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { AddressOrder } from './address-order.ts';
 import type {
   DirectoryAnswer,
   DirectoryPeer,
@@ -20,26 +21,39 @@ import type {
   TokenAnswer,
   TokenBody,
 } from './bodies.ts';
+import { CollectorError, refusalOf, unreachable } from './collector-error.ts';
 import { pinnedConnector } from './pinned-connector.ts';
+import { settingsTag } from './settings-tag.ts';
+
+export { CollectorError } from './collector-error.ts';
 
 export interface CollectorClientOptions {
-  /** Such as `https://collector.example:7701`. */
+  /**
+   * Such as `https://collector.example:7701`; or several of one mesh in order of preference, with commas between them. Where
+   * one cannot be reached or is busy, the next one is asked: a post may then be in the log twice, which its order makes good.
+   */
   readonly url: string;
+  /** Of the key that all collectors of a mesh share. */
   readonly pin: PeerId;
   /** PEM. */
   readonly key: string;
   readonly cert: string;
   readonly timeouts?: { readonly connectMs?: number; readonly answerMs?: number };
-  /** Two, so that a heartbeat does not wait behind a batch that a busy log is slow to take. @default 2 */
+  /** To each collector. Two, so that a heartbeat does not wait behind a batch that a busy log is slow to take. @default 2 */
   readonly maxConnections?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
 export interface CollectorClient {
-  /** Resolves when the post is durable. The same post may be sent again after any failure. */
-  postEvents(post: AgentPost, headers?: Readonly<Record<string, string>>): Promise<PostAnswer>;
+  /**
+   * Resolves when the post is durable. The same post may be sent again after any failure.
+   * @param signal breaks it off; where its reason is retryable (a time limit), the collector that was asked rests.
+   */
+  postEvents(post: AgentPost, headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<PostAnswer>;
   enrol(request: EnrolBody): Promise<EnrolAnswer>;
-  /** @param knownVersion the answer is null where the settings still have this version. */
-  settings(knownVersion?: number): Promise<SettingsAnswer | null>;
+  /** @param knownVersion the answer is null where the settings still have this version, and no inventory was asked for since `knownInventoryRequest`. */
+  settings(knownVersion?: number, knownInventoryRequest?: number): Promise<SettingsAnswer | null>;
 
   createToken(request: TokenBody): Promise<TokenAnswer>;
   /** Every enrolled peer; holds secrets. */
@@ -49,34 +63,13 @@ export interface CollectorClient {
   revokePeer(peer: PeerId, reason: string): Promise<PostAnswer>;
   restorePeer(peer: PeerId): Promise<PostAnswer>;
   changeSettings(peer: PeerId, change: SettingsBody): Promise<SettingsAnswer>;
+  /** Asks its agent for an inventory, which it takes once it has fetched its settings. */
+  requestInventory(peer: PeerId): Promise<PostAnswer>;
   drainPeer(peer: PeerId, draining: boolean): Promise<PostAnswer>;
   maintainPeer(peer: PeerId, window: MaintenanceBody): Promise<PostAnswer>;
   departPeer(peer: PeerId, reason: string): Promise<PostAnswer>;
 
   close(): Promise<void>;
-}
-
-/** What the collector, or the way to it, said no with. */
-export class CollectorError extends MeshwardError {
-  /** 0 where no answer came. */
-  readonly status: number;
-  /** How long to wait before the same call; 0 where the collector named no time. */
-  readonly retryAfterMs: number;
-
-  constructor(
-    status: number,
-    said: { code: ErrorCode; message: string; next: string; retryable: boolean; cause?: unknown },
-    retryAfterMs: number,
-  ) {
-    super(said.code, said.message, {
-      next: said.next,
-      retryable: said.retryable,
-      ...(said.cause === undefined ? {} : { cause: said.cause }),
-    });
-    this.name = 'CollectorError';
-    this.status = status;
-    this.retryAfterMs = retryAfterMs;
-  }
 }
 
 /** Larger than the largest page of the directory. */
@@ -87,38 +80,53 @@ interface Call {
   readonly path: string;
   readonly body?: Uint8Array | string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws MeshwardError `config-invalid` where the url is not one of HTTPS. */
 export function createCollectorClient(options: CollectorClientOptions): CollectorClient {
-  const url = parseUrl(options.url);
   const answerMs = options.timeouts?.answerMs ?? 30_000;
-  const pool = new Pool(url.origin, {
-    connect: pinnedConnector({
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 443 : Number(url.port),
-      pin: options.pin,
-      key: options.key,
-      cert: options.cert,
-      connectTimeoutMs: options.timeouts?.connectMs ?? 10_000,
-    }),
-    connections: options.maxConnections ?? 2,
-    pipelining: 1,
-    keepAliveTimeout: 60_000,
-    headersTimeout: answerMs,
-    bodyTimeout: answerMs,
-    maxResponseSize: maxAnswerBytes,
-  });
-  const base = url.pathname.replace(/\/$/, '');
+  const collectors = parseUrls(options.url).map((url) => ({
+    base: url.pathname.replace(/\/$/, ''),
+    pool: openPool(url, options, answerMs),
+  }));
+  const order = new AddressOrder(collectors.length, options.clock ?? systemClock, options.random ?? Math.random);
 
-  const call = async <T>({ method, path, body, headers }: Call): Promise<T | null> => {
+  const ask = async <T>(
+    { base, pool }: (typeof collectors)[number],
+    { method, path, body, headers, signal }: Call,
+  ): Promise<T | null> => {
     const answer = await pool
-      .request({ method, path: base + path, body: body ?? null, headers: { ...headers } })
+      .request({ method, path: base + path, body: body ?? null, headers: { ...headers }, signal: signal ?? null })
       .catch((error: unknown) => Promise.reject(unreachable(error)));
     const text = await answer.body.text().catch((error: unknown) => Promise.reject(unreachable(error)));
     if (answer.statusCode === 304) return null;
     if (answer.statusCode === 200) return JSON.parse(text) as T;
     throw refusalOf(answer.statusCode, text, answer.headers['retry-after']);
+  };
+  const call = async <T>(asked: Call): Promise<T | null> => {
+    let failure: unknown = null;
+    for (const index of order.toAsk()) {
+      asked.signal?.throwIfAborted();
+      try {
+        const answer = await ask<T>(collectors[index] as (typeof collectors)[number], asked);
+        order.answered(index);
+        return answer;
+      } catch (error) {
+        if (!isOfThisCollector(error)) {
+          order.answered(index);
+          throw error;
+        }
+        if (asked.signal?.aborted === true) {
+          if (isRetryable(asked.signal.reason)) order.failed(index, 0);
+          throw asked.signal.reason;
+        }
+        order.failed(index, error instanceof CollectorError ? error.retryAfterMs : 0);
+        // What may pass by itself is told before what may not: another collector's key, for one.
+        if (failure === null || (!isRetryable(failure) && isRetryable(error))) failure = error;
+      }
+    }
+    throw failure;
   };
   const json = async <T>(method: Call['method'], path: string, body?: unknown): Promise<T> => {
     const sent =
@@ -129,7 +137,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     json<T>(method, `/v1/peers/${peer}/${what}`, body);
 
   return {
-    async postEvents(post, headers) {
+    async postEvents(post, headers, signal) {
       const body = toBinary(AgentPostSchema, post);
       if (body.length > maxPostBytes) {
         throw new MeshwardError('batch-too-large', `a post of ${body.length} bytes is more than ${maxPostBytes}`, {
@@ -137,14 +145,22 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
         });
       }
       const type = { ...headers, 'content-type': 'application/x-protobuf' };
-      return (await call<PostAnswer>({ method: 'POST', path: '/v1/events', body, headers: type })) as PostAnswer;
+      return (await call<PostAnswer>({
+        method: 'POST',
+        path: '/v1/events',
+        body,
+        headers: type,
+        signal,
+      })) as PostAnswer;
     },
     enrol: (request) => json('POST', '/v1/enrol', request),
-    settings: (knownVersion) =>
+    settings: (knownVersion, knownInventoryRequest) =>
       call({
         method: 'GET',
         path: '/v1/settings',
-        ...(knownVersion === undefined ? {} : { headers: { 'if-none-match': `"${knownVersion}"` } }),
+        ...(knownVersion === undefined
+          ? {}
+          : { headers: { 'if-none-match': settingsTag(knownVersion, knownInventoryRequest) } }),
       }),
     createToken: (request) => json('POST', '/v1/tokens', request),
     async directory() {
@@ -161,57 +177,50 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     revokePeer: (peer, reason) => aboutPeer(peer, 'revoke', { reason }),
     restorePeer: (peer) => aboutPeer(peer, 'restore'),
     changeSettings: (peer, change) => aboutPeer<SettingsAnswer>(peer, 'settings', change, 'PUT'),
+    requestInventory: (peer) => aboutPeer(peer, 'inventory'),
     drainPeer: (peer, draining) => aboutPeer(peer, 'drain', { draining }),
     maintainPeer: (peer, window) => aboutPeer(peer, 'maintenance', window),
     departPeer: (peer, reason) => aboutPeer(peer, 'depart', { reason }),
-    close: () => pool.close(),
+    async close() {
+      await Promise.all(collectors.map(({ pool }) => pool.close()));
+    },
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url !== null && url.protocol === 'https:') return url;
-  throw new MeshwardError('config-invalid', 'the url of the collector is not one of https', {
-    next: 'Set agent.collectorUrl to something like https://collector.example:7701.',
+function openPool(url: URL, options: CollectorClientOptions, answerMs: number): Pool {
+  return new Pool(url.origin, {
+    connect: pinnedConnector({
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 443 : Number(url.port),
+      pin: options.pin,
+      key: options.key,
+      cert: options.cert,
+      connectTimeoutMs: options.timeouts?.connectMs ?? 10_000,
+    }),
+    connections: options.maxConnections ?? 2,
+    pipelining: 1,
+    keepAliveTimeout: 60_000,
+    headersTimeout: answerMs,
+    bodyTimeout: answerMs,
+    maxResponseSize: maxAnswerBytes,
   });
 }
 
-function unreachable(error: unknown): MeshwardError {
-  if (error instanceof MeshwardError) return error;
-  const said = {
-    code: 'service-unavailable' as const,
-    message: `the collector cannot be reached: ${describeError(error)}`,
-    next: 'Check that it runs and that its url is right; the same call may be made again.',
-    retryable: true,
-    cause: error,
-  };
-  return new CollectorError(0, said, 0);
+function parseUrls(text: string): readonly URL[] {
+  return text
+    .split(',')
+    .map((one) => one.trim())
+    .map((one) => {
+      const url = URL.parse(one);
+      if (url !== null && url.protocol === 'https:') return url;
+      throw new MeshwardError('config-invalid', 'the url of the collector is not one of https', {
+        next: 'Set agent.collectorUrl to something like https://collector.example:7701, or several with commas between them.',
+      });
+    });
 }
 
-function refusalOf(status: number, text: string, retryAfter: string | string[] | undefined): CollectorError {
-  const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : 0;
-  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
-  const said = parseApiError(text);
-  const code = errorCodes.find((known) => known === said?.code) ?? 'internal';
-  return new CollectorError(
-    status,
-    {
-      code,
-      message: said?.message ?? `the collector answered ${status}`,
-      next: said?.next ?? 'Check that the url is that of a collector.',
-      retryable: said?.retryable ?? status >= 500,
-    },
-    retryAfterMs,
-  );
-}
-
-function parseApiError(text: string): ApiError['error'] | null {
-  try {
-    const { error } = JSON.parse(text) as Partial<ApiError>;
-    return typeof error?.code === 'string' && typeof error.message === 'string' && typeof error.next === 'string'
-      ? error
-      : null;
-  } catch {
-    return null;
-  }
+/** Whether another collector may do what this one did not: it could not be reached, or is busy, or is none of ours. */
+function isOfThisCollector(error: unknown): boolean {
+  if (!(error instanceof CollectorError)) return true;
+  return error.status === 0 || (error.status >= 502 && error.status <= 504);
 }

@@ -27,20 +27,23 @@ export interface DeadLettersOptions {
   readonly metrics: GatewayMetrics;
 }
 
-const perSender = { perSecond: 1, burst: 20 };
+export const lettersPerSender = { perSecond: 1, burst: 20 };
 const perStranger = { perSecond: 0.1, burst: 3 };
 const allStrangers = { perSecond: 10, burst: 50 };
 const maxSenders = 10_000;
+/** Strangers' letters that wait for the log at once. */
+const maxStrangersUnderWay = 50;
 
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
   readonly #senders: RateLimits;
   readonly #strangers: RateLimits;
   readonly #allStrangers: RateLimits;
+  #strangersUnderWay = 0;
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
-    this.#senders = new RateLimits(perSender, options.clock, maxSenders);
+    this.#senders = new RateLimits(lettersPerSender, options.clock, maxSenders);
     this.#strangers = new RateLimits(perStranger, options.clock, maxSenders);
     this.#allStrangers = new RateLimits(allStrangers, options.clock, 1);
   }
@@ -51,7 +54,7 @@ export class DeadLetters {
    */
   async keep(refused: Refused): Promise<void> {
     if (this.#senders.take(refused.sender ?? '') > 0) {
-      this.#options.metrics.deadLetter('limited');
+      this.#options.metrics.deadLetter('limited', refused.reasonCode);
       return;
     }
     await this.#append(refused);
@@ -59,11 +62,14 @@ export class DeadLetters {
 
   /** Of one that may not speak, or not so: tried once, and counted where it fails; it must not cost us more than that. */
   async keepOfStranger(refused: Refused): Promise<void> {
-    if (this.#strangers.take(refused.sender ?? '') > 0 || this.#allStrangers.take('') > 0) {
-      this.#options.metrics.deadLetter('limited');
+    const hasNoPlace = this.#strangersUnderWay >= maxStrangersUnderWay;
+    if (hasNoPlace || this.#strangers.take(refused.sender ?? '') > 0 || this.#allStrangers.take('') > 0) {
+      this.#options.metrics.deadLetter('limited', refused.reasonCode);
       return;
     }
+    this.#strangersUnderWay++;
     await this.#append(refused).catch(() => undefined);
+    this.#strangersUnderWay--;
   }
 
   async #append(refused: Refused): Promise<void> {
@@ -81,9 +87,9 @@ export class DeadLetters {
     });
     try {
       await log.append(topic.name, [{ partition: 0, key: peerId, value: toBinary(DeadLetterSchema, letter) }]);
-      metrics.deadLetter('kept');
+      metrics.deadLetter('kept', refused.reasonCode);
     } catch (error) {
-      metrics.deadLetter('failed');
+      metrics.deadLetter('failed', refused.reasonCode);
       throw error;
     }
   }

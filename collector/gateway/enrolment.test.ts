@@ -165,6 +165,29 @@ test('settings have a version: what a peer has already is not sent again', async
   expect(await client.settings(1)).toEqual({ ...first, version: 2, verifyBytesPerSecond: 5 });
 });
 
+test('an inventory that is asked for reaches the peer, and leaves its version and rates as they were', async () => {
+  const log = newLog();
+  const gateway = await startGateway({ log });
+  const operator = gateway.client(await newOperator(log));
+  const peer = await newPeer(log, gateway);
+  const client = gateway.client(peer);
+  const first = await client.settings();
+  expect(first).toMatchObject({ version: 1, inventoryRequest: 0 });
+  await operator.requestInventory(peer.peerId);
+  expect(await client.settings(1)).toEqual({ ...first, inventoryRequest: 1 });
+  expect(await client.settings(1, 1)).toBeNull();
+  await operator.requestInventory(peer.peerId);
+  expect(await client.settings(1, 1)).toEqual({ ...first, inventoryRequest: 2 });
+  const changed = await operator.changeSettings(peer.peerId, { heartbeatMs: 7000 });
+  expect(changed).toEqual({ ...first, heartbeatMs: 7000, version: 2, inventoryRequest: 2 });
+  expect(await client.settings(1, 2)).toEqual(changed);
+  expect(await client.settings(2, 2)).toBeNull();
+  await expect(operator.requestInventory((await createPeerIdentity()).peerId)).rejects.toMatchObject({
+    status: 404,
+    code: 'peer-unknown',
+  });
+});
+
 test('changes of one peer through two gateways at once are all there in the end', async () => {
   const log = newLog();
   const gateways = [await startGateway({ log }), await startGateway({ log })] as const;

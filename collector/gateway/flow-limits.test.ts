@@ -56,6 +56,22 @@ describe('admission', () => {
     expect([admission.requests, admission.bodyBytes]).toEqual([0, 0]);
   });
 
+  test('one caller has no more than its part of the places', () => {
+    const admission = new Admission({
+      maxRequests: 8,
+      maxBodyBytes: 1000,
+      smallBodyBytes: 10,
+      maxRequestsPerCaller: 2,
+    });
+    const [first] = [admission.admit(1, 'a'), admission.admit(1, 'a')];
+    expect(() => admission.admit(1, 'a')).toThrow(expect.objectContaining({ status: 429, retryAfterMs: 1000 }));
+    admission.admit(1, 'b');
+    first?.release();
+    first?.release();
+    admission.admit(1, 'a');
+    expect(() => admission.admit(1, 'a')).toThrow(Refusal);
+  });
+
   test('with place for one, a large body is still taken', () => {
     const admission = new Admission({ maxRequests: 1, maxBodyBytes: 1000, smallBodyBytes: 10 });
     admission.admit(500);

@@ -1,5 +1,5 @@
 /** The ingest service for agents and operators: HTTPS with mutual TLS in front, the event log behind, nothing of its own on disk. */
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { type Meter, metrics as metricsApi } from '@opentelemetry/api';
 import { type FastifyError, fastify } from 'fastify';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
@@ -12,18 +12,21 @@ import type { Topics } from '#mesh/topics.ts';
 import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
 import { Admission } from './admission.ts';
 import { answerOf, Refusal, sendAnswer } from './answers.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { answerClientError } from './client-errors.ts';
+import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
+import { DeadLetters, lettersPerSender } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { OwnerBatches } from './owner-batches.ts';
-import { peerRoutes } from './peer-routes.ts';
+import { maxEnrolBytes, peerRoutes } from './peer-routes.ts';
 import { PostOrder } from './post-order.ts';
 import { postRoutes } from './post-routes.ts';
 import { RateLimits } from './rate-limits.ts';
 import { maxPeerEventBytes } from './read-post.ts';
 import type { GatewayApp, GatewayLog, GatewayService } from './service.ts';
 import { startTicks, type Ticks } from './ticks.ts';
+import { watchLog } from './watched-log.ts';
 
 export interface GatewayOptions {
   /** The topics must be there already. The gateway does not close the log. */
@@ -37,6 +40,7 @@ export interface GatewayOptions {
   /** @default the global meter `meshward.collector`. */
   readonly meter?: Meter;
   readonly logger?: Logger;
+  readonly connectionLimits?: Partial<ConnectionLimits>;
 }
 
 export interface Gateway {
@@ -51,17 +55,23 @@ export interface Gateway {
 
 /** Callers, lanes and buckets remembered: twice the ten thousand peers of a large mesh. */
 const maxRememberedPeers = 20_000;
-const maxConnections = 20_000;
+/** Posts of one peer at once: in each of its two lanes one, one that waits for it, and as many that it has given up. */
+const maxPostsOfPeer = 8;
 const maxBodyBytesUnderWay = 64 * 1024 * 1024;
 /** For all callers together: a token has 256 random bits, so this bounds work, not guessing. */
 const enrolmentsPerSecond = 100;
+/** Enrolments that wait for the log at once; apart from posts, since anyone may ask for one. */
+const maxEnrolmentsUnderWay = 64;
 const closeTimeoutMs = 30_000;
 /** Ticks later than this many of their intervals make the gateway not ready. */
 const lateTicks = 5;
+/** An append that the log has not answered for so long makes the gateway not ready: agents give up after 30 s. */
+const slowAppendMs = 10_000;
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { log, topics, config } = options;
+  const { topics, config } = options;
   const clock = options.clock ?? systemClock;
+  const log = watchLog(options.log, clock);
   const random = options.random ?? Math.random;
   const logger = options.logger ?? silentLogger;
   const pin = peerIdOfCertificate(options.tls.cert);
@@ -70,6 +80,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     maxRequests: config.maxConcurrentPosts,
     maxBodyBytes: maxBodyBytesUnderWay,
     smallBodyBytes: maxPeerEventBytes,
+    maxRequestsPerCaller: maxPostsOfPeer,
   });
   let ticks: Ticks | null = null;
   let state: 'new' | 'listening' | 'closing' = 'new';
@@ -78,7 +89,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     bodyBytes: () => admission.bodyBytes,
     peers: () => enrolments.table.counts,
     tickLateMs: () => ticks?.lateMs() ?? 0,
+    oldestAppendMs: () => log.oldestAppendMs(),
+    connections: () => ({ known: connections.count - connections.newcomerCount, newcomer: connections.newcomerCount }),
   });
+  const limits = { ...defaultConnectionLimits, ...options.connectionLimits };
+  const connections = new Connections(limits, clock, (reason) => metrics.connectionRefused(reason));
   const enrolments = new Enrolments({
     log,
     topic: topics.enrolments,
@@ -97,9 +112,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     pin,
     admission,
+    enrolAdmission: new Admission({
+      maxRequests: maxEnrolmentsUnderWay,
+      maxBodyBytes: maxEnrolmentsUnderWay * maxEnrolBytes,
+      smallBodyBytes: maxEnrolBytes,
+    }),
+    connections,
     postRate: rate(config.postsPerSecond, config.postsPerSecond),
     // A batch is taken whole, so the burst must hold one even where the rate is lower than that.
     eventRate: rate(config.eventsPerSecond, Math.max(config.eventsPerSecond, maxEventsPerBatch)),
+    unknownRate: rate(lettersPerSender.perSecond, lettersPerSender.burst),
     enrolRate: rate(enrolmentsPerSecond, enrolmentsPerSecond),
     order: new PostOrder(2 * maxRememberedPeers),
     deadLetters: new DeadLetters({
@@ -112,14 +134,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     enrolments,
     ownerBatches: new OwnerBatches(log, topics.shareEvents, clock),
   };
-  const app = createApp(service, options.tls, () => state === 'closing');
+  const app = createApp(service, options.tls, limits, () => state === 'closing');
 
   return {
     pin,
     async listen() {
       await enrolments.start();
       try {
-        await app.listen({ host: config.host, port: config.port });
+        await app.listen({ host: config.host, port: config.port, backlog: limits.backlog });
       } catch (error) {
         await enrolments.stop();
         throw new MeshwardError(
@@ -144,6 +166,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!enrolments.isCurrent) reasons.push('the enrolments cannot be followed');
       if (ticks !== null && ticks.lateMs() > lateTicks * config.tickMs)
         reasons.push('ticks cannot be written to the log');
+      if (log.oldestAppendMs() > slowAppendMs)
+        reasons.push(
+          `the log has not answered an append for ${slowAppendMs / 1000} s: posts wait, and more are told to come again`,
+        );
       return { ready: reasons.length === 0, reasons };
     },
     async close() {
@@ -157,20 +183,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function createApp(service: GatewayService, tls: GatewayOptions['tls'], isClosing: () => boolean): GatewayApp {
+function createApp(
+  service: GatewayService,
+  tls: GatewayOptions['tls'],
+  limits: ConnectionLimits,
+  isClosing: () => boolean,
+): GatewayApp {
   const app: GatewayApp = fastify({
-    https: {
-      key: tls.key,
-      cert: tls.cert,
-      requestCert: true,
-      rejectUnauthorized: false, // nobody signs our keys: who is enrolled is in the table, and TLS proves the key
-      minVersion: 'TLSv1.3',
-      handshakeTimeout: 10_000,
-      maxHeaderSize: 8 * 1024,
-      headersTimeout: 10_000,
-    },
-    requestTimeout: 30_000,
-    keepAliveTimeout: 75_000,
+    https: serverOptions(limits, tls),
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
     bodyLimit: 64 * 1024,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // our own hook answers in the one shape of our interfaces
@@ -178,7 +200,7 @@ function createApp(service: GatewayService, tls: GatewayOptions['tls'], isClosin
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     clientErrorHandler: answerClientError,
   });
-  app.server.maxConnections = maxConnections;
+  service.connections.watch(app.server);
 
   app.addHook('onRequest', (_request, reply, done) => {
     if (!isClosing()) {
@@ -213,22 +235,4 @@ function createApp(service: GatewayService, tls: GatewayOptions['tls'], isClosin
   void app.register(async (scope) => peerRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => operatorRoutes(service)(scope as GatewayApp));
   return app;
-}
-
-/** What is not even HTTP. Nothing of it is repeated. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const { body } = answerOf(
-    new Refusal(400, 'bad-input', 'this is not a request that the collector can read', {
-      next: 'Speak HTTP/1.1 over TLS.',
-    }),
-  );
-  const text = JSON.stringify(body);
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-  );
 }

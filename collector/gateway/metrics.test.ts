@@ -13,6 +13,8 @@ test('every series is there with zero before anything happens, and its name carr
     bodyBytes: () => 0,
     peers: () => ({ enrolled: 0, revoked: 0 }),
     tickLateMs: () => 1500,
+    oldestAppendMs: () => 0,
+    connections: () => ({ known: 0, newcomer: 0 }),
   });
   const { resourceMetrics } = await exporter.collect();
   const lines = new PrometheusSerializer().serialize(resourceMetrics).split('\n');
@@ -30,6 +32,9 @@ test('every series is there with zero before anything happens, and its name carr
     /^meshward_collector_ticks_total\{.*topic="test.share-events",outcome="failed"/,
     /^meshward_collector_enrolments_total\{.*outcome="refused"/,
     /^meshward_collector_requests_under_way/,
+    /^meshward_collector_oldest_append_seconds/,
+    /^meshward_collector_connections\{.*caller="newcomer"/,
+    /^meshward_collector_refused_connections_total\{.*reason="evicted"/,
     /^meshward_collector_peers\{.*state="enrolled"/,
   ]) {
     expect([series.source, value(series)]).toEqual([series.source, '0']);

@@ -10,7 +10,12 @@ export interface GatewayMetrics {
   accepted(kind: PostKind, eventCount: number, appendSeconds: number): void;
   duplicate(kind: PostKind): void;
   refused(code: string): void;
-  deadLetter(outcome: 'kept' | 'limited' | 'failed'): void;
+  /** @param reason code of the refusal. */
+  deadLetter(outcome: 'kept' | 'limited' | 'failed', reason: string): void;
+  /** A batch passed that holds what only a newer release knows. */
+  unknownEvents(): void;
+  /** A connection was turned away: there was no place, or it did not say in time who it was. */
+  connectionRefused(reason: 'full' | 'evicted'): void;
   tick(topic: string, outcome: 'written' | 'failed' | 'skipped'): void;
   enrolment(outcome: 'enrolled' | 'refused'): void;
   /** A record of the enrolments topic that could not be read. */
@@ -23,11 +28,16 @@ export interface ObservedState {
   bodyBytes(): number;
   peers(): { readonly enrolled: number; readonly revoked: number };
   tickLateMs(): number;
+  /** How long the log has left an append without an answer. */
+  oldestAppendMs(): number;
+  /** Open ones, by whether their caller is known to be enrolled. */
+  connections(): { readonly known: number; readonly newcomer: number };
 }
 
 const refusalCodes: readonly ErrorCode[] = [
   'bad-input',
   'batch-malformed',
+  'event-unknown',
   'batch-too-large',
   'peer-unknown',
   'peer-revoked',
@@ -42,6 +52,17 @@ const refusalCodes: readonly ErrorCode[] = [
   'internal',
 ];
 
+/** Why payloads become dead letters here; codes beside these are counted as they come. */
+const deadLetterReasons: readonly ErrorCode[] = [
+  'bad-input',
+  'batch-malformed',
+  'event-unknown',
+  'batch-too-large',
+  'peer-unknown',
+  'peer-revoked',
+  'peer-impersonation',
+];
+
 export function createGatewayMetrics(meter: Meter, topics: Topics, observed: ObservedState): GatewayMetrics {
   const posts = meter.createCounter('meshward_collector_posts', { description: 'Posts that were acknowledged.' });
   const events = meter.createCounter('meshward_collector_share_events', {
@@ -51,7 +72,13 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     description: 'Requests that were not taken, by code.',
   });
   const letters = meter.createCounter('meshward_collector_dead_letters', {
-    description: 'Refused payloads: kept, or only counted.',
+    description: 'Refused payloads by reason: kept, or only counted.',
+  });
+  const unknownEvents = meter.createCounter('meshward_collector_unknown_batches', {
+    description: 'Batches that passed with share events that only a newer release knows.',
+  });
+  const refusedConnections = meter.createCounter('meshward_collector_refused_connections', {
+    description: 'Connections that were turned away, or made room before they had said who they are.',
   });
   const ticks = meter.createCounter('meshward_collector_ticks', {
     description: 'Ticks: written, failed, or skipped as one was under way.',
@@ -80,6 +107,20 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     })
     .addCallback((result) => result.observe(observed.tickLateMs() / 1000));
   meter
+    .createObservableGauge('meshward_collector_oldest_append_seconds', {
+      description: 'How long the log has left an append without an answer.',
+    })
+    .addCallback((result) => result.observe(observed.oldestAppendMs() / 1000));
+  meter
+    .createObservableGauge('meshward_collector_connections', {
+      description: 'Open connections, by whether the caller is known.',
+    })
+    .addCallback((result) => {
+      const { known, newcomer } = observed.connections();
+      result.observe(known, { caller: 'known' });
+      result.observe(newcomer, { caller: 'newcomer' });
+    });
+  meter
     .createObservableGauge('meshward_collector_peers', { description: 'Peers by enrolment.' })
     .addCallback((result) => {
       const { enrolled, revoked } = observed.peers();
@@ -90,12 +131,15 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
   for (const kind of ['batch', 'event'])
     for (const outcome of ['accepted', 'duplicate']) posts.add(0, { kind, outcome });
   for (const code of refusalCodes) refusals.add(0, { code });
-  for (const outcome of ['kept', 'limited', 'failed']) letters.add(0, { outcome });
+  for (const reason of deadLetterReasons)
+    for (const outcome of ['kept', 'limited', 'failed']) letters.add(0, { outcome, reason });
   for (const topic of [topics.shareEvents.name, topics.peerEvents.name]) {
     for (const outcome of ['written', 'failed', 'skipped']) ticks.add(0, { topic, outcome });
   }
   for (const outcome of ['enrolled', 'refused']) enrolments.add(0, { outcome });
+  for (const reason of ['full', 'evicted']) refusedConnections.add(0, { reason });
   events.add(0);
+  unknownEvents.add(0);
   unreadable.add(0);
 
   return {
@@ -106,7 +150,9 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     },
     duplicate: (kind) => posts.add(1, { kind, outcome: 'duplicate' }),
     refused: (code) => refusals.add(1, { code }),
-    deadLetter: (outcome) => letters.add(1, { outcome }),
+    deadLetter: (outcome, reason) => letters.add(1, { outcome, reason }),
+    unknownEvents: () => unknownEvents.add(1),
+    connectionRefused: (reason) => refusedConnections.add(1, { reason }),
     tick: (topic, outcome) => ticks.add(1, { topic, outcome }),
     enrolment: (outcome) => enrolments.add(1, { outcome }),
     unreadableEnrolment: () => unreadable.add(1),

@@ -7,6 +7,7 @@ import {
   EnrolledPeerSchema,
   PeerEventSchema,
   PeerEventsRecordSchema,
+  type PeerSettings,
   PeerSettingsSchema,
 } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
@@ -167,6 +168,18 @@ function standingRoutes(service: GatewayService, app: GatewayApp): void {
       return settingsAnswer(peer as EnrolledPeer);
     },
   );
+
+  app.post<{ Params: PeerParams }>('/v1/peers/:peerId/inventory', { schema: answers }, async (request) => {
+    const id = knownPeer(service, request.params.peerId);
+    // Fixed before the change is made, so that making it again where changes crossed asks once.
+    const wanted = (service.enrolments.table.peer(id)?.peer.settings?.inventoryRequest ?? 0n) + 1n;
+    await service.enrolments.changePeer(id, (peer) => withInventoryRequest(peer, wanted));
+    service.logger.info(
+      { peerId: id, operatorId: requireOperator(service, request) },
+      'a peer was asked for an inventory',
+    );
+    return done;
+  });
 }
 
 /**
@@ -263,7 +276,9 @@ function withSettings(peer: EnrolledPeer | undefined, said: SettingsBody): Enrol
   const wanted = { ...current, ...said };
   const same = (Object.keys(current) as (keyof typeof current)[]).every((name) => wanted[name] === current[name]);
   if (same) return peer;
+  // What a newer release has set stays.
   const next = create(PeerSettingsSchema, {
+    ...settingsOf(peer),
     heartbeatMs: wanted.heartbeatMs,
     inventoryIntervalS: wanted.inventoryIntervalS,
     verifyBytesPerSecond: BigInt(wanted.verifyBytesPerSecond),
@@ -271,6 +286,18 @@ function withSettings(peer: EnrolledPeer | undefined, said: SettingsBody): Enrol
     version: (peer.settings?.version ?? 0n) + 1n,
   });
   return create(EnrolledPeerSchema, { ...peer, settings: next });
+}
+
+/** The version stays: from 2 on it says that an operator chose the rates, which overrule the agent's own. */
+function withInventoryRequest(peer: EnrolledPeer | undefined, wanted: bigint): EnrolledPeer | null {
+  if (peer === undefined) return null;
+  if ((peer.settings?.inventoryRequest ?? 0n) >= wanted) return peer;
+  const next = create(PeerSettingsSchema, { ...settingsOf(peer), inventoryRequest: wanted });
+  return create(EnrolledPeerSchema, { ...peer, settings: next });
+}
+
+function settingsOf(peer: EnrolledPeer): PeerSettings {
+  return peer.settings ?? create(PeerSettingsSchema);
 }
 
 function directoryEntry(peer: EnrolledPeer): DirectoryPeer {

@@ -38,7 +38,7 @@ test('what is for operators is refused to everybody else', async () => {
     ['POST', '/v1/files'],
     ['DELETE', `/v1/files/${manifestOf('a').manifest.storageIndex}`],
     ['PUT', `/v1/peers/${peer.peerId}/settings`],
-    ...['revoke', 'restore', 'drain', 'maintenance', 'depart'].map((what) => [
+    ...['revoke', 'restore', 'drain', 'maintenance', 'depart', 'inventory'].map((what) => [
       'POST',
       `/v1/peers/${peer.peerId}/${what}`,
     ]),

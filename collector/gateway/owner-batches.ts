@@ -17,7 +17,7 @@ import { peerIdBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { Topic } from '#mesh/topics.ts';
 import { Refusal } from './answers.ts';
-import { encodeBatch, splitBatch } from './split-batch.ts';
+import { encodeParts } from './encode-parts.ts';
 
 export interface OwnedFile {
   readonly manifest: Manifest;
@@ -90,10 +90,10 @@ export class OwnerBatches {
       observedAtMs: BigInt(this.#clock.nowMs()),
       ...content,
     });
-    const records = splitBatch(batch, this.#topic.partitions).map((part) => ({
-      partition: part.partition,
+    const records = encodeParts(batch, this.#topic.partitions).map(({ partition, value }) => ({
+      partition,
       key: this.#gatewayId,
-      value: encodeBatch(part.batch),
+      value,
       headers,
     }));
     await this.#log.append(this.#topic.name, records);

@@ -13,7 +13,11 @@ import {
 } from './bodies.ts';
 import { admitPeer, requireKey, requirePeer, withinRate } from './callers.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
+import { settingsTag } from './settings-tag.ts';
 import { enrolPeer } from './tokens.ts';
+
+/** Largest body of an enrolment. */
+export const maxEnrolBytes = 16 * 1024;
 
 export function peerRoutes(service: GatewayService) {
   return (app: GatewayApp): void => {
@@ -21,7 +25,7 @@ export function peerRoutes(service: GatewayService) {
       '/v1/enrol',
       {
         schema: { body: jsonSchema(enrolBody), response: { 200: jsonSchema(enrolAnswer) } },
-        bodyLimit: 16 * 1024,
+        bodyLimit: maxEnrolBytes,
         onRequest: (request, _reply, done) => {
           requireKey(request);
           withinRate(service.enrolRate, '', 1, 'enrolments');
@@ -32,14 +36,18 @@ export function peerRoutes(service: GatewayService) {
         const id = requireKey(request);
         requirePrintable(request.body);
         reply.header('cache-control', 'no-store');
+        const admitted = service.enrolAdmission.admit(maxEnrolBytes);
         try {
           const peer = await enrolPeer(service.enrolments, service.clock, id, request.body);
+          service.connections.known(request.raw.socket);
           service.metrics.enrolment('enrolled');
           service.logger.info({ peerId: id, name: peer.name }, 'a peer was enrolled');
           return { peerId: id, domains: peer.domains, settings: settingsAnswer(peer) };
         } catch (error) {
           service.metrics.enrolment('refused');
           throw error;
+        } finally {
+          admitted.release();
         }
       },
     );
@@ -50,7 +58,7 @@ export function peerRoutes(service: GatewayService) {
       async (request, reply) => {
         const { peer } = requirePeer(service, request);
         const answer = settingsAnswer(peer);
-        const etag = `"${answer.version}"`;
+        const etag = settingsTag(answer.version, answer.inventoryRequest);
         reply.header('etag', etag).header('cache-control', 'private, no-cache');
         if (request.headers['if-none-match'] === etag) return reply.code(304).send();
         return answer;
@@ -73,5 +81,6 @@ export function settingsAnswer(peer: EnrolledPeer): SettingsAnswer {
     verifyBytesPerSecond: Number(said?.verifyBytesPerSecond ?? 0n),
     serveBytesPerSecond: Number(said?.serveBytesPerSecond ?? 0n),
     version: Number(said?.version ?? 0n),
+    inventoryRequest: Number(said?.inventoryRequest ?? 0n),
   };
 }

@@ -1,21 +1,18 @@
 /** `POST /v1/events`: one batch or one event of a peer, acknowledged when it is durable in the log. */
-import { create, toBinary } from '@bufbuild/protobuf';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppendRecord } from '#collector/log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import { type PeerEvent, PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
-import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
-import { partitionOfStorageIndex } from '#mesh/storage-index.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { Admitted } from './admission.ts';
 import { answerOf, sendAnswer } from './answers.ts';
 import { jsonSchema, type PostAnswer, postAnswer } from './bodies.ts';
 import { admitPeer, withinRate } from './callers.ts';
-import { type CheckedPost, checkPost } from './check-post.ts';
+import { checkPost } from './check-post.ts';
 import { identityOf } from './identity.ts';
+import { recordsOf, speaksFor } from './post-records.ts';
 import { postFormOf, readPost } from './read-post.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
-import { encodeBatch, splitBatch } from './split-batch.ts';
 import { traced } from './trace-context.ts';
 
 interface UnderWay {
@@ -24,8 +21,6 @@ interface UnderWay {
   /** From here on the handler gives the place back, even where the caller has gone: its body is still in memory. */
   handling: boolean;
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 export function postRoutes(service: GatewayService) {
   return (app: GatewayApp): void => {
@@ -42,7 +37,7 @@ export function postRoutes(service: GatewayService) {
     app.addHook('onRequest', async (request, reply) => {
       const id = await admitPeer(service, request);
       withinRate(service.postRate, id, 1, 'posts');
-      const admitted = service.admission.admit(expectedBytes(request));
+      const admitted = service.admission.admit(expectedBytes(request), id);
       const state: UnderWay = { peer: id, admitted, handling: false };
       underWay.set(request, state);
       const gone = (): void => {
@@ -53,8 +48,15 @@ export function postRoutes(service: GatewayService) {
       else reply.raw.once('close', gone);
     });
 
+    // Until its dead letter is kept, a refused body is in memory like any other, and has its place.
     app.setErrorHandler(async (error: FastifyError, request, reply) => {
-      await keepRefused(service, error, request);
+      const state = underWay.get(request);
+      if (state !== undefined) state.handling = true;
+      try {
+        await keepRefused(service, error, request);
+      } finally {
+        state?.admitted.release();
+      }
       return refuse(service, error, reply);
     });
 
@@ -64,11 +66,9 @@ export function postRoutes(service: GatewayService) {
       async (request): Promise<PostAnswer> => {
         const state = underWay.get(request) as UnderWay;
         state.handling = true;
-        try {
-          return await takePost(service, state.peer, request);
-        } finally {
-          state.admitted.release();
-        }
+        const answer = await takePost(service, state.peer, request);
+        state.admitted.release();
+        return answer;
       },
     );
   };
@@ -78,62 +78,30 @@ async function takePost(service: GatewayService, peer: PeerId, request: FastifyR
   const contentType = request.headers['content-type'] ?? '';
   const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
   const checked = checkPost(readPost(body, postFormOf(contentType) ?? 'protobuf'));
-  const said = checked.kind === 'batch' ? checked.batch.peerId : checked.event.peerId;
-  const peerBytes = peerIdToBytes(peer);
-  if (Buffer.compare(said, peerBytes) !== 0) {
+  if (!speaksFor(checked, peer)) {
     throw new MeshwardError('peer-impersonation', 'the post speaks for another peer than its key', {
       next: "Each peer posts with its own key; check the agent's key folder.",
     });
   }
   const eventCount = checked.kind === 'batch' ? checked.eventCount : 0;
   if (eventCount > 0) withinRate(service.eventRate, peer, eventCount, 'share events');
+  if (checked.kind === 'batch' && checked.holdsUnknown) {
+    // Each becomes dead letters at the analyzers: as many of them as this peer could have had here.
+    withinRate(service.unknownRate, peer, 1, 'batches with what this release does not know');
+    service.metrics.unknownEvents();
+  }
   const { duplicate } = await traced('collector.post', header(request, 'traceparent'), (headers) =>
     service.order.run(`${checked.kind}:${peer}`, checked.order, async () => {
       const startedMs = service.clock.monotonicMs();
-      if (checked.kind === 'batch') await appendBatch(service, checked, peerBytes, headers);
-      else await appendEvent(service, peer, checked.event, peerBytes, headers);
+      const boundDomains = service.enrolments.table.peer(peer)?.peer.domains ?? {};
+      const { topic, records } = recordsOf(checked, peer, boundDomains, service.topics, headers);
+      if (records.length > 0) await appendDurably(service, topic, records);
       service.metrics.accepted(checked.kind, eventCount, (service.clock.monotonicMs() - startedMs) / 1000);
     }),
   );
   if (!duplicate) return { accepted: checked.kind === 'batch' ? eventCount : 1 };
   service.metrics.duplicate(checked.kind);
   return { accepted: 0, duplicate: true };
-}
-
-async function appendBatch(
-  service: GatewayService,
-  { batch }: CheckedPost & { kind: 'batch' },
-  key: Uint8Array,
-  headers: Headers,
-): Promise<void> {
-  const { name, partitions } = service.topics.shareEvents;
-  const records = splitBatch(batch, partitions).map((part) => ({
-    partition: part.partition,
-    key,
-    value: encodeBatch(part.batch),
-    headers,
-  }));
-  if (records.length > 0) await appendDurably(service, name, records);
-}
-
-async function appendEvent(
-  service: GatewayService,
-  peer: PeerId,
-  event: PeerEvent,
-  key: Uint8Array,
-  headers: Headers,
-): Promise<void> {
-  if (event.body.case === 'announce') {
-    // Enrolment binds a peer to its failure domains; it may name kinds that enrolment left open, and move none.
-    const enrolled = service.enrolments.table.peer(peer)?.peer.domains;
-    event.body.value.domains = { ...event.body.value.domains, ...enrolled };
-  }
-  const { name, partitions } = service.topics.peerEvents;
-  const value = toBinary(
-    PeerEventsRecordSchema,
-    create(PeerEventsRecordSchema, { body: { case: 'event', value: event } }),
-  );
-  await appendDurably(service, name, [{ partition: partitionOfStorageIndex(key, 0, partitions), key, value, headers }]);
 }
 
 /** Whatever keeps the log from taking a post is no fault of the post: the peer keeps it and comes again. */

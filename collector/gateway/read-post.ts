@@ -1,8 +1,8 @@
 /** From the bytes of a body to one `AgentPost`, in either of the two forms that are taken. */
-import { fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { MeshwardError } from '#mesh/errors.ts';
-import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
+import { type AgentPost, AgentPostSchema, PeerEventSchema } from '#mesh/generated/events_pb.js';
 import { maxManifestsPerBatch } from '#mesh/limits.ts';
 
 export type PostForm = 'protobuf' | 'json';
@@ -17,16 +17,23 @@ export function postFormOf(contentType: string): PostForm | null {
   return type === 'application/json' ? 'json' : null;
 }
 
-/** @throws MeshwardError `batch-malformed`. Fields that this version does not know are passed over, in both forms. */
+/**
+ * Fields that this release does not know are passed over, in both forms: what was not checked goes no further.
+ * @throws MeshwardError `batch-malformed`, or `event-unknown` where all that the post says is in such a field.
+ */
 export function readPost(body: Uint8Array, form: PostForm): AgentPost {
   try {
     if (form === 'protobuf') {
       checkSizes(body);
-      return fromBinary(AgentPostSchema, body, { readUnknownFields: false });
+      const post = fromBinary(AgentPostSchema, body, { readUnknownFields: false });
+      if (saysNothing(post) && namesUnknown(body)) throw eventUnknown();
+      return post;
     }
     const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue;
     checkJsonSizes(value, body.length);
-    return fromJson(AgentPostSchema, value, { ignoreUnknownFields: true });
+    const post = fromJson(AgentPostSchema, value, { ignoreUnknownFields: true });
+    if (saysNothing(post) && namesUnknownInJson(value)) throw eventUnknown();
+    return post;
   } catch (error) {
     if (error instanceof MeshwardError) throw error;
     throw malformed(`it is not an AgentPost in ${form === 'json' ? 'proto3 JSON' : 'Protobuf'}`, error);
@@ -38,6 +45,51 @@ export function malformed(reason: string, cause?: unknown): MeshwardError {
     next: 'Update the agent; the dead letter with this reason holds what it sent.',
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+function eventUnknown(): MeshwardError {
+  return new MeshwardError('event-unknown', 'the post was refused: it says what only a newer release understands', {
+    next: 'Update the collector; the dead letter with this code holds what was said (`meshward dead-letters list`).',
+  });
+}
+
+function saysNothing({ body }: AgentPost): boolean {
+  return body.case === undefined || (body.case === 'event' && body.value.body.case === undefined);
+}
+
+const eventField = AgentPostSchema.field.event.number;
+const knownEventFields: ReadonlySet<number> = new Set(PeerEventSchema.fields.map(({ number }) => number));
+const knownNames = (schema: DescMessage): ReadonlySet<string> =>
+  new Set(schema.fields.flatMap(({ name, jsonName }) => [name, jsonName]));
+const knownEventNames = knownNames(PeerEventSchema);
+const knownPostNames = knownNames(AgentPostSchema);
+
+/** Kinds are messages. Looks at the fields' numbers alone: a post may have a million of them. */
+function namesUnknown(body: Uint8Array): boolean {
+  const reader = new BinaryReader(body);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (type !== WireType.LengthDelimited) {
+      reader.skip(type, field);
+      continue;
+    }
+    if (field !== eventField) return true;
+    const end = reader.uint32() + reader.pos;
+    while (reader.pos < end) {
+      const [inner, innerType] = reader.tag();
+      if (innerType === WireType.LengthDelimited && !knownEventFields.has(inner)) return true;
+      reader.skip(innerType, inner);
+    }
+  }
+  return false;
+}
+
+function namesUnknownInJson(value: JsonValue): boolean {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  if (Object.keys(value).some((name) => !knownPostNames.has(name))) return true;
+  const { event } = value as { event?: JsonValue };
+  if (event === undefined || event === null || typeof event !== 'object' || Array.isArray(event)) return false;
+  return Object.keys(event).some((name) => !knownEventNames.has(name));
 }
 
 /**

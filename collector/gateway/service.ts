@@ -9,6 +9,7 @@ import type { Logger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { Admission } from './admission.ts';
+import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Enrolments } from './enrolments.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -30,9 +31,14 @@ export interface GatewayService {
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
   readonly pin: PeerId;
+  /** Of posts. */
   readonly admission: Admission;
+  readonly enrolAdmission: Admission;
+  readonly connections: Connections;
   readonly postRate: RateLimits;
   readonly eventRate: RateLimits;
+  /** Of batches with what this release does not know, by peer. */
+  readonly unknownRate: RateLimits;
   readonly enrolRate: RateLimits;
   readonly order: PostOrder;
   readonly deadLetters: DeadLetters;

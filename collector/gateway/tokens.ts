@@ -112,7 +112,7 @@ export async function enrolPeer(
   const peer = await enrolments.changePeer(caller, (current) => {
     if (current?.revoked === true) return null;
     const bound = repeated && current !== undefined ? current.domains : { ...replaced?.domains, ...token.domains };
-    return create(EnrolledPeerSchema, {
+    const said = {
       peerId: peerIdToBytes(caller),
       name: request.name,
       domains: { ...request.domains, ...bound },
@@ -120,7 +120,9 @@ export async function enrolPeer(
       enrolledAtMs: current?.enrolledAtMs ?? BigInt(clock.nowMs()),
       settings: current?.settings ?? replaced?.settings ?? firstSettings(),
       capacityBytes: BigInt(request.capacityBytes),
-    });
+    };
+    // What a newer release has written of the peer stays.
+    return create(EnrolledPeerSchema, current === undefined ? said : { ...current, ...said });
   });
   if (peer === undefined || peer.revoked) {
     throw new MeshwardError('peer-revoked', 'this key was revoked by an operator', {

@@ -35,6 +35,7 @@ export class FakeCollector implements CollectorPort {
   /** Answers each post with an error, or lets it pass. */
   refuse: (post: AgentPost) => Error | null = () => null;
   central: CentralSettings | null = null;
+  settingsAnswered = 0;
   #last: Record<'batch' | 'event', EventOrder | null> = { batch: null, event: null };
   readonly #seen = new Set<string>();
   #named: Set<string> | null = null;
@@ -55,8 +56,11 @@ export class FakeCollector implements CollectorPort {
     return Promise.resolve();
   }
 
-  settings(knownVersion: number): Promise<CentralSettings | null> {
-    return Promise.resolve(this.central?.version === knownVersion ? null : this.central);
+  settings(knownVersion: number, knownInventoryRequest: number): Promise<CentralSettings | null> {
+    const { central } = this;
+    this.settingsAnswered++;
+    const isKnown = central?.version === knownVersion && (central.inventoryRequest ?? 0) === knownInventoryRequest;
+    return Promise.resolve(isKnown ? null : central);
   }
 
   eventsOf(kind: NonNullable<PeerEvent['body']['case']>): PeerEvent[] {

@@ -18,22 +18,18 @@ import {
 } from '#mesh/generated/events_pb.js';
 import type { Logger } from '#mesh/logger.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
-import { allTopics, type Topics, topicsOf } from '#mesh/topics.ts';
+import { allTopics, type Topics } from '#mesh/topics.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { type CollectorClient, createCollectorClient } from '../client.ts';
+import type { ConnectionLimits } from '../connections.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import type { GatewayLog } from '../service.ts';
 import { createToken, enrolOperator } from '../tokens.ts';
+import { testTopics } from './test-topics.ts';
 
-export const testTopics: Topics = topicsOf({
-  prefix: 'test.',
-  shareEventsPartitions: 4,
-  peerEventsPartitions: 2,
-  retentionMs: 3_600_000,
-  retentionBytes: 0,
-});
+export { testTopics } from './test-topics.ts';
 
 export function newLog(topics: Topics = testTopics): InMemoryLog {
   return new InMemoryLog(allTopics(topics));
@@ -52,11 +48,14 @@ export interface TestGatewayOptions {
   readonly config?: Partial<Config['collector']>;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly connectionLimits?: Partial<ConnectionLimits>;
+  /** The collector's key. @default a new one */
+  readonly identity?: PeerIdentity;
 }
 
 /** Listening, and closed when the test is over. Ticks come rarely unless the configuration says otherwise. */
 export async function startGateway(options: TestGatewayOptions): Promise<GatewayUnderTest> {
-  const identity = await createPeerIdentity();
+  const identity = options.identity ?? (await createPeerIdentity());
   const config = configSchema.shape.collector.parse({ port: 0, tickMs: 3_600_000, ...options.config });
   const gateway = createGateway({
     log: options.log,
@@ -66,6 +65,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<Gateway
     clock: options.clock ?? systemClock,
     random: () => 0,
     ...(options.logger === undefined ? {} : { logger: options.logger }),
+    ...(options.connectionLimits === undefined ? {} : { connectionLimits: options.connectionLimits }),
   });
   const { host, port } = await gateway.listen();
   onTestFinished(() => gateway.close());
