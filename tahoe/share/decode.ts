@@ -29,8 +29,9 @@ export async function* decodeCiphertext(
   const { layout } = set.first;
   const spans = segmentSpans(layout, 2 * layout.k, options.windowBytes ?? defaultWindowBytes);
   const primary = primaryNumbers(layout);
-  for await (const { span, window } of readAhead(set, spans)) {
-    const { blocks } = await completeWindow(layout, window, [], primary);
+  const read = (span: SegmentSpan): Promise<BlockWindow> => set.readWindow(span.firstSegment, span.count);
+  for await (const { span, window } of readAhead(spans, read)) {
+    const blocks = await completeWindow(layout, window, primary);
     const ciphertext = joinSegments(layout, span, pick(blocks, primary));
     const expected = await readCrypttextHashes(set, span);
     if (!sameHash(blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment'), expected)) throw notOneCodeword();
@@ -40,18 +41,18 @@ export async function* decodeCiphertext(
   }
 }
 
-/** Reads each span while the one before it is being worked on. */
-export async function* readAhead(
-  set: SourceSet,
+/** Reads each span while the one before it is being worked on. @param read of the source set, checked or not. */
+export async function* readAhead<W>(
   spans: Iterable<SegmentSpan>,
-): AsyncGenerator<{ span: SegmentSpan; window: BlockWindow }> {
-  const start = (span: SegmentSpan): { span: SegmentSpan; reading: Promise<BlockWindow> } => {
-    const reading = set.readWindow(span.firstSegment, span.count);
+  read: (span: SegmentSpan) => Promise<W>,
+): AsyncGenerator<{ span: SegmentSpan; window: W }> {
+  const start = (span: SegmentSpan): { span: SegmentSpan; reading: Promise<W> } => {
+    const reading = read(span);
     // Its failure is met when its turn comes, or never where the work ended before.
     reading.catch(() => undefined);
     return { span, reading };
   };
-  let ahead: { span: SegmentSpan; reading: Promise<BlockWindow> } | null = null;
+  let ahead: { span: SegmentSpan; reading: Promise<W> } | null = null;
   for (const span of spans) {
     const current = ahead;
     if (current === null) {
@@ -65,38 +66,29 @@ export async function* readAhead(
   if (ahead !== null) yield { span: ahead.span, window: await ahead.reading };
 }
 
-export interface CompletedWindow {
-  /** By share number: what the sources gave and what was computed. */
-  readonly blocks: ReadonlyMap<number, Uint8Array>;
-  /** The blocks of `made`, one share after another. */
-  readonly made: Uint8Array;
-}
-
 /**
- * Computes the blocks of `made`, and those of `alsoNeeded` that no source has.
+ * Computes the blocks of `needed` that no source has.
  *
- * @param made share numbers to compute even where a source has them.
+ * @param window checked.
  * @param scratch where the computed blocks go; used again by the next call.
+ * @returns blocks by share number: what the sources gave and what was computed.
  */
 export async function completeWindow(
   layout: ShareLayout,
   window: BlockWindow,
-  made: readonly number[],
-  alsoNeeded: readonly number[],
+  needed: readonly number[],
   scratch = new Scratch(),
-): Promise<CompletedWindow> {
+): Promise<ReadonlyMap<number, Uint8Array>> {
   const blocks = new Map<number, Uint8Array>();
   window.numbers.forEach((shareNumber, i) => blocks.set(shareNumber, window.blocks[i] as Uint8Array));
-  const missing = alsoNeeded.filter((shareNumber) => !blocks.has(shareNumber) && !made.includes(shareNumber));
-  const wantedNumbers = [...made, ...missing];
-  if (wantedNumbers.length === 0) return { blocks, made: new Uint8Array(0) };
+  const wantedNumbers = needed.filter((shareNumber) => !blocks.has(shareNumber));
+  if (wantedNumbers.length === 0) return blocks;
   const spanBytes = (window.blocks[0] as Uint8Array).length;
-  const all = scratch.take(spanBytes * wantedNumbers.length);
-  const outputs = cutEvenly(all, spanBytes);
+  const outputs = cutEvenly(scratch.take(spanBytes * wantedNumbers.length), spanBytes);
   const { k, n } = layout;
   await regenerateAsync({ k, n, sourceNumbers: window.numbers, sources: window.blocks, wantedNumbers, outputs });
   wantedNumbers.forEach((shareNumber, i) => blocks.set(shareNumber, outputs[i] as Uint8Array));
-  return { blocks, made: all.subarray(0, spanBytes * made.length) };
+  return blocks;
 }
 
 export function primaryNumbers(layout: ShareLayout): number[] {

@@ -12,7 +12,7 @@ import {
   realFiles,
   shareDataOf,
 } from './example-shares.ts';
-import type { ShareVersion } from './layout.ts';
+import { type ShareVersion, shareHeaderBytes } from './layout.ts';
 import { memoryShareSource } from './reader.ts';
 import { regenerateShares } from './regenerate.ts';
 import type { ShareSink } from './share-writer.ts';
@@ -117,6 +117,18 @@ function openFrom(file: MadeFile, numbers: number[]): Promise<VerifiedShare[]> {
   return openShares(file.manifest, numbers, (number) => file.shares[number] as Uint8Array);
 }
 
+/** Shares of which some have one byte changed in the block of one segment. */
+function openFlipped(file: MadeFile, numbers: number[], segments: Readonly<Record<number, number>>) {
+  return openShares(file.manifest, numbers, (number) => {
+    const data = Uint8Array.from(file.shares[number] as Uint8Array);
+    const segment = segments[number];
+    if (segment === undefined) return data;
+    const at = shareHeaderBytes[1] + segment * 10_000 + 77;
+    data[at] = (data[at] as number) ^ 1;
+    return data;
+  });
+}
+
 /** A share that reads well until segment `goodSegments`, then fails with `error` or gives wrong bytes. */
 async function failingShare(
   file: MadeFile,
@@ -163,6 +175,36 @@ describe('sources that fail on the way', () => {
     ]);
     expect(hasCode(result.replaced[1]?.error, 'share-corrupt')).toBe(true);
     expect(result.sources).toEqual([8, 9, 7]);
+  });
+
+  test('bad blocks in the midst of one large window are found, however many shares have some', async () => {
+    const file = await makeFile(shape);
+    const sources = await openFlipped(file, [0, 1, 2, 8, 9], { 0: 5, 1: 9 });
+    const sink = new MemorySink();
+    const result = await regenerateShares({ sources, wanted: [{ shareNumber: 5, sink }] });
+    expectSame(sink.shareData, file.shares[5]);
+    expect(result.replaced.map(({ shareNumber, error }) => [shareNumber, (error as MeshwardError).details])).toEqual([
+      [0, { segment: 5 }],
+      [1, { segment: 9 }],
+    ]);
+    expect(result.sources).toEqual([8, 9, 2]);
+  });
+
+  test('a window that was read before a share was replaced never holds one share twice', async () => {
+    const file = await makeFile(shape);
+    // Segment 5 is read while segment 4 is worked on, there still from share 0, whose place then goes to 7. Share 1 is bad in
+    // segment 5, and what is offered for it is another copy of share 0.
+    const sources = await openFlipped(file, [0, 1, 2], { 0: 4, 1: 5 });
+    const offers = [...(await openFrom(file, [7])), ...(await openFrom(file, [0]))];
+    const sink = new MemorySink();
+    const result = await regenerateShares({
+      sources,
+      wanted: [{ shareNumber: 5, sink }],
+      windowBytes: oneSegment,
+      replace: () => Promise.resolve(offers.shift() ?? null),
+    });
+    expectSame(sink.shareData, file.shares[5]);
+    expect(result.sources).toEqual([7, 0, 2]);
   });
 
   test('the provider is asked with the share and its error, and never twice for one place', async () => {
@@ -250,6 +292,30 @@ describe('sinks and callers', () => {
     });
     await expect(work).rejects.toMatchObject({ code: 'cancelled' });
     expect(sink.abortedWith).not.toBeNull();
+  });
+
+  test('work that is called off in the midst of it ends there and aborts its sinks', async () => {
+    const file = await makeFile({ k: 3, n: 10, sizeBytes: 400_000, segmentBytes: 30_000 });
+    const stop = new AbortController();
+    const sink = new MemorySink();
+    const stopping: ShareSink = {
+      begin: (totalBytes) => sink.begin(totalBytes),
+      write(offset, bytes) {
+        if (offset > 0) stop.abort();
+        return sink.write(offset, bytes);
+      },
+      end: () => sink.end(),
+      abort: (reason) => sink.abort(reason),
+    };
+    const work = regenerateShares({
+      sources: await openFrom(file, [0, 1, 2]),
+      wanted: [{ shareNumber: 9, sink: stopping }],
+      signal: stop.signal,
+      windowBytes: 1,
+    });
+    await expect(work).rejects.toMatchObject({ code: 'cancelled' });
+    expect(hasCode(sink.abortedWith, 'cancelled')).toBe(true);
+    expect(sink.isEnded).toBe(false);
   });
 
   test('shares of another file, numbers out of range or twice, and too many hashes are refused', async () => {

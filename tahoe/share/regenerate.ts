@@ -1,15 +1,23 @@
 /** Missing shares straight from any `k` others, streamed, byte for byte as Tahoe-LAFS wrote them (FORMAT section 9). */
+import { setImmediate } from 'node:timers/promises';
 import { MeshwardError } from '#mesh/errors.ts';
 import { blockHashes } from '#native/hash.ts';
 import { chainSiblings, detectChainOrderRule } from './chain-order.ts';
 import { completeWindow, notOneCodeword, pick, primaryNumbers, readAhead } from './decode.ts';
 import { computeTree, ShareHashTree, sameHash, treeNode } from './hash-tree.ts';
 import { computeLayout, hashBytes, type ShareLayout, type ShareVersion } from './layout.ts';
+import { makeWindow } from './regenerate-window.ts';
 import { buildChain } from './share-chain.ts';
-import { appendBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
-import { type ReplaceSource, type SourceFailure, SourceSet } from './source-set.ts';
+import { appendHashedBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
+import {
+  type ReplaceSource,
+  type SourceFailure,
+  SourceSet,
+  throwIfCancelled,
+  type UncheckedWindow,
+} from './source-set.ts';
 import type { VerifiedShare } from './verified-share.ts';
-import { defaultWindowBytes, joinSegments, Scratch, segmentSpans } from './window.ts';
+import { blockBytesIn, defaultWindowBytes, joinSegments, Scratch, type SegmentSpan, segmentSpans } from './window.ts';
 
 export interface WantedShare {
   readonly shareNumber: number;
@@ -46,6 +54,8 @@ export interface RegenerateResult {
   readonly hashedOnly: readonly number[];
 }
 
+/** Ciphertext that is put together and hashed without a pause: two milliseconds of one core. */
+const hashedAtOnceBytes = 4 * 1024 * 1024;
 const defaultHashMemoryBytes = 256 * 1024 * 1024;
 /** Shares are ended together as long as their block hash trees fit into this. */
 const treeMemoryBytes = 32 * 1024 * 1024;
@@ -78,11 +88,14 @@ class RegenerateJob {
   readonly #hashedOnly: readonly number[];
   readonly #crypttextHashes: Uint8Array;
   readonly #madeScratch = new Scratch();
+  readonly #lentScratch = new Scratch();
   readonly #joinScratch = new Scratch();
+  readonly #signal: AbortSignal | undefined;
 
   constructor(set: SourceSet, request: RegenerateRequest) {
     const { ueb } = set.first;
     this.#set = set;
+    this.#signal = request.signal;
     this.#layout = computeLayout(ueb);
     const wantedNumbers = request.wanted.map(({ shareNumber }) => shareNumber);
     checkWanted(wantedNumbers, this.#layout.n);
@@ -116,13 +129,43 @@ class RegenerateJob {
     // Sources, new shares, and the primary blocks that have to be made to check the segments.
     const rowCount = layout.k + madeNumbers.length + layout.k;
     await Promise.all(this.#writers.map((writer) => writer.begin()));
-    for await (const { span, window } of readAhead(this.#set, segmentSpans(layout, rowCount, windowBytes))) {
-      const { blocks, made } = await completeWindow(layout, window, madeNumbers, primary, this.#madeScratch);
-      const ciphertext = joinSegments(layout, span, pick(blocks, primary), this.#joinScratch);
-      const segmentHashes = blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment');
-      this.#crypttextHashes.set(segmentHashes, span.firstSegment * hashBytes);
-      await appendBlocks(layout, span, this.#writers, made);
+    const read = (span: SegmentSpan): Promise<UncheckedWindow> =>
+      this.#set.readUnchecked(span.firstSegment, span.count);
+    for await (const { span, window: unchecked } of readAhead(segmentSpans(layout, rowCount, windowBytes), read)) {
+      const { window, made, madeHashes } = await makeWindow(
+        this.#set,
+        layout,
+        span,
+        unchecked,
+        madeNumbers,
+        this.#madeScratch,
+        this.#signal,
+      );
+      const lent = primary.filter((shareNumber) => !madeNumbers.includes(shareNumber));
+      const blocks = new Map(await completeWindow(layout, window, lent, this.#lentScratch));
+      const spanBytes = made.length / madeNumbers.length;
+      madeNumbers.forEach((shareNumber, i) =>
+        blocks.set(shareNumber, made.subarray(i * spanBytes, (i + 1) * spanBytes)),
+      );
+      await this.#hashSegments(span, pick(blocks, primary));
+      await appendHashedBlocks(span, this.#writers, made, madeHashes);
       this.#throwIfNobodyListens();
+    }
+  }
+
+  /** A few segments at a time: on the event loop this takes some milliseconds, and others get their turn in between. */
+  async #hashSegments(span: SegmentSpan, primary: readonly Uint8Array[]): Promise<void> {
+    const layout = this.#layout;
+    const blockBytes = blockBytesIn(layout, span);
+    const atOnce = Math.max(1, Math.floor(hashedAtOnceBytes / layout.segmentBytes));
+    for (let first = 0; first < span.count; first += atOnce) {
+      if (first > 0) await setImmediate();
+      throwIfCancelled(this.#signal);
+      const part = { firstSegment: span.firstSegment + first, count: Math.min(atOnce, span.count - first) };
+      const blocks = primary.map((each) => each.subarray(first * blockBytes, (first + part.count) * blockBytes));
+      const ciphertext = joinSegments(layout, part, blocks, this.#joinScratch);
+      const hashes = blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment');
+      this.#crypttextHashes.set(hashes, part.firstSegment * hashBytes);
     }
   }
 

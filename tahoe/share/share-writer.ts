@@ -130,13 +130,22 @@ export class ShareWriter {
  *
  * @param blocks those of the first writer, then of the second, and so on: hashed in one go.
  */
-export async function appendBlocks(
+export function appendBlocks(
   layout: ShareLayout,
   span: SegmentSpan,
   writers: readonly ShareWriter[],
   blocks: Uint8Array,
 ): Promise<void> {
-  const hashes = blockHashes(blocks, blockBytesIn(layout, span), 'block');
+  return appendHashedBlocks(span, writers, blocks, blockHashes(blocks, blockBytesIn(layout, span), 'block'));
+}
+
+/** As `appendBlocks`, of blocks that were hashed while they were made. */
+export async function appendHashedBlocks(
+  span: SegmentSpan,
+  writers: readonly ShareWriter[],
+  blocks: Uint8Array,
+  hashes: Uint8Array,
+): Promise<void> {
   const spanBytes = blocks.length / writers.length;
   const spanHashes = hashes.length / writers.length;
   await Promise.all(

@@ -1,7 +1,7 @@
 /** The `k` shares that a file is read from, with others standing in for those that fail on the way. */
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { sameManifest } from '#mesh/manifest.ts';
-import type { VerifiedShare } from './verified-share.ts';
+import { corruptBlock, type UncheckedBlocks, type VerifiedShare } from './verified-share.ts';
 
 /**
  * Finds another share for one that failed, or null where there is none left. `error` says why: a share error code
@@ -20,6 +20,25 @@ export interface SourceFailure {
 export interface BlockWindow {
   readonly numbers: readonly number[];
   readonly blocks: readonly Uint8Array[];
+}
+
+/** Blocks that nobody has checked yet, with the hashes that they must have: `expectedHashes[i]` are those of `blocks[i]`. */
+export interface UncheckedWindow extends BlockWindow {
+  readonly firstSegment: number;
+  readonly count: number;
+  readonly shares: readonly VerifiedShare[];
+  readonly expectedHashes: readonly Uint8Array[];
+}
+
+interface SlotRead<T> {
+  readonly share: VerifiedShare;
+  readonly read: T;
+}
+
+/** A block that turned out bad: `slot` in the window, and its segment in the file. */
+export interface BadBlock {
+  readonly slot: number;
+  readonly segment: number;
 }
 
 export class SourceSet {
@@ -76,20 +95,67 @@ export class SourceSet {
 
   /** @throws MeshwardError `not-enough-shares` where a share failed and nothing can replace it, `cancelled`. */
   async readWindow(firstSegment: number, count: number): Promise<BlockWindow> {
-    const parts = await Promise.all(this.#active.map((_, slot) => this.#readSlot(slot, firstSegment, count)));
-    return { numbers: parts.map((part) => part.shareNumber), blocks: parts.map((part) => part.blocks) };
+    const parts = await Promise.all(
+      this.#active.map((_, slot) => this.#readSlot(slot, (share) => share.readBlocks(firstSegment, count))),
+    );
+    return { numbers: parts.map(({ share }) => share.shareNumber), blocks: parts.map(({ read }) => read) };
   }
 
-  async #readSlot(
-    slot: number,
+  /** As `readWindow`, for who hashes the blocks on the way and then tells of bad ones by `replaceBad`. */
+  readUnchecked(firstSegment: number, count: number): Promise<UncheckedWindow> {
+    return this.#uncheckedOf(
+      firstSegment,
+      count,
+      this.#active.map((_, slot) => this.#readUncheckedSlot(slot, firstSegment, count)),
+    );
+  }
+
+  /**
+   * The window with other shares in the place of those whose blocks are bad. Where an earlier window has replaced a share that
+   * this one was read from already, it is replaced here too, so that no share stands in two places.
+   * @throws MeshwardError as `readWindow`.
+   */
+  async replaceBad(window: UncheckedWindow, bad: readonly BadBlock[]): Promise<UncheckedWindow> {
+    for (const { slot, segment } of bad) {
+      throwIfCancelled(this.#signal);
+      const share = window.shares[slot] as VerifiedShare;
+      if (this.#active[slot] === share) await this.#replaceSlot(slot, share, corruptBlock(segment));
+    }
+    const { firstSegment, count } = window;
+    const parts = window.shares.map((share, slot) => {
+      if (this.#active[slot] !== share) return this.#readUncheckedSlot(slot, firstSegment, count);
+      const [blocks, expectedHashes] = [window.blocks[slot], window.expectedHashes[slot]] as [Uint8Array, Uint8Array];
+      return Promise.resolve({ share, read: { blocks, expectedHashes } });
+    });
+    return this.#uncheckedOf(firstSegment, count, parts);
+  }
+
+  #readUncheckedSlot(slot: number, firstSegment: number, count: number): Promise<SlotRead<UncheckedBlocks>> {
+    return this.#readSlot(slot, (share) => share.readUnchecked(firstSegment, count));
+  }
+
+  async #uncheckedOf(
     firstSegment: number,
     count: number,
-  ): Promise<{ shareNumber: number; blocks: Uint8Array }> {
+    reading: readonly Promise<SlotRead<UncheckedBlocks>>[],
+  ): Promise<UncheckedWindow> {
+    const parts = await Promise.all(reading);
+    return {
+      firstSegment,
+      count,
+      shares: parts.map(({ share }) => share),
+      numbers: parts.map(({ share }) => share.shareNumber),
+      blocks: parts.map(({ read }) => read.blocks),
+      expectedHashes: parts.map(({ read }) => read.expectedHashes),
+    };
+  }
+
+  async #readSlot<T>(slot: number, read: (share: VerifiedShare) => Promise<T>): Promise<SlotRead<T>> {
     for (;;) {
       throwIfCancelled(this.#signal);
       const share = this.#active[slot] as VerifiedShare;
       try {
-        return { shareNumber: share.shareNumber, blocks: await share.readBlocks(firstSegment, count) };
+        return { share, read: await read(share) };
       } catch (error) {
         throwIfCancelled(this.#signal);
         await this.#replaceSlot(slot, share, error);

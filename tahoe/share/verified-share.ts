@@ -50,6 +50,17 @@ export function openShareOnTrust(
   return open(source, accept, shareNumber, null);
 }
 
+export interface UncheckedBlocks {
+  readonly blocks: Uint8Array;
+  /** 32 bytes for each block. */
+  readonly expectedHashes: Uint8Array;
+}
+
+/** What is wrong with a share whose block of this segment has another hash than its tree says. */
+export function corruptBlock(segment: number): MeshwardError {
+  return shareError('share-corrupt', `block ${segment} does not match its hash`, { details: { segment } });
+}
+
 export class VerifiedShare {
   readonly manifest: Manifest;
   readonly shareNumber: number;
@@ -89,11 +100,24 @@ export class VerifiedShare {
    * @throws MeshwardError `share-corrupt` (its details name the first bad segment) or `share-truncated`.
    */
   async readBlocks(firstSegment: number, count: number): Promise<Uint8Array> {
+    const { blocks, expectedHashes } = await this.readUnchecked(firstSegment, count);
+    const bad = firstDifference(blockHashes(blocks, this.layout.blockBytes, 'block'), expectedHashes);
+    if (bad >= 0) throw corruptBlock(firstSegment + bad);
+    return blocks;
+  }
+
+  /**
+   * The same blocks with the hashes that they must have, for who hashes them on the way: nothing may be made of a block
+   * before its hash was compared.
+   *
+   * @throws MeshwardError `share-corrupt` for the block hash tree, `share-truncated`.
+   */
+  async readUnchecked(firstSegment: number, count: number): Promise<UncheckedBlocks> {
     const { layout } = this;
     if (firstSegment < 0 || count < 1 || firstSegment + count > layout.segmentCount) {
       throw new RangeError(`segments ${firstSegment}+${count} of ${layout.segmentCount}`);
     }
-    const [expected, blocks] = await Promise.all([
+    const [expectedHashes, blocks] = await Promise.all([
       this.#blockTree.leaves(firstSegment, count),
       readExactly(
         this.#source,
@@ -102,12 +126,7 @@ export class VerifiedShare {
         'blocks',
       ),
     ]);
-    const bad = firstDifference(blockHashes(blocks, layout.blockBytes, 'block'), expected);
-    if (bad >= 0) {
-      const segment = firstSegment + bad;
-      throw shareError('share-corrupt', `block ${segment} does not match its hash`, { details: { segment } });
-    }
-    return blocks;
+    return { blocks, expectedHashes };
   }
 
   /** Hashes of `count` ciphertext segments from `firstSegment` on, out of this share's copy of the crypttext hash tree. */
