@@ -7,14 +7,20 @@ import {
   createClient,
   drainStream,
 } from '@clickhouse/client';
+import { type Clock, systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { EndpointOrder } from './endpoints.ts';
+import { defaultRetention, type Retention } from './retention.ts';
 import type { Columns, RowOf } from './row-binary/columns.ts';
 import { EndOfBytes } from './row-binary/reader.ts';
 import { readRowBatches, type Table } from './row-binary/table.ts';
 import { storeError } from './store-errors.ts';
 
 export interface StoreOptions {
-  /** HTTP endpoints in order of preference; the next is asked when one cannot answer. */
+  /**
+   * HTTP endpoints in order of preference. The next is asked when one cannot answer, and the preferred one again after a
+   * rest. All of them must lead to the same rows: addresses of one server, or servers of one cluster.
+   */
   readonly urls: readonly string[];
   readonly username: string;
   readonly password: string;
@@ -26,10 +32,25 @@ export interface StoreOptions {
   readonly maxOpenConnections?: number;
   /** zstd saves network for processor time. @default none on loopback, zstd elsewhere */
   readonly compression?: 'none' | 'zstd';
+  /** How long the database keeps rows: histories are read from a level that still has them. @default `defaultRetention` */
+  readonly retention?: Retention;
+  /** Partitions of share-events: a file's rows are then found by their whole key. @default unknown */
+  readonly partitionCount?: number | undefined;
+  /** For the rests of endpoints. @default the system's */
+  readonly clock?: Clock;
+}
+
+export interface StoreStats {
+  /** Position in `urls` of the endpoint that answered last. */
+  readonly endpoint: number;
+  readonly endpointSwitches: number;
 }
 
 export interface Store {
   readonly database: string;
+  readonly retention: Retention;
+  /** Partitions of share-events, where they are known. */
+  readonly partitionCount: number | undefined;
   /** The table's full name in SQL. */
   qualified(table: string): string;
   /** Runs a statement that gives no rows. @throws MeshwardError `store-unavailable` (retryable) or `store-refused`; so do all others. */
@@ -44,6 +65,7 @@ export interface Store {
   bytes(sql: string, format: string, options?: QueryOptions): AsyncGenerator<Uint8Array, void>;
   /** Checks that a server answers and knows the user. */
   ping(): Promise<void>;
+  stats(): StoreStats;
   close(): Promise<void>;
 }
 
@@ -65,7 +87,11 @@ export function connectStore(options: StoreOptions): Store {
 
 const databasePattern = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/;
 
-/** A retried insert must reach rollups that the first try did not reach, and must not fail on old rows of many months. */
+/**
+ * A retried insert must reach rollups that the first try did not reach, and must not fail on old rows of many months.
+ * Through a Distributed table it returns only when every shard has its rows, and each shard is given the token: a batch
+ * that one shard took and another did not is sent again whole, and the first shard drops what it has.
+ */
 const insertSettings: ClickHouseSettings = {
   insert_deduplicate: 1,
   deduplicate_blocks_in_dependent_materialized_views: 1,
@@ -75,11 +101,15 @@ const insertSettings: ClickHouseSettings = {
   wait_end_of_query: 1,
 };
 
+/** A query that names files asks only the shards that hold them. */
+const everywhere: ClickHouseSettings = { optimize_skip_unused_shards: 1 };
+
 class ClickHouseStore implements Store {
   readonly database: string;
+  readonly retention: Retention;
+  readonly partitionCount: number | undefined;
   readonly #endpoints: readonly ClickHouseClient[];
-  /** The endpoint that answered last is asked first. */
-  #preferred = 0;
+  readonly #order: EndpointOrder;
 
   constructor(options: StoreOptions) {
     this.database = options.database ?? 'meshward';
@@ -87,7 +117,10 @@ class ClickHouseStore implements Store {
       throw misconfigured('the name of the database', 'letters, digits and _, at most 64');
     if (options.urls.length === 0)
       throw misconfigured('no ClickHouse URL is set', 'at least one, such as http://127.0.0.1:8123');
+    this.retention = options.retention ?? defaultRetention;
+    this.partitionCount = options.partitionCount;
     this.#endpoints = options.urls.map((url) => connect(url, options));
+    this.#order = new EndpointOrder(options.urls.length, options.clock ?? systemClock);
   }
 
   qualified(table: string): string {
@@ -157,6 +190,10 @@ class ClickHouseStore implements Store {
     await this.command('SELECT 1');
   }
 
+  stats(): StoreStats {
+    return { endpoint: this.#order.last, endpointSwitches: this.#order.switches };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#endpoints.map((client) => client.close()));
   }
@@ -166,21 +203,22 @@ class ClickHouseStore implements Store {
     signal: AbortSignal | undefined,
     run: (client: ClickHouseClient) => Promise<T>,
   ): Promise<T> {
-    const count = this.#endpoints.length;
-    const first = this.#preferred;
-    for (let attempt = 0; ; attempt++) {
+    const order = this.#order.order();
+    for (const [attempt, index] of order.entries()) {
       signal?.throwIfAborted();
-      const index = (first + attempt) % count;
       try {
         const result = await run(this.#endpoints[index] as ClickHouseClient);
-        this.#preferred = index;
+        this.#order.answered(index);
         return result;
       } catch (error) {
         if (signal?.aborted) throw signal.reason as Error;
         const failure = storeError(error, action);
-        if (!failure.retryable || attempt + 1 === count) throw failure;
+        if (!failure.retryable) throw failure;
+        this.#order.failed(index);
+        if (attempt + 1 === order.length) throw failure;
       }
     }
+    throw misconfigured('no ClickHouse URL is set', 'at least one');
   }
 }
 
@@ -214,6 +252,7 @@ function connect(url: string, options: StoreOptions): ClickHouseClient {
     application: 'meshward',
     request_timeout: options.requestTimeoutMs ?? 60_000,
     max_open_connections: options.maxOpenConnections ?? 10,
+    clickhouse_settings: everywhere,
     compression: compression === 'none' ? {} : { response: { codec: 'zstd' }, request: { codec: 'zstd', level: 1 } },
     keep_alive: { enabled: true, idle_socket_ttl: 2500, eagerly_destroy_stale_sockets: true },
     // What fails is told once, by the error; the client's own log would print to the console.

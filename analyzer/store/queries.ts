@@ -1,8 +1,8 @@
 /** Typed reads of the store: functions of a Store, so that who reads names what is read. */
 export * from './queries/audit.ts';
-export { chooseGrain, type Grain, type GrainChoice, grains, type Span } from './queries/grain.ts';
 export * from './queries/health.ts';
 export * from './queries/history.ts';
+export { chooseLevel, type LevelChoice, type Span } from './queries/level.ts';
 export * from './queries/peers.ts';
 export {
   appliedOf,
@@ -12,3 +12,4 @@ export {
   placementBlocks,
   placementsOfFile,
 } from './queries/share-map.ts';
+export { peerVitalsHistoryIn, peerVitalsIn, type VitalsPoint } from './queries/vitals.ts';

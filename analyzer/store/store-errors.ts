@@ -31,6 +31,18 @@ const passingTypes = new Set([
   'DNS_ERROR',
 ]);
 
+/** Passing where they come out of the talk between two servers, and not out of what we sent. */
+const cutTypes = new Set([
+  'ATTEMPT_TO_READ_AFTER_EOF',
+  'CANNOT_READ_ALL_DATA',
+  'CANNOT_READ_FROM_SOCKET',
+  'CANNOT_WRITE_TO_SOCKET',
+  'UNEXPECTED_PACKET_FROM_SERVER',
+  'UNKNOWN_PACKET_FROM_SERVER',
+]);
+const talkOfServers =
+  /(while|when) (receiving packet|reading|writing|connecting)\b.{0,40}(from|to|socket|peer)|peer: /i;
+
 const authenticationTypes = new Set(['AUTHENTICATION_FAILED', 'WRONG_PASSWORD', 'UNKNOWN_USER', 'REQUIRED_PASSWORD']);
 
 /** Total: every thrown value becomes a MeshwardError; one that is one already stays as it is. */
@@ -50,7 +62,7 @@ export function storeError(error: unknown, action: string): MeshwardError {
   const type = error.type ?? 'UNKNOWN';
   const details = { type, serverCode: Number(error.code) };
   const said = `${action}: ClickHouse said ${type}: ${error.message.trim().slice(0, 1000)}`;
-  if (passingTypes.has(type)) {
+  if (passingTypes.has(type) || (cutTypes.has(type) && talkOfServers.test(error.message))) {
     return new MeshwardError('store-unavailable', said, {
       next: 'It is tried again. Where it stays, look at the load, memory, disk and replicas of the server.',
       retryable: true,

@@ -232,9 +232,9 @@ export const repairs = defineTable('repairs', {
   wantedShares: list(uint8),
   writtenShares: list(uint8),
   /** Peers that were read from. */
-  sources: list(peerId),
+  sources: list(repeatedPeerId),
   /** Peers that took the written shares, in the order of `writtenShares`. */
-  targets: list(peerId),
+  targets: list(repeatedPeerId),
   bytesRead: uint64,
   bytesWritten: uint64,
   outcome: choice(repairOutcomes),
@@ -254,7 +254,7 @@ export const proofs = defineTable('proofs', {
   /** Such as `scheduled` or `operator`. */
   reason: label,
   shares: list(uint8),
-  sources: list(peerId),
+  sources: list(repeatedPeerId),
   outcome: choice(proofOutcomes),
   durationMs: uint64,
   bytesRead: uint64,

@@ -36,6 +36,16 @@ export interface StoreWriterOptions {
   /** Aborting gives up at once: what is not acknowledged by then is not in the store, and waiting calls reject. */
   readonly signal?: AbortSignal;
   readonly log?: (message: string, details: Readonly<Record<string, unknown>>) => void;
+  /** Called for each acknowledged batch. */
+  readonly onInserted?: (batch: InsertedBatch) => void;
+}
+
+export interface InsertedBatch {
+  readonly table: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Since the first try, with all rests. */
+  readonly durationMs: number;
 }
 
 export interface StoreWriter {
@@ -56,6 +66,8 @@ export interface StoreWriter {
 export interface WriterStats {
   readonly queuedRows: number;
   readonly queuedBytes: number;
+  /** When `queuedBytes` reaches it, `enqueue` waits. */
+  readonly queueLimitBytes: number;
   readonly insertedRows: number;
   readonly insertedBytes: number;
   readonly insertedBatches: number;
@@ -94,6 +106,7 @@ class BatchingWriter implements StoreWriter {
   readonly #random: Random;
   readonly #limits: WriterLimits;
   readonly #log: NonNullable<StoreWriterOptions['log']>;
+  readonly #onInserted: NonNullable<StoreWriterOptions['onInserted']>;
   readonly #stop = new AbortController();
   readonly #open = new Map<Table, OpenBatch>();
   readonly #sealed: SealedBatch[] = [];
@@ -121,6 +134,7 @@ class BatchingWriter implements StoreWriter {
     this.#random = options.random;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#log = options.log ?? (() => undefined);
+    this.#onInserted = options.onInserted ?? (() => undefined);
     const { signal } = options;
     const giveUp = (): void => this.#fail(cancelled(signal?.reason));
     if (signal?.aborted) giveUp();
@@ -169,6 +183,7 @@ class BatchingWriter implements StoreWriter {
     return {
       queuedRows,
       queuedBytes: this.#queuedBytes(),
+      queueLimitBytes: this.#limits.maxQueuedBytes,
       insertedRows: this.#insertedRows,
       insertedBytes: this.#insertedBytes,
       insertedBatches: this.#insertedBatches,
@@ -266,9 +281,12 @@ class BatchingWriter implements StoreWriter {
 
   /** Whether the batch was acknowledged; false when the writer has failed. Never rejects. */
   async #send(batch: SealedBatch): Promise<boolean> {
+    const startedMs = this.#clock.monotonicMs();
     for (let attempt = 0; this.#failure === null; attempt++) {
       try {
         await this.#store.insert(batch.table, batch.body, { token: batch.token, signal: this.#stop.signal });
+        const durationMs = this.#clock.monotonicMs() - startedMs;
+        this.#onInserted({ table: batch.table.name, rows: batch.rows, bytes: batch.bytes, durationMs });
         return true;
       } catch (error) {
         if (this.#stop.signal.aborted) return false;

@@ -7,6 +7,34 @@ export interface EmbeddedSettings {
   /** The server's own log; with one rotated file beside it, it takes at most twice `logLimitBytes`. */
   readonly logPath: string;
   readonly logLimitBytes: number;
+  /** Users beside `username`, with these rights and no others. */
+  readonly users: readonly EmbeddedUser[];
+  readonly cluster: EmbeddedCluster | null;
+}
+
+export interface EmbeddedUser {
+  readonly name: string;
+  readonly password: string;
+  /** GRANT statements without TO. */
+  readonly grants: readonly string[];
+  /** Settings that the user begins with. @default {} */
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * What makes the server one of several that Distributed tables span. Such a server also listens for other servers on a
+ * TCP port of 127.0.0.1, where its own passwordless session could log in: for tests and trials on one machine alone.
+ */
+export interface EmbeddedCluster {
+  readonly name: string;
+  /** Value of the macro `{shard}`. */
+  readonly shard: string;
+  readonly tcpPort: number;
+  /** TCP ports of all shards on 127.0.0.1, in the order of their numbers. */
+  readonly shardTcpPorts: readonly number[];
+  /** What servers log in with at each other: a user that every one of them has. */
+  readonly username: string;
+  readonly password: string;
 }
 
 const mebibyte = 1024 * 1024;
@@ -20,7 +48,6 @@ const mebibyte = 1024 * 1024;
  */
 export function renderServerConfiguration(settings: EmbeddedSettings): string {
   const cacheBytes = Math.floor(settings.memoryLimitBytes / 16);
-  const authorization = `Basic ${Buffer.from(`${settings.username}:${settings.password}`).toString('base64')}`;
   return `<clickhouse>
   <logger>
     <level>warning</level>
@@ -55,14 +82,7 @@ export function renderServerConfiguration(settings: EmbeddedSettings): string {
         <response_content>Ok.</response_content>
       </handler>
     </rule>
-    <rule>
-      <headers><Authorization>${escapeXml(authorization)}</Authorization></headers>
-      <handler>
-        <type>dynamic_query_handler</type>
-        <query_param_name>query</query_param_name>
-      </handler>
-    </rule>
-    <rule>
+${[settings, ...settings.users.map(({ name, password }) => ({ username: name, password }))].map(renderUserRule).join('')}    <rule>
       <handler>
         <type>static</type>
         <status>403</status>
@@ -71,7 +91,43 @@ export function renderServerConfiguration(settings: EmbeddedSettings): string {
       </handler>
     </rule>
   </http_handlers>
-</clickhouse>
+${settings.cluster === null ? '' : renderCluster(settings.cluster)}</clickhouse>
+`;
+}
+
+function renderUserRule({ username, password }: { readonly username: string; readonly password: string }): string {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  return `    <rule>
+      <headers><Authorization>${escapeXml(authorization)}</Authorization></headers>
+      <handler>
+        <type>dynamic_query_handler</type>
+        <query_param_name>query</query_param_name>
+      </handler>
+    </rule>
+`;
+}
+
+function renderCluster(cluster: EmbeddedCluster): string {
+  const shards = cluster.shardTcpPorts.map(
+    (port) => `      <shard>
+        <internal_replication>true</internal_replication>
+        <replica>
+          <host>127.0.0.1</host>
+          <port>${port}</port>
+          <user>${escapeXml(cluster.username)}</user>
+          <password>${escapeXml(cluster.password)}</password>
+        </replica>
+      </shard>`,
+  );
+  return `  <macros>
+    <shard>${escapeXml(cluster.shard)}</shard>
+    <replica>1</replica>
+  </macros>
+  <remote_servers>
+    <${cluster.name}>
+${shards.join('\n')}
+    </${cluster.name}>
+  </remote_servers>
 `;
 }
 
@@ -85,7 +141,7 @@ export function renderUsers(settings: EmbeddedSettings): string {
       <max_bytes_before_external_group_by>${Math.floor(settings.memoryLimitBytes * 0.3)}</max_bytes_before_external_group_by>
       <max_bytes_before_external_sort>${Math.floor(settings.memoryLimitBytes * 0.3)}</max_bytes_before_external_sort>
     </default>
-  </profiles>
+${settings.users.map(renderProfile).join('')}  </profiles>
   <quotas><default></default></quotas>
   <users>
     <default>
@@ -104,8 +160,26 @@ export function renderUsers(settings: EmbeddedSettings): string {
       <quota>default</quota>
       <grants><query>GRANT ALL ON *.*</query></grants>
     </${settings.username}>
-  </users>
+${settings.users.map(renderUser).join('')}  </users>
 </clickhouse>
+`;
+}
+
+function renderProfile({ name, settings = {} }: EmbeddedUser): string {
+  const lines = Object.entries(settings).map(([key, value]) => `      <${key}>${value}</${key}>\n`);
+  return `    <${name}>\n      <profile>default</profile>\n${lines.join('')}    </${name}>\n`;
+}
+
+function renderUser({ name, password, grants }: EmbeddedUser): string {
+  return `    <${name}>
+      <password>${escapeXml(password)}</password>
+      <networks><ip>127.0.0.1</ip><ip>::1</ip></networks>
+      <profile>${name}</profile>
+      <quota>default</quota>
+      <grants>
+${grants.map((grant) => `        <query>${escapeXml(grant)}</query>`).join('\n')}
+      </grants>
+    </${name}>
 `;
 }
 

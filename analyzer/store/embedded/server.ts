@@ -10,7 +10,13 @@ import { text as readText } from 'node:stream/consumers';
 import { type Clock, sleep, systemClock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { buildLauncher } from './build-launcher.js';
-import { type EmbeddedSettings, renderServerConfiguration, renderUsers } from './configuration.ts';
+import {
+  type EmbeddedCluster,
+  type EmbeddedSettings,
+  type EmbeddedUser,
+  renderServerConfiguration,
+  renderUsers,
+} from './configuration.ts';
 import { TextTail } from './text-tail.ts';
 
 export interface EmbeddedOptions {
@@ -24,6 +30,10 @@ export interface EmbeddedOptions {
   readonly startTimeoutMs?: number;
   /** How long `stop` waits for queries to end before it kills. @default 10 000 */
   readonly stopTimeoutMs?: number;
+  /** Users beside `meshward`, such as one that only reads. @default none */
+  readonly users?: readonly EmbeddedUser[];
+  /** Makes it one of several servers, for tests of Distributed tables. @default null */
+  readonly cluster?: EmbeddedCluster | null;
   /** Aborting gives up the start, or stops the server. */
   readonly signal?: AbortSignal;
   readonly log?: (message: string, details: Readonly<Record<string, unknown>>) => void;
@@ -63,6 +73,8 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
     memoryLimitBytes: Math.max(options.memoryLimitBytes ?? 1024 ** 3, 256 * 1024 ** 2),
     logPath: join(directory, 'server.log'),
     logLimitBytes: 8 * 1024 ** 2,
+    users: options.users ?? [],
+    cluster: options.cluster ?? null,
   };
   await writePrivate(join(directory, 'config.xml'), renderServerConfiguration(settings));
   await writePrivate(join(directory, 'users.xml'), renderUsers(settings));
@@ -70,7 +82,7 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
   const library = await findLibrary();
   for (let attempt = 1; ; attempt++) {
     const port = options.httpPort || (await freePort());
-    const child = spawn(launcher, [library, ...serverArguments(directory, port)], {
+    const child = spawn(launcher, [library, ...serverArguments(directory, port, options.cluster?.tcpPort)], {
       stdio: ['pipe', 'ignore', 'pipe'],
       cwd: directory,
     });
@@ -84,15 +96,17 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
   }
 }
 
-function serverArguments(directory: string, port: number): string[] {
+function serverArguments(directory: string, port: number, tcpPort: number | undefined): string[] {
+  const startTcp = tcpPort === undefined ? '' : ' SYSTEM START LISTEN TCP;';
   return [
     `--path=${join(directory, 'data')}`,
     `--config-file=${join(directory, 'config.xml')}`,
     `--http_port=${port}`,
+    ...(tcpPort === undefined ? [] : [`--tcp_port=${tcpPort}`]),
     '--listen_host=127.0.0.1',
     '--log-level=warning',
     // The second query ends with standard input, and the server with it.
-    "--query=SYSTEM START LISTEN HTTP; SELECT count() FROM file('/dev/stdin', 'LineAsString', 'line String')",
+    `--query=SYSTEM START LISTEN HTTP;${startTcp} SELECT count() FROM file('/dev/stdin', 'LineAsString', 'line String')`,
   ];
 }
 

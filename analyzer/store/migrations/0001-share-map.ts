@@ -1,5 +1,5 @@
 /** What an analyzer is rebuilt from: placements, the last batches that they hold, and the manifests of the files. */
-import { renderTable } from './engine.ts';
+import { renderTable, shardByFile } from './engine.ts';
 import {
   peerIdText,
   placementStateType,
@@ -35,7 +35,7 @@ export const shareMap: Migration = {
       partitionBy: 'partition % 8',
       orderBy: '(partition, storage_index, share_number, peer_id)',
       settings: tombstoneSettings,
-      shardBy: 'partition',
+      shardBy: shardByFile,
     }),
     ...renderTable(context, {
       name: 'applied',
@@ -73,8 +73,8 @@ export const shareMap: Migration = {
       engineArguments: 'version, gone',
       partitionBy: 'partition % 8',
       orderBy: '(partition, storage_index)',
-      settings: tombstoneSettings,
-      shardBy: 'partition',
+      settings: { ...tombstoneSettings, index_granularity: 1024 },
+      shardBy: shardByFile,
     }),
   ],
 };

@@ -1,7 +1,9 @@
-/** The newest health of each file, what changed when, and the mesh's history in four grains. */
-import { renderTable, renderView, type SchemaContext } from './engine.ts';
+/** The newest health of each file, what changed when, and the mesh's history at four levels. */
+import { exposureSeries, gradeHistorySeries, marginHistorySeries } from '../series.ts';
+import { renderTable, shardByFile } from './engine.ts';
 import { gradeType, storageIndexText, timeCodec, timeType, tombstoneSettings } from './fragments.ts';
 import type { Migration } from './migration.ts';
+import { renderSeries } from './series.ts';
 
 export const health: Migration = {
   version: 2,
@@ -39,8 +41,8 @@ export const health: Migration = {
       engineArguments: 'version, gone',
       partitionBy: 'partition % 8',
       orderBy: '(partition, storage_index)',
-      settings: tombstoneSettings,
-      shardBy: 'partition',
+      settings: { ...tombstoneSettings, index_granularity: 1024 },
+      shardBy: shardByFile,
     }),
     ...renderTable(context, {
       name: 'grade_changes',
@@ -62,92 +64,8 @@ export const health: Migration = {
       orderBy: '(at, storage_index)',
       ttl: 'toDateTime(at) + INTERVAL 400 DAY',
       settings: { ttl_only_drop_parts: 1 },
-      shardBy: 'cityHash64(storage_index)',
+      shardBy: shardByFile,
     }),
-    ...rolledUp(context, 'grade_history', `grade ${gradeType}`, 'grade'),
-    ...rolledUp(context, 'margin_history', 'margin Int16', 'margin'),
-    ...renderTable(context, {
-      name: 'domain_exposure',
-      columns: `
-        at ${timeType} ${timeCodec},
-        analyzer LowCardinality(String),
-        kind LowCardinality(String),
-        domain LowCardinality(String),
-        files_below_k UInt64 CODEC(ZSTD),
-        files_below_repair UInt64 CODEC(ZSTD)`,
-      engine: 'MergeTree',
-      partitionBy: 'toMonday(at)',
-      orderBy: '(kind, domain, analyzer, at)',
-      ttl: 'toDateTime(at) + INTERVAL 30 DAY',
-      settings: { ttl_only_drop_parts: 1 },
-      shardBy: 'cityHash64(analyzer)',
-    }),
+    ...[gradeHistorySeries, marginHistorySeries, exposureSeries].flatMap((series) => renderSeries(context, series)),
   ],
 };
-
-interface Grain {
-  readonly name: string;
-  readonly bucket: string;
-  readonly days: number;
-  readonly partitionBy: string;
-}
-
-/** A day's bucket is kept for ten years. */
-const grains: readonly Grain[] = [
-  { name: 'minute', bucket: 'toStartOfMinute', days: 14, partitionBy: 'toMonday(at)' },
-  { name: 'hour', bucket: 'toStartOfHour', days: 400, partitionBy: 'toYYYYMM(at)' },
-  { name: 'day', bucket: 'toStartOfDay', days: 3650, partitionBy: 'toYear(at)' },
-];
-
-/**
- * A bucket holds the last figure of each key and its extremes. A key that vanished inside of the bucket is known by a
- * `last_at` older than the bucket's newest: sums over keys take the newest sweep only and so stay a true distribution.
- */
-function rolledUp(context: SchemaContext, name: string, keyColumn: string, key: string): string[] {
-  const raw = renderTable(context, {
-    name,
-    columns: `
-      at ${timeType} ${timeCodec},
-      analyzer LowCardinality(String),
-      policy LowCardinality(String),
-      ${keyColumn} CODEC(ZSTD),
-      files UInt64 CODEC(T64, ZSTD),
-      bytes UInt64 CODEC(T64, ZSTD)`,
-    engine: 'MergeTree',
-    partitionBy: 'toMonday(at)',
-    orderBy: `(policy, ${key}, analyzer, at)`,
-    ttl: 'toDateTime(at) + INTERVAL 3 DAY',
-    shardBy: 'cityHash64(analyzer)',
-  });
-  const rollups = grains.flatMap((grain) => [
-    ...renderTable(context, {
-      name: `${name}_${grain.name}`,
-      columns: `
-        at DateTime('UTC') CODEC(Delta, ZSTD),
-        analyzer LowCardinality(String),
-        policy LowCardinality(String),
-        ${keyColumn} CODEC(ZSTD),
-        last_at SimpleAggregateFunction(max, ${timeType}) ${timeCodec},
-        files_last AggregateFunction(argMax, UInt64, ${timeType}) CODEC(ZSTD),
-        bytes_last AggregateFunction(argMax, UInt64, ${timeType}) CODEC(ZSTD),
-        files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
-        files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD)`,
-      engine: 'AggregatingMergeTree',
-      partitionBy: grain.partitionBy,
-      orderBy: `(policy, ${key}, analyzer, at)`,
-      ttl: `at + INTERVAL ${grain.days} DAY`,
-      shardBy: 'cityHash64(analyzer)',
-    }),
-    renderView(context, {
-      name: `${name}_to_${grain.name}`,
-      source: name,
-      target: `${name}_${grain.name}`,
-      select: (source) =>
-        `SELECT ${grain.bucket}(toDateTime(raw.at)) AS at, raw.analyzer AS analyzer, raw.policy AS policy, raw.${key} AS ${key},\n` +
-        '  max(raw.at) AS last_at, argMaxState(raw.files, raw.at) AS files_last, argMaxState(raw.bytes, raw.at) AS bytes_last,\n' +
-        '  min(raw.files) AS files_min, max(raw.files) AS files_max\n' +
-        `FROM ${source} AS raw GROUP BY at, analyzer, policy, ${key}`,
-    }),
-  ]);
-  return [...raw, ...rollups];
-}

@@ -1,5 +1,5 @@
 /** What was done and said: repairs, proofs, campaigns, alerts. Keys make a row that is written again replace itself. */
-import { renderTable } from './engine.ts';
+import { renderTable, shardByFile } from './engine.ts';
 import { storageIndexText, timeCodec, timeType } from './fragments.ts';
 import type { Migration } from './migration.ts';
 
@@ -25,8 +25,8 @@ export const audit: Migration = {
         available_after UInt16 CODEC(ZSTD),
         wanted_shares Array(UInt8) CODEC(ZSTD),
         written_shares Array(UInt8) CODEC(ZSTD),
-        sources Array(FixedString(32)) CODEC(ZSTD),
-        targets Array(FixedString(32)) CODEC(ZSTD),
+        sources Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
+        targets Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
         bytes_read UInt64 CODEC(ZSTD),
         bytes_written UInt64 CODEC(ZSTD),
         outcome Enum8('repaired' = 1, 'partial' = 2, 'not-needed' = 3, 'failed' = 4, 'cancelled' = 5) CODEC(ZSTD),
@@ -43,7 +43,7 @@ export const audit: Migration = {
       orderBy: '(started_at, id)',
       ttl: 'toDateTime(started_at) + INTERVAL 1095 DAY',
       settings: { ttl_only_drop_parts: 1 },
-      shardBy: 'cityHash64(id)',
+      shardBy: shardByFile,
     }),
     ...renderTable(context, {
       name: 'proofs',
@@ -53,7 +53,7 @@ export const audit: Migration = {
         at ${timeType} ${timeCodec},
         reason LowCardinality(String),
         shares Array(UInt8) CODEC(ZSTD),
-        sources Array(FixedString(32)) CODEC(ZSTD),
+        sources Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
         outcome Enum8('proven' = 1, 'failed' = 2, 'cancelled' = 3) CODEC(ZSTD),
         duration_ms UInt64 CODEC(ZSTD),
         bytes_read UInt64 CODEC(ZSTD),
@@ -69,7 +69,7 @@ export const audit: Migration = {
       orderBy: '(at, id)',
       ttl: 'toDateTime(at) + INTERVAL 1095 DAY',
       settings: { ttl_only_drop_parts: 1 },
-      shardBy: 'cityHash64(id)',
+      shardBy: shardByFile,
     }),
     ...renderTable(context, {
       name: 'alerts',

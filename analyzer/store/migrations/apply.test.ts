@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import type { Store } from '../client.ts';
+import { defaultRetention, lifeTimes } from '../retention.ts';
 import { text } from '../row-binary/columns.ts';
 import { snakeCase } from '../row-binary/table.ts';
+import { allSeries } from '../series.ts';
 import { allTables } from '../tables.ts';
 import { startTestStore, type TestStore } from '../test-store.ts';
 import { type MigrateOptions, type MigrateResult, migrate } from './apply.ts';
+import { goldenSchemas } from './golden.ts';
+import { applyRetention } from './life-times.ts';
 import { migrations } from './list.ts';
 import type { Migration } from './migration.ts';
 
@@ -95,14 +99,70 @@ describe('migrate', () => {
     });
   });
 
-  test('for a cluster, gives statements that ClickHouse can parse', async () => {
-    const store = testStore.connect('parsed');
-    const context = { database: 'm', topology: { kind: 'cluster', cluster: 'mesh' } } as const;
-    for (const statement of migrations.flatMap((one) => one.render(context))) {
-      const [parsed] = await store.select({ formatted: text }, 'SELECT formatQuery({statement:String})', {
-        parameters: { statement },
-      });
-      expect(parsed?.formatted).toMatch(/ON CLUSTER mesh/);
-    }
+  test('refuses a database that was made for another topology', async () => {
+    const store = await testStore.openDatabase('elsewhere');
+    await store.command(
+      `INSERT INTO ${store.qualified('schema_migrations')} SELECT version, name, checksum, 'sharded mesh, shards 3', now64(3), 'x' FROM ${store.qualified('schema_migrations')}`,
+    );
+    await expect(run(store)).rejects.toMatchObject({
+      code: 'store-schema',
+      message: expect.stringContaining('"sharded mesh, shards 3"'),
+    });
+  });
+
+  test.each(goldenSchemas.map((schema) => [schema.topology.kind, schema] as const))(
+    'has statements for %s that the server parses, each into what it is',
+    async (kind, { statements }) => {
+      const store = testStore.connect('default');
+      for (const statement of statements) {
+        const tree = await explainTree(statement);
+        expect(tree).toMatch(/^CreateQuery /);
+        const [parsed] = await store.select({ formatted: text }, 'SELECT formatQuery({statement:String})', {
+          parameters: { statement },
+        });
+        expect(parsed?.formatted.includes('ON CLUSTER mesh')).toBe(kind === 'cluster');
+        if (/ENGINE = (Replicated)?\w*MergeTree/.test(statement)) {
+          expect(tree.includes('Function Replicated')).toBe(kind === 'cluster');
+        }
+      }
+    },
+  );
+
+  test('makes tables that live as long as is configured, and changes only those that differ', async () => {
+    const store = await testStore.openDatabase('kept');
+    const topology = { kind: 'single' } as const;
+    expect(await applyRetention(store, topology, defaultRetention)).toEqual([]);
+    const longer = { ...defaultRetention, minuteDays: 30, auditDays: 30 };
+    const changed = allSeries.map((series) => `${series.name}_minute`);
+    expect(await applyRetention(store, topology, longer)).toEqual([...changed, 'repairs', 'proofs']);
+    expect(await applyRetention(store, topology, longer)).toEqual([]);
+    const [table] = await store.select(
+      { ttl: text },
+      "SELECT engine_full FROM system.tables WHERE database = 'kept' AND name = 'margin_history_minute'",
+    );
+    expect(table?.ttl).toContain('TTL at + toIntervalDay(30)');
+  });
+
+  test('every table with an end has it from the retention', async () => {
+    const store = await testStore.openDatabase('ends');
+    const found = await store.select(
+      { name: text },
+      "SELECT name FROM system.tables WHERE database = 'ends' AND engine_full LIKE '%TTL%'",
+    );
+    const names = allSeries.map((series) => series.name);
+    expect(found.map(({ name }) => name).sort()).toEqual(
+      lifeTimes(defaultRetention, names)
+        .map(({ table }) => table)
+        .sort(),
+    );
   });
 });
+
+/** Asked without FORMAT, which would be taken for a part of the explained statement. */
+async function explainTree(statement: string): Promise<string> {
+  const { url, username, password } = testStore.server;
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const headers = { authorization, connection: 'close', 'X-ClickHouse-Format': 'TSVRaw' };
+  const response = await fetch(url, { method: 'POST', headers, body: `EXPLAIN AST ${statement}` });
+  return await response.text();
+}

@@ -3,10 +3,12 @@ import { type Clock, sleep } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Store } from '../client.ts';
 import { text, uint32 } from '../row-binary/columns.ts';
-import { renderDatabase, type SchemaContext, type Topology } from './engine.ts';
+import { renderDatabase, renderMigrationsTable, type SchemaContext, type Topology } from './engine.ts';
+import { statementSettings } from './life-times.ts';
 import { migrations as ownMigrations } from './list.ts';
 import { SchemaLock } from './lock.ts';
 import { checksumOf, type Migration } from './migration.ts';
+import { describeTopology } from './topology.ts';
 
 export interface MigrateOptions {
   readonly store: Store;
@@ -33,16 +35,29 @@ interface AppliedMigration {
   readonly version: number;
   readonly name: string;
   readonly checksum: string;
+  readonly topology: string;
 }
 
-/** @throws MeshwardError `store-schema` where the database is newer than this program, or a step differs from the one applied. */
+/** What the steps must be applied as. */
+interface Wanted {
+  readonly migrations: readonly Migration[];
+  readonly topology: string;
+}
+
+/**
+ * @throws MeshwardError `store-schema` where the database is newer than this program, a step differs from the one applied,
+ * or the database was made for another topology.
+ */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const { store, topology, clock } = options;
   const migrations = options.migrations ?? ownMigrations;
   const context: SchemaContext = { database: store.database, topology };
-  await prepare(store, context);
+  const wanted: Wanted = { migrations, topology: await describeTopology(store, topology) };
+  const settings = statementSettings(topology);
+  await store.command(renderDatabase(context), settings);
+  await store.command(renderMigrationsTable(context), settings);
 
-  const before = await readApplied(store, migrations);
+  const before = await readApplied(store, wanted);
   const fromVersion = before.at(-1)?.version ?? 0;
   const toVersion = migrations.at(-1)?.version ?? 0;
   if (before.length === migrations.length) return { fromVersion, toVersion, applied: [] };
@@ -50,18 +65,17 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const lock = new SchemaLock(store, clock, options.holder, options.lockLeaseMs ?? 60_000);
   while (!(await lock.tryTake())) {
     await sleep(clock, 100, options.signal);
-    if ((await readApplied(store, migrations)).length === migrations.length)
-      return { fromVersion, toVersion, applied: [] };
+    if ((await readApplied(store, wanted)).length === migrations.length) return { fromVersion, toVersion, applied: [] };
   }
   try {
-    const missing = migrations.slice((await readApplied(store, migrations)).length);
+    const missing = migrations.slice((await readApplied(store, wanted)).length);
     for (const migration of missing) {
       options.signal?.throwIfAborted();
       for (const statement of migration.render(context)) {
         await lock.beat();
-        await store.command(statement);
+        await store.command(statement, settings);
       }
-      await record(store, migration, options);
+      await record(store, migration, wanted.topology, options);
       options.log?.('schema migrated', { version: migration.version, name: migration.name });
     }
     return { fromVersion, toVersion, applied: missing.map((migration) => migration.name) };
@@ -70,24 +84,20 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   }
 }
 
-async function prepare(store: Store, context: SchemaContext): Promise<void> {
-  await store.command(renderDatabase(context));
-  // Kept by each server for itself: in a cluster every service is given the same first URL, and DDL goes to all by ON CLUSTER.
-  await store.command(
-    `CREATE TABLE IF NOT EXISTS ${store.qualified('schema_migrations')} (\n` +
-      "  version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC'), applied_by String\n" +
-      ') ENGINE = ReplacingMergeTree(applied_at) ORDER BY version',
-  );
-}
-
 /** What was applied, in order, checked against this program's steps. */
-async function readApplied(store: Store, migrations: readonly Migration[]): Promise<readonly AppliedMigration[]> {
+async function readApplied(store: Store, { migrations, topology }: Wanted): Promise<readonly AppliedMigration[]> {
   const applied = await store.select(
-    { version: uint32, name: text, checksum: text },
-    `SELECT version, name, checksum FROM ${store.qualified('schema_migrations')} FINAL ORDER BY version`,
+    { version: uint32, name: text, checksum: text, topology: text },
+    `SELECT version, name, checksum, topology FROM ${store.qualified('schema_migrations')} FINAL ORDER BY version`,
   );
   for (const [index, row] of applied.entries()) {
     const own = migrations[index];
+    if (row.topology !== topology) {
+      throw schemaError(
+        `the database was made for the topology "${row.topology}", and "${topology}" is configured`,
+        'Set clickhouse.topology and clickhouse.cluster as they were; for another number of shards fill a new database (docs/clickhouse.md).',
+      );
+    }
     if (own === undefined) {
       throw schemaError(
         `the database is at version ${applied.at(-1)?.version} and this program knows ${migrations.length}`,
@@ -104,15 +114,16 @@ async function readApplied(store: Store, migrations: readonly Migration[]): Prom
   return applied;
 }
 
-async function record(store: Store, migration: Migration, options: MigrateOptions): Promise<void> {
+async function record(store: Store, migration: Migration, topology: string, options: MigrateOptions): Promise<void> {
   await store.command(
-    `INSERT INTO ${store.qualified('schema_migrations')} SELECT {version:UInt32}, {name:String}, {checksum:String}, ` +
+    `INSERT INTO ${store.qualified('schema_migrations')} SELECT {version:UInt32}, {name:String}, {checksum:String}, {topology:String}, ` +
       'fromUnixTimestamp64Milli({at:Int64}), {by:String}',
     {
       parameters: {
         version: migration.version,
         name: migration.name,
         checksum: checksumOf(migration),
+        topology,
         at: Math.round(options.clock.nowMs()),
         by: options.holder,
       },

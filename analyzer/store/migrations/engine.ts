@@ -1,11 +1,16 @@
-/** Renders table definitions for one server or for a cluster: the same columns, keys and life times, other engines. */
+/** Renders table definitions for one server, for shards or for a cluster: the same columns, keys and life times, other engines. */
 
 export type Topology =
   /** One server, embedded or yours. */
   | { readonly kind: 'single' }
   /**
-   * A cluster of the servers' `remote_servers`, with Keeper and the macros `{shard}` and `{replica}`: each table is a
-   * replicated `NAME_local` on every server, and NAME distributes over the shards.
+   * Several servers with one copy of each row: each table is a `NAME_local` on every server, and NAME distributes over the
+   * shards of `remote_servers`. There is no Keeper, so statements go to each server by itself.
+   */
+  | { readonly kind: 'sharded'; readonly cluster: string }
+  /**
+   * A cluster of the servers' `remote_servers`, with Keeper and the macros `{shard}` and `{replica}`: the same, with a
+   * replicated `NAME_local`. Statements go to one server and reach the others ON CLUSTER.
    */
   | { readonly kind: 'cluster'; readonly cluster: string };
 
@@ -36,18 +41,38 @@ export interface ViewDefinition {
   readonly select: (source: string) => string;
 }
 
+/** Rows of one file lie on one shard: its placements, manifest, health, repairs and proofs. */
+export const shardByFile = 'cityHash64(storage_index)';
+
 /** How many of the newest inserts a table remembers, so that one that is sent again changes nothing. */
 const deduplicationWindow = 2000;
 
-/** The engine clause alone. */
+/** The engine clause alone. The path names the table and not its UUID, so that a replica that is added later joins the others. */
 export function renderEngine(topology: Topology, engine: TableDefinition['engine'], engineArguments = ''): string {
-  if (topology.kind === 'single') return `${engine}(${engineArguments})`;
+  if (topology.kind !== 'cluster') return `${engine}(${engineArguments})`;
   const own = engineArguments === '' ? [] : [engineArguments];
-  return `Replicated${engine}(${["'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'", ...own].join(', ')})`;
+  return `Replicated${engine}(${["'/clickhouse/tables/{shard}/{database}/{table}'", "'{replica}'", ...own].join(', ')})`;
 }
 
 export function renderDatabase({ database, topology }: SchemaContext): string {
   return `CREATE DATABASE IF NOT EXISTS ${database}${onCluster(topology)} ENGINE = Atomic`;
+}
+
+/**
+ * Where applied steps are recorded. Shards without Keeper each record their own; in a cluster it is one table with a
+ * replica on every server of every shard, so that whichever server is asked knows.
+ */
+export function renderMigrationsTable({ database, topology }: SchemaContext): string {
+  const engine =
+    topology.kind === 'cluster'
+      ? "ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}', applied_at)"
+      : 'ReplacingMergeTree(applied_at)';
+  return (
+    `CREATE TABLE IF NOT EXISTS ${database}.schema_migrations${onCluster(topology)} (\n` +
+    '  version UInt32, name String, checksum String, topology String,\n' +
+    "  applied_at DateTime64(3, 'UTC'), applied_by String\n" +
+    `)\nENGINE = ${engine}\nORDER BY version`
+  );
 }
 
 /** Statements that may run again without harm. */
@@ -66,7 +91,7 @@ export function renderTable(context: SchemaContext, table: TableDefinition): str
       .join(', ')}`,
   ];
   const statements = [lines.join('\n')];
-  if (topology.kind === 'cluster') {
+  if (topology.kind !== 'single') {
     statements.push(
       `CREATE TABLE IF NOT EXISTS ${database}.${table.name}${onCluster(topology)} AS ${database}.${local}\n` +
         `ENGINE = Distributed('${topology.cluster}', '${database}', '${local}', ${table.shardBy})`,
@@ -84,14 +109,21 @@ export function renderView(context: SchemaContext, view: ViewDefinition): string
   return `CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.${view.name}${onCluster(topology)} TO ${target} AS\n${select}`;
 }
 
-function localName(topology: Topology, name: string): string {
-  return topology.kind === 'cluster' ? `${name}_local` : name;
+/** How long rows of a table are kept: only metadata changes, and parts that are wholly too old are dropped. */
+export function renderLifeTime({ database, topology }: SchemaContext, table: string, ttl: string): string {
+  return `ALTER TABLE ${database}.${localName(topology, table)}${onCluster(topology)} MODIFY TTL ${ttl}`;
+}
+
+/** The name of the table that holds the rows: of a Distributed table, the one on each server. */
+export function localName(topology: Topology, name: string): string {
+  return topology.kind === 'single' ? name : `${name}_local`;
 }
 
 function onCluster(topology: Topology): string {
   return topology.kind === 'cluster' ? ` ON CLUSTER '${topology.cluster}'` : '';
 }
 
+/** Seven days for a replica that was away: by then a batch has long been given up or taken. */
 function deduplication(topology: Topology): Record<string, number> {
   return topology.kind === 'cluster'
     ? { replicated_deduplication_window: deduplicationWindow, replicated_deduplication_window_seconds: 604_800 }

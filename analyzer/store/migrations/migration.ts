@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SchemaContext } from './engine.ts';
+import type { SchemaContext, Topology } from './engine.ts';
 
 /**
  * One step of the schema. Every statement may run again without harm (IF NOT EXISTS and the like): a step that was cut
@@ -11,8 +11,14 @@ export interface Migration {
   render(context: SchemaContext): readonly string[];
 }
 
-/** Of the text for one server, whatever the database is called: one step has one checksum everywhere. */
+const topologies: readonly Topology[] = [
+  { kind: 'single' },
+  { kind: 'sharded', cluster: 'CLUSTER' },
+  { kind: 'cluster', cluster: 'CLUSTER' },
+];
+
+/** Of the text for every topology, whatever the database and the cluster are called: one step has one checksum everywhere. */
 export function checksumOf(migration: Migration): string {
-  const statements = migration.render({ database: 'DATABASE', topology: { kind: 'single' } });
+  const statements = topologies.flatMap((topology) => migration.render({ database: 'DATABASE', topology }));
   return createHash('sha256').update(statements.join(';\n')).digest('hex');
 }

@@ -24,7 +24,10 @@ export interface RepairsQuery {
   readonly limit?: number;
 }
 
-/** Newest first. */
+/**
+ * Newest first. A repair's row is written when it ended, and again only as it was: rows of one key need no merging, the
+ * first of them does, and the table is read backwards from its end no further than the limit.
+ */
 export function recentRepairs(store: Store, query: RepairsQuery = {}): Promise<RepairRow[]> {
   const conditions = [
     ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
@@ -33,8 +36,8 @@ export function recentRepairs(store: Store, query: RepairsQuery = {}): Promise<R
     ...(query.beforeMs === undefined ? [] : ['started_at < fromUnixTimestamp64Milli({before:Int64})']),
   ];
   const sql =
-    `SELECT ${repairs.columnNames.join(', ')} FROM ${store.qualified('repairs')} FINAL${where(conditions)}\n` +
-    'ORDER BY started_at DESC, id LIMIT {limit:UInt32}';
+    `SELECT ${repairs.columnNames.join(', ')} FROM ${store.qualified('repairs')}${where(conditions)}\n` +
+    'ORDER BY started_at DESC, id DESC LIMIT 1 BY started_at, id LIMIT {limit:UInt32}';
   const parameters = {
     limit: query.limit ?? 100,
     ...(query.campaign === undefined ? {} : { campaign: query.campaign }),
@@ -51,15 +54,15 @@ export interface ProofsQuery {
   readonly limit?: number;
 }
 
-/** Newest first. */
+/** Newest first; read as repairs are. */
 export function recentProofs(store: Store, query: ProofsQuery = {}): Promise<ProofRow[]> {
   const conditions = [
     ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
     ...(query.beforeMs === undefined ? [] : ['at < fromUnixTimestamp64Milli({before:Int64})']),
   ];
   const sql =
-    `SELECT ${proofs.columnNames.join(', ')} FROM ${store.qualified('proofs')} FINAL${where(conditions)}\n` +
-    'ORDER BY at DESC, id LIMIT {limit:UInt32}';
+    `SELECT ${proofs.columnNames.join(', ')} FROM ${store.qualified('proofs')}${where(conditions)}\n` +
+    'ORDER BY at DESC, id DESC LIMIT 1 BY at, id LIMIT {limit:UInt32}';
   const parameters = {
     limit: query.limit ?? 100,
     ...(query.beforeMs === undefined ? {} : { before: Math.round(query.beforeMs) }),

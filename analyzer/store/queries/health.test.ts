@@ -124,14 +124,15 @@ describe('the history of the mesh', () => {
       bytes: files * 10,
     }));
 
+  const dayMs = 86_400_000;
   test.each([
-    ['raw rows', 1000, 10_000],
-    ['minutes', 60, minuteMs],
-    ['hours', 1, 3_600_000],
-    ['days', 0.04, 86_400_000],
+    ['raw rows', baseMs, 1000, 10_000],
+    ['minutes', baseMs, 60, minuteMs],
+    ['hours', baseMs - 2 * 3_600_000, 3, 3_600_000],
+    ['days', Math.floor(baseMs / dayMs) * dayMs - 3 * dayMs, 4, dayMs],
   ])(
     'in %s holds the last sweep of each analyzer, without margins that it no longer has',
-    async (_name, maxPoints, stepMs) => {
+    async (_name, fromMs, maxPoints, stepMs) => {
       const own = await testStore.openDatabase(`history_${stepMs}`);
       const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
       const rows = [
@@ -143,9 +144,8 @@ describe('the history of the mesh', () => {
         await ownWriter.enqueue(tables.marginHistory, [row]);
         await ownWriter.flush();
       }
-      const span = { fromMs: baseMs - (baseMs % 86_400_000), toMs: baseMs + 3_600_000, nowMs: Date.now() };
-      const query = stepMs >= 3_600_000 ? span : { ...span, fromMs: baseMs };
-      const history = await marginHistoryIn(own, { ...query, maxPoints: maxPointsFor(query, stepMs, maxPoints) });
+      const span = { fromMs, toMs: baseMs + 3_600_000, nowMs: Date.now() };
+      const history = await marginHistoryIn(own, { ...span, maxPoints });
       expect(history.stepMs).toBe(stepMs);
       const at = Math.floor(baseMs / stepMs) * stepMs;
       expect(history.points).toEqual([
@@ -180,8 +180,3 @@ describe('the history of the mesh', () => {
     expect(history.points.filter((point) => point.key === 'healthy').map((point) => point.files)).toEqual([0, 1, 2]);
   });
 });
-
-/** So many points that the given step is the smallest that fits. */
-function maxPointsFor(span: { fromMs: number; toMs: number }, stepMs: number, fallback: number): number {
-  return stepMs === 10_000 ? fallback : (span.toMs - span.fromMs) / stepMs;
-}

@@ -1,16 +1,16 @@
 /** The health of files now, and what the mesh as a whole looks like now. */
 import { type Grade, grades } from '#mesh/grade.ts';
-import type { StorageIndex } from '#mesh/storage-index.ts';
+import { type StorageIndex, storageIndexBytes } from '#mesh/storage-index.ts';
 import type { Store } from '../client.ts';
-import { choice, label, storageIndex, text, timestamp, uint64 } from '../row-binary/columns.ts';
+import { choice, label, storageIndex, timestamp, uint64 } from '../row-binary/columns.ts';
 import { type FileHealthRow, fileHealth, type GradeChangeRow, gradeChanges } from '../tables.ts';
-import { amongIndexes } from './share-map.ts';
+import { amongFiles, amongIndexes } from './share-map.ts';
 
 const healthColumns = fileHealth.columnNames.join(', ');
 
 export function fileHealthOf(store: Store, indexes: readonly StorageIndex[]): Promise<FileHealthRow[]> {
   if (indexes.length === 0) return Promise.resolve([]);
-  const sql = `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL WHERE ${amongIndexes(indexes)}`;
+  const sql = `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL WHERE ${amongFiles(store, indexes)}`;
   return store.select(fileHealth.columns, sql);
 }
 
@@ -35,14 +35,17 @@ export interface FilesAtRiskQuery {
   readonly offset?: number;
 }
 
-/** The worst first: by grade, margin, probability of loss. */
+/** The worst first: by grade, margin, probability of loss. Which files they are is found in narrow columns; only theirs are read whole. */
 export function filesAtRisk(store: Store, query: FilesAtRiskQuery = {}): Promise<FileHealthRow[]> {
   const worst = grades.slice(0, grades.indexOf(query.worstUpTo ?? 'at-risk') + 1);
+  const table = store.qualified('file_health');
+  const order = 'ORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index';
   const sql =
-    `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL\n` +
-    `WHERE grade IN (${worst.map((grade) => `'${grade}'`).join(', ')})` +
+    `SELECT ${healthColumns} FROM ${table} FINAL WHERE (partition, storage_index) GLOBAL IN (\n` +
+    `  SELECT partition, storage_index FROM ${table} FINAL\n` +
+    `  WHERE grade IN (${worst.map((grade) => `'${grade}'`).join(', ')})` +
     (query.policy === undefined ? '' : ' AND policy = {policy:String}') +
-    '\nORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index\nLIMIT {limit:UInt32} OFFSET {offset:UInt32}';
+    `\n  ${order} LIMIT {limit:UInt32} OFFSET {offset:UInt32}\n) ${order}`;
   const parameters = {
     limit: query.limit ?? 100,
     offset: query.offset ?? 0,
@@ -97,11 +100,12 @@ export interface Exposure {
 
 /** The newest exposure of each domain, over all analyzers that reported since `sinceMs`; the worst first. */
 export function newestExposure(store: Store, sinceMs: number, limit = 1000): Promise<Exposure[]> {
+  const since = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
   return store.select(
     { kind: label, domain: label, at: timestamp, filesBelowK: uint64, filesBelowRepair: uint64 },
     'SELECT kind, domain, max(newest_at) AS newest, sum(below_k) AS files_k, sum(below_repair) AS files_repair FROM (\n' +
       '  SELECT kind, domain, analyzer, max(at) AS newest_at, argMax(files_below_k, at) AS below_k, argMax(files_below_repair, at) AS below_repair\n' +
-      `  FROM ${store.qualified('domain_exposure')} WHERE at >= fromUnixTimestamp64Milli({since:Int64}) GROUP BY kind, domain, analyzer\n` +
+      `  FROM ${store.qualified('domain_exposure')} WHERE at >= ${since} AND toStartOfHour(at) >= toStartOfHour(${since}) GROUP BY kind, domain, analyzer\n` +
       ') GROUP BY kind, domain ORDER BY files_k DESC, files_repair DESC, kind, domain LIMIT {limit:UInt32}',
     { parameters: { since: Math.round(sinceMs), limit } },
   );
@@ -109,11 +113,37 @@ export function newestExposure(store: Store, sinceMs: number, limit = 1000): Pro
 
 /** Storage indexes that begin as written, for completion on a command line. */
 export async function indexesWithPrefix(store: Store, prefix: string, limit = 20): Promise<StorageIndex[]> {
+  const range = rangeOfPrefix(prefix);
+  if (range === null) return [];
   const rows = await store.select(
-    { storageIndex, shown: text },
-    `SELECT storage_index, storage_index_text FROM ${store.qualified('files')} FINAL ` +
-      'WHERE startsWith(storage_index_text, {prefix:String}) ORDER BY storage_index LIMIT {limit:UInt32}',
-    { parameters: { prefix, limit } },
+    { storageIndex },
+    `SELECT storage_index FROM ${store.qualified('files')} FINAL WHERE storage_index >= ${literal(range.first)} AND storage_index <= ${literal(range.last)} ` +
+      'ORDER BY storage_index LIMIT {limit:UInt32}',
+    { parameters: { limit } },
   );
   return rows.map((row) => row.storageIndex);
+}
+
+const digits = 'abcdefghijklmnopqrstuvwxyz234567';
+const indexBits = 8 * storageIndexBytes;
+
+/** The storage indexes between which all lie that begin so, as hexadecimal digits; null where none can. */
+export function rangeOfPrefix(prefix: string): { readonly first: string; readonly last: string } | null {
+  let value = 0n;
+  for (const character of prefix) {
+    const digit = digits.indexOf(character);
+    if (digit < 0) return null;
+    value = value * 32n + BigInt(digit);
+  }
+  const missing = indexBits - 5 * prefix.length;
+  // The last of 26 digits holds bits beyond the index, which are zero.
+  if (missing < -2 || (missing < 0 && value % 2n ** BigInt(-missing) !== 0n)) return null;
+  const first = missing >= 0 ? value << BigInt(missing) : value >> BigInt(-missing);
+  const last = missing >= 0 ? first + (1n << BigInt(missing)) - 1n : first;
+  const hex = (bits: bigint): string => bits.toString(16).padStart(2 * storageIndexBytes, '0');
+  return { first: hex(first), last: hex(last) };
+}
+
+function literal(hex: string): string {
+  return `toFixedString(unhex('${hex}'), ${storageIndexBytes})`;
 }

@@ -1,5 +1,5 @@
-/** Peers now, how their states changed, and the figures of their hosts. */
-import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
+/** Peers now, and how their states changed. */
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { Store } from '../client.ts';
 import {
   type LivenessMarkRow,
@@ -7,13 +7,12 @@ import {
   type PeerLifeRow,
   type PeerRow,
   type PeerStateRow,
-  type PeerVitalsRow,
   peerLives,
   peerStateHistory,
   peers,
-  peerVitals,
 } from '../tables.ts';
-import type { Span } from './grain.ts';
+import type { Span } from './level.ts';
+import { isPeer } from './vitals.ts';
 
 export function allPeers(store: Store): Promise<PeerRow[]> {
   const sql = `SELECT ${peers.columnNames.join(', ')} FROM ${store.qualified('peers')} FINAL ORDER BY name, peer_id`;
@@ -49,21 +48,8 @@ export function peerStatesIn(store: Store, query: PeerStatesQuery): Promise<Peer
   return store.select(peerStateHistory.columns, sql, { parameters: { ...spanOf(query), limit: query.limit ?? 1000 } });
 }
 
-/** In order of time; the newest `limit` of the span. */
-export async function peerVitalsIn(store: Store, peer: PeerId, span: Span, limit = 5000): Promise<PeerVitalsRow[]> {
-  const sql =
-    `SELECT ${peerVitals.columnNames.join(', ')} FROM ${store.qualified('peer_vitals')} ` +
-    `WHERE ${isPeer(peer)} AND ${withinSpan} ORDER BY at DESC LIMIT {limit:UInt32}`;
-  const rows = await store.select(peerVitals.columns, sql, { parameters: { ...spanOf(span), limit } });
-  return rows.toReversed();
-}
-
 const withinSpan = 'at >= fromUnixTimestamp64Milli({from:Int64}) AND at < fromUnixTimestamp64Milli({to:Int64})';
 
 function spanOf(span: Span): { from: number; to: number } {
   return { from: Math.floor(span.fromMs), to: Math.ceil(span.toMs) };
-}
-
-function isPeer(peer: PeerId): string {
-  return `peer_id = toFixedString(unhex('${Buffer.from(peerIdToBytes(peer)).toString('hex')}'), 32)`;
 }

@@ -1,5 +1,5 @@
 /** What an analyzer is rebuilt from, and single files. */
-import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { partitionOfStorageIndex, type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { brokenAnswer, type Store } from '../client.ts';
 import { type PlacementBlock, placementBlockColumns, readPlacementBlocks } from '../placement-columns.ts';
 import { EndOfBytes } from '../row-binary/reader.ts';
@@ -45,7 +45,7 @@ export function fileBatches(store: Store, partition: number, signal?: AbortSigna
 /** Manifests of these files, at most `maxIndexesPerQuery`; unknown ones are left out. */
 export function filesByIndex(store: Store, indexes: readonly StorageIndex[]): Promise<FileRow[]> {
   if (indexes.length === 0) return Promise.resolve([]);
-  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL WHERE ${amongIndexes(indexes)}`;
+  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL WHERE ${amongFiles(store, indexes)}`;
   return store.select(files.columns, sql);
 }
 
@@ -53,16 +53,36 @@ export function filesByIndex(store: Store, indexes: readonly StorageIndex[]): Pr
 export function placementsOfFile(store: Store, index: StorageIndex): Promise<PlacementRow[]> {
   const sql =
     `SELECT ${placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ` +
-    `WHERE ${amongIndexes([index])} ORDER BY share_number, peer_id`;
+    `WHERE ${amongFiles(store, [index])} ORDER BY share_number, peer_id`;
   return store.select(placements.columns, sql);
 }
 
 /** A condition on `storage_index`. Written into the statement as hex: parameters would travel in the URL, which is short. */
 export function amongIndexes(indexes: readonly StorageIndex[]): string {
+  checkCount(indexes);
+  return `storage_index IN (${indexes.map(indexLiteral).join(', ')})`;
+}
+
+/**
+ * The same for tables whose key begins with the log's partition: where it is known, the primary key leaves one granule a
+ * file. A single file is named by its index alone too, from which a Distributed table knows the shard.
+ */
+export function amongFiles({ partitionCount }: Store, indexes: readonly StorageIndex[]): string {
+  checkCount(indexes);
+  if (partitionCount === undefined) return amongIndexes(indexes);
+  const keys = indexes.map((index) => {
+    const partition = partitionOfStorageIndex(storageIndexToBytes(index), 0, partitionCount);
+    return `(${partition}, ${indexLiteral(index)})`;
+  });
+  const byKey = `(partition, storage_index) IN (${keys.join(', ')})`;
+  return indexes.length === 1 ? `${amongIndexes(indexes)} AND ${byKey}` : byKey;
+}
+
+function checkCount(indexes: readonly StorageIndex[]): void {
   if (indexes.length > maxIndexesPerQuery)
     throw new RangeError(`at most ${maxIndexesPerQuery} storage indexes a query`);
-  const literals = indexes.map(
-    (index) => `toFixedString(unhex('${Buffer.from(storageIndexToBytes(index)).toString('hex')}'), 16)`,
-  );
-  return `storage_index IN (${literals.join(', ')})`;
+}
+
+function indexLiteral(index: StorageIndex): string {
+  return `toFixedString(unhex('${Buffer.from(storageIndexToBytes(index)).toString('hex')}'), 16)`;
 }
