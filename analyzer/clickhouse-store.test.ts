@@ -6,7 +6,8 @@ import type { AlertChange } from './alerts/alert-board.ts';
 import { ClickHouseAnalyzerStore } from './clickhouse-store.ts';
 import { newPeer, type PeerLife } from './liveness/peer-liveness.ts';
 import type { PeerFacts } from './liveness/peer-register.ts';
-import type { HealthRow, StoredPartition } from './ports.ts';
+import { figuresOf } from './partition/published-health.ts';
+import type { HealthRow } from './ports.ts';
 import { healthOf } from './share-map/health.ts';
 import type { PlacementRow, ShareMapChanges } from './share-map/share-map.ts';
 import { unknownRegistration } from './share-map/share-map.ts';
@@ -19,6 +20,7 @@ import { createStoreWriter, type StoreWriter } from './store/writer.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, TestMesh } from './testing/mesh.ts';
 import { fileOf, peerOf, registrationOf } from './testing/share-events.ts';
+import { changesOf, storedRows } from './testing/stored-rows.ts';
 
 /** Rows of histories live for some days only. */
 const atMs = Math.floor(systemClock.nowMs() / 1000) * 1000 - 60_000;
@@ -74,29 +76,34 @@ describe('the analyzer on ClickHouse', () => {
         { ...registrationOf(1, { tag: 'gold', sizeBytes: 2 ** 40 }), deleted: false, registeredAtMs: atMs },
         { ...registrationOf(2, { origin: 'derived', k: 25, n: 256 }), deleted: false, registeredAtMs: 0 },
       ];
-      const applied = [{ peer: peerOf(1), incarnation: 3, sequence: 2 ** 40, generation: 7, openGeneration: 8 }];
+      const applied = [
+        { peer: peerOf(1), incarnation: 3, sequence: 2 ** 40, generation: 7, openGeneration: 8, owesInventory: false },
+        { peer: peerOf(2), incarnation: 1, sequence: 1, generation: 7, openGeneration: 8, owesInventory: true },
+      ];
       await store.savePartitions([
-        { partition: 3, version: 41, changes: { placements, files, applied } },
-        { partition: 4, version: 9, changes: { ...nothing, applied } },
+        { partition: 3, version: 41, changes: changesOf({ placements, files, applied }) },
+        { partition: 4, version: 9, changes: changesOf({ ...nothing, applied }) },
       ]);
       await store.flush();
-      const loaded = await store.loadPartition(3);
+      const loaded = await storedRows(store, 3);
       expect(byKey(loaded.placements)).toEqual(byKey(placements));
       expect([...loaded.files].sort((a, b) => a.manifest.k - b.manifest.k)).toEqual(files);
-      expect([...loaded.applied]).toEqual(applied);
+      expect(new Map(loaded.applied.map((order) => [order.peer, order]))).toEqual(
+        new Map(applied.map((order) => [order.peer, order])),
+      );
       expect(loaded.version).toBe(41);
-      expect(await store.loadPartition(5)).toMatchObject({ version: 0, placements: [], files: [], applied: [] });
+      expect(await storedRows(store, 5)).toMatchObject({ version: 0, placements: [], files: [], applied: [] });
     });
 
     it('is what the newest offset said of each share, whatever order rows came in', async () => {
       const save = async (version: number, ...placements: readonly PlacementRow[]): Promise<void> => {
-        await store.savePartitions([{ partition: 0, version, changes: { ...nothing, placements } }]);
+        await store.savePartitions([{ partition: 0, version, changes: changesOf({ ...nothing, placements }) }]);
       };
       await save(10, placement(1, 0, 1, 'stored'), placement(1, 1, 1, 'stored'), placement(1, 2, 1, 'lost'));
       await save(30, placement(1, 0, 1, 'lost'), placement(1, 2, 1, 'corrupt'));
       await save(20, placement(1, 0, 1, 'corrupt'), placement(1, 1, 1, 'stored', 2));
       await store.flush();
-      const { placements } = await store.loadPartition(0);
+      const { placements } = await storedRows(store, 0);
       expect(byKey(placements)).toEqual(byKey([placement(1, 1, 1, 'stored', 2), placement(1, 2, 1, 'corrupt')]));
     });
 
@@ -104,12 +111,12 @@ describe('the analyzer on ClickHouse', () => {
       const file = (number: number, deleted: boolean) => ({ ...registrationOf(number), deleted, registeredAtMs: atMs });
       const unknown = { ...unknownRegistration(fileOf(9)), deleted: true, registeredAtMs: 0 };
       const save = (version: number, ...files: ShareMapChanges['files']) =>
-        store.savePartitions([{ partition: 0, version, changes: { ...nothing, files } }]);
+        store.savePartitions([{ partition: 0, version, changes: changesOf({ ...nothing, files }) }]);
       await save(1, file(1, false), file(2, false));
       await save(2, file(1, true), file(2, true), unknown);
       await save(3, file(2, false));
       await store.flush();
-      const { files } = await store.loadPartition(0);
+      const { files } = await storedRows(store, 0);
       const byIndex = new Map([...files].map((row) => [row.manifest.storageIndex, row]));
       expect(byIndex).toEqual(
         new Map([
@@ -167,6 +174,7 @@ describe('the analyzer on ClickHouse', () => {
     const health = healthOf(registrationOf(file), defaultPolicy({ k: 2, n: 6 }), [], () => false);
     return {
       partition: 0,
+      generation: 1,
       health: { ...health, grade, toleranceDomains: { zone: 2 } },
       atMs,
       gradeChanged: true,
@@ -184,7 +192,7 @@ describe('the analyzer on ClickHouse', () => {
       healthRow(1, 'at-risk', { atMs: atMs + 5, previousGrade: 'healthy', gradeSinceMs: atMs + 5 }),
       healthRow(2, 'healthy', { atMs: atMs + 5, gradeChanged: false, previousGrade: 'healthy' }),
     ]);
-    await store.saveGone([{ partition: 0, storageIndex: fileOf(3), atMs: atMs + 6 }]);
+    await store.saveGone([{ partition: 0, generation: 1, storageIndex: fileOf(3), atMs: atMs + 6 }]);
     await store.flush();
     const rows = await queries.fileHealthOf(database, [fileOf(1), fileOf(2), fileOf(3)]);
     expect(
@@ -203,13 +211,16 @@ describe('the analyzer on ClickHouse', () => {
       log10Loss: -1.5,
       cause: 'because',
     });
-    const { grades }: StoredPartition = await store.loadPartition(0);
-    expect(new Map(grades)).toEqual(
+    const stored = await storedRows(store, 0);
+    const { figures } = { figures: figuresOf(healthRow(1, 'at-risk').health) };
+    expect(stored.health).toEqual(
       new Map([
-        [fileOf(1), { grade: 'at-risk', sinceMs: atMs + 5 }],
-        [fileOf(2), { grade: 'healthy', sinceMs: atMs }],
+        [fileOf(1), { grade: 'at-risk', sinceMs: atMs + 5, figures }],
+        [fileOf(2), { grade: 'healthy', sinceMs: atMs, figures }],
       ]),
     );
+    // Nobody has said what these files are: to an analyzer that takes the partition over they are to be forgotten.
+    expect(new Set(stored.strays)).toEqual(new Set([fileOf(1), fileOf(2)]));
     const changes = await queries.gradeChangesIn(database, { fromMs: atMs - 1, toMs: atMs + 100 });
     expect(
       changes.filter(({ storageIndex }) => storageIndex === fileOf(1)).map((row) => [row.fromGrade, row.toGrade]),
@@ -231,7 +242,7 @@ describe('the analyzer on ClickHouse', () => {
     );
     expect(grades.map(({ analyzer, grade, files, at }) => [analyzer, grade, files, at])).toEqual(
       ['lost', 'critical', 'at-risk', 'degraded', 'healthy'].map((grade) => [
-        'one',
+        'mesh',
         grade,
         grade === 'lost' ? 2 : 0,
         atMs,
@@ -241,7 +252,7 @@ describe('the analyzer on ClickHouse', () => {
       tables.marginHistory.columns,
       `SELECT ${tables.marginHistory.columnNames.join(', ')} FROM ${database.qualified('margin_history')}`,
     );
-    expect(margins).toEqual([{ at: atMs, analyzer: 'one', policy: '2-of-6', margin: -1, files: 2, bytes: 20 }]);
+    expect(margins).toEqual([{ at: atMs, analyzer: 'mesh', policy: '2-of-6', margin: -1, files: 2, bytes: 20 }]);
   });
 
   it('shows peers as they are now, with their vitals now and then, and how their states changed', async () => {
@@ -301,7 +312,7 @@ describe('the analyzer on ClickHouse', () => {
     );
   });
 
-  it('gives the open alerts of this analyzer back, and those of no other', async () => {
+  it('gives the open alerts of the mesh back, whoever told them', async () => {
     const change = (id: number, state: AlertChange['state'], at: number, summary = 'words'): AlertChange => ({
       id: `00000000-0000-4000-8000-00000000000${id}`,
       alert: {
@@ -321,23 +332,15 @@ describe('the analyzer on ClickHouse', () => {
     await storeNamed('two').saveAlerts([change(3, 'firing', atMs)]);
     await store.flush();
     const { id, alert, sinceMs } = change(1, 'changed', atMs, 'new words');
-    expect(await store.loadOpenAlerts()).toEqual([{ id, alert, sinceMs }]);
+    const other = change(3, 'firing', atMs);
+    const opened = await store.loadOpenAlerts();
+    expect(new Map(opened.map((open) => [open.id, open]))).toEqual(
+      new Map([
+        [id, { id, alert, sinceMs }],
+        [other.id, { id: other.id, alert: other.alert, sinceMs }],
+      ]),
+    );
     expect((await queries.openAlerts(database)).map(({ severity }) => severity)).toEqual(['critical', 'warning']);
-  });
-
-  it('says since when rows wait', async () => {
-    const before = systemClock.nowMs();
-    const held = createStoreWriter({
-      store: database,
-      clock: systemClock,
-      random: Math.random,
-      limits: { maxBatchDelayMs: 60_000 },
-    });
-    const waiting = new ClickHouseAnalyzerStore({ store: database, writer: held, clock: systemClock, analyzer: 'one' });
-    await waiting.saveSweeps([{ totals: { ...emptyTotals(), byPolicy: new Map([['p', new Map()]]) }, atMs }]);
-    expect(waiting.waitingSinceMs()).toBeGreaterThanOrEqual(before - 1);
-    await waiting.flush();
-    expect(waiting.waitingSinceMs()).toBeNull();
   });
 
   it('carries a whole analyzer: what it found is in the database, and a second one goes on from there', async () => {
@@ -387,13 +390,15 @@ describe('the analyzer on ClickHouse', () => {
     const changes: ShareMapChanges = {
       placements: [placement(1, 0, 1, 'stored'), placement(1, 1, 1, 'lost')],
       files: [{ ...registrationOf(1), deleted: false, registeredAtMs: atMs }],
-      applied: [{ peer: peerOf(1), incarnation: 1, sequence: 2, generation: 3, openGeneration: 0 }],
+      applied: [
+        { peer: peerOf(1), incarnation: 1, sequence: 2, generation: 3, openGeneration: 0, owesInventory: true },
+      ],
     };
     for (const each of [store, memory]) {
-      await each.savePartitions([{ partition: 0, version: 5, changes }]);
+      await each.savePartitions([{ partition: 0, version: 5, changes: changesOf(changes) }]);
       await each.saveHealth([healthRow(1, 'lost')]);
       await each.flush();
     }
-    expect(await memory.loadPartition(0)).toEqual(await store.loadPartition(0));
+    expect(await storedRows(memory, 0)).toEqual(await storedRows(store, 0));
   });
 });

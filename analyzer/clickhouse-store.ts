@@ -8,35 +8,42 @@ import type { PeerLife } from './liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from './liveness/peer-register.ts';
 import type {
   AnalyzerStore,
+  ExposureRecord,
+  FilePlace,
   GoneFile,
   HealthRow,
   LivenessMark,
   PartitionChanges,
+  PartitionSink,
+  StoredFile,
   StoredLiveness,
   StoredPartition,
   SweepRecord,
+  WorstFiles,
+  WorstQuery,
 } from './ports.ts';
-import type { FileRow, PlacementRow } from './share-map/share-map.ts';
 import type { Store } from './store/client.ts';
 import { enqueuePlacements } from './store/placement-columns.ts';
 import { openAlerts } from './store/queries/audit.ts';
-import { gradesOfPartition } from './store/queries/health.ts';
 import { livenessMarksOf, peerLivesOf } from './store/queries/peers.ts';
-import { appliedOf, fileBatches, placementBlocks } from './store/queries/share-map.ts';
 import * as tables from './store/tables.ts';
 import type { StoreWriter } from './store/writer.ts';
-import { addBlock, columnsOf } from './stored-placements.ts';
+import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
+import { loadStoredPartition, openGenerationOf } from './stored-partition.ts';
 
 export interface ClickHouseStoreOptions {
   readonly store: Store;
   readonly writer: StoreWriter;
   readonly clock: Clock;
-  /** Names this analyzer in histories. */
+  /** Names this analyzer in histories of what it alone sees. Stable, and another one for each process: `instanceName`. */
   readonly analyzer: string;
 }
 
 /** Host figures of a peer are kept at most this often. */
 const vitalsIntervalMs = 10_000;
+
+/** Histories of the mesh have one name in place of an analyzer's: whoever writes them, a reader must not add them up. */
+const wholeMesh = 'mesh';
 
 const alertSeverities = { page: 'critical', warning: 'warning' } as const;
 
@@ -46,6 +53,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   readonly #clock: Clock;
   readonly #analyzer: string;
   readonly #vitalsKeptAtMs = new Map<PeerId, number>();
+  #saves = 0;
 
   constructor(options: ClickHouseStoreOptions) {
     this.#store = options.store;
@@ -54,38 +62,16 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     this.#analyzer = options.analyzer;
   }
 
-  async loadPartition(partition: number): Promise<StoredPartition> {
-    const placements: PlacementRow[] = [];
-    for await (const block of placementBlocks(this.#store, partition)) addBlock(block, placements);
-    const files = await this.#loadFiles(partition);
-    const applied = await appliedOf(this.#store, partition);
-    const published = await gradesOfPartition(this.#store, partition);
-    return {
-      version: applied.reduce((largest, { version }) => Math.max(largest, version), 0),
-      placements,
-      files,
-      applied: applied.map(({ peerId, incarnation, sequence, generation, openGeneration }) => ({
-        peer: peerId,
-        incarnation,
-        sequence,
-        generation,
-        openGeneration,
-      })),
-      grades: published.map(
-        ({ storageIndex, grade, gradeSince }) => [storageIndex, { grade, sinceMs: gradeSince }] as const,
-      ),
-    };
+  loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {
+    return loadStoredPartition(this.#store, partition, into);
   }
 
-  /** A deleted file's row is there without FINAL, until a merge drops it. */
-  async #loadFiles(partition: number): Promise<FileRow[]> {
-    const sql = `SELECT ${tables.files.columnNames.join(', ')} FROM ${this.#store.qualified('files')} WHERE partition = {partition:UInt16} AND deleted`;
-    const deleted = await this.#store.select(tables.files.columns, sql, { parameters: { partition } });
-    const byIndex = new Map(deleted.map((row) => [row.storageIndex, fileRowOf(row)]));
-    for await (const batch of fileBatches(this.#store, partition)) {
-      for (const row of batch) byIndex.set(row.storageIndex, fileRowOf(row));
-    }
-    return [...byIndex.values()];
+  loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]> {
+    return loadStoredFiles(this.#store, places);
+  }
+
+  loadWorst(query: WorstQuery): Promise<WorstFiles> {
+    return loadWorstFiles(this.#store, query);
   }
 
   async loadLiveness(): Promise<StoredLiveness> {
@@ -99,18 +85,21 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
     const rows = await openAlerts(this.#store);
-    return rows.flatMap(({ id, kind, severity, summary, details, files }) => {
-      const { analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
-      if (analyzer !== this.#analyzer) return [];
+    return rows.map(({ id, kind, severity, summary, details, files }) => {
+      const { analyzer: _analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
       const known: Severity = severity === 'critical' ? 'page' : 'warning';
-      return [{ id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs }];
+      return { id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs };
     });
   }
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
     for (const { partition, version, changes } of partitions) {
-      if (changes.placements.length > 0) {
-        await enqueuePlacements(this.#writer, columnsOf(partition, version, changes.placements));
+      for await (const block of changes.placements) {
+        const { count } = block;
+        const orders = new Float64Array(count);
+        const versions = new Float64Array(count).fill(version);
+        const columns = { ...block, partition, incarnations: orders, sequences: orders, versions };
+        await enqueuePlacements(this.#writer, columns);
       }
       await this.#writer.enqueue(
         tables.files,
@@ -130,7 +119,15 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     await this.#writer.enqueue(
       tables.applied,
       partitions.flatMap(({ partition, version, changes }) =>
-        changes.applied.map(({ peer, ...order }) => ({ partition, peerId: peer, ...order, version })),
+        changes.applied.map((order) => ({
+          partition,
+          peerId: order.peer,
+          incarnation: order.incarnation,
+          sequence: order.sequence,
+          generation: order.generation,
+          openGeneration: openGenerationOf(order),
+          version,
+        })),
       ),
     );
   }
@@ -155,9 +152,10 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async saveHealth(rows: readonly HealthRow[]): Promise<void> {
+    const save = ++this.#saves;
     await this.#writer.enqueue(
       tables.fileHealth,
-      rows.map(({ partition, health, atMs, cause, log10Loss, gradeSinceMs }) => ({
+      rows.map(({ partition, generation, health, atMs, cause, log10Loss, gradeSinceMs }) => ({
         partition,
         storageIndex: health.storageIndex,
         policy: health.policy.name,
@@ -179,7 +177,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         cause,
         at: atMs,
         deleted: false,
-        version: atMs,
+        version: versionOf(generation, save),
       })),
     );
     await this.#writer.enqueue(
@@ -202,15 +200,16 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async saveGone(files: readonly GoneFile[]): Promise<void> {
+    const save = ++this.#saves;
     await this.#writer.enqueue(
       tables.fileHealth,
-      files.map(({ partition, storageIndex, atMs }) => ({
+      files.map(({ partition, generation, storageIndex, atMs }) => ({
         ...goneHealth,
         partition,
         storageIndex,
         gradeSince: atMs,
         at: atMs,
-        version: atMs,
+        version: versionOf(generation, save),
       })),
     );
   }
@@ -221,7 +220,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
 
   async #saveSweep({ totals, atMs }: SweepRecord): Promise<void> {
     const at = Math.round(atMs);
-    const analyzer = this.#analyzer;
+    const analyzer = wholeMesh;
     await this.#writer.enqueue(
       tables.gradeHistory,
       [...totals.byPolicy].flatMap(([policy, byGrade]) =>
@@ -239,6 +238,13 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
       [...totals.byMargin].flatMap(([policy, byMargin]) =>
         [...byMargin].map(([margin, count]) => ({ at, analyzer, policy, margin, ...count })),
       ),
+    );
+  }
+
+  async saveExposure(rows: readonly ExposureRecord[]): Promise<void> {
+    await this.#writer.enqueue(
+      tables.domainExposure,
+      rows.map(({ atMs, ...row }) => ({ ...row, at: Math.round(atMs), analyzer: this.#analyzer })),
     );
   }
 
@@ -337,6 +343,17 @@ interface StoredAlertDetails extends Readonly<Record<string, string | number>> {
   readonly analyzer: string;
 }
 
+/** Saves of one process that are told apart. Beyond this, rows of one ownership count in the order in which they came. */
+const savesOfGeneration = 2 ** 21;
+
+/**
+ * What an analyzer that has lost the partition still writes must not win over its successor, whatever their clocks say: the
+ * generation comes first. On Kafka it is about the time in seconds, so both fit into 53 bits until the year 2106.
+ */
+function versionOf(generation: number, save: number): number {
+  return generation * savesOfGeneration + Math.min(save, savesOfGeneration - 1);
+}
+
 /** What a row that says "gone" holds beside its key. */
 const goneHealth = {
   policy: '',
@@ -357,20 +374,6 @@ const goneHealth = {
   cause: 'deleted by its owner',
   deleted: true,
 } as const;
-
-function fileRowOf({
-  storageIndex,
-  uebHash,
-  k,
-  n,
-  sizeBytes,
-  origin,
-  tag,
-  deleted,
-  registeredAt,
-}: tables.FileRow): FileRow {
-  return { manifest: { storageIndex, uebHash, k, n, sizeBytes }, origin, tag, deleted, registeredAtMs: registeredAt };
-}
 
 function reasonOf(to: StateChange['to'], silenceMs: number | null): string {
   if (silenceMs === null) return 'never heard';

@@ -4,7 +4,9 @@ import type { AppendRecord, LogRecord } from '#collector/log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
+import { peerIdBytes } from '#mesh/peer-id.ts';
 import type { AnalyzerOptions } from './options.ts';
+import { EventUnknownError } from './unknown-events.ts';
 
 const retryMinMs = 100;
 const retryMaxMs = 5000;
@@ -22,10 +24,13 @@ export async function keepDeadLetter(
   signal?: AbortSignal,
 ): Promise<void> {
   const { log, topics, config, clock, logger, metrics } = options;
-  metrics.malformedRecords.add(1);
+  const reason = error instanceof MeshwardError ? error.code : 'internal';
+  metrics.malformedRecords.add(1, { reason });
   logger.warn(
     { topic: record.topic, partition: record.partition, offset: record.offset, error: describeError(error) },
-    'a record cannot be read; kept in the dead letters',
+    reason === 'event-unknown'
+      ? 'a newer release is at work: what is not known is kept in the dead letters'
+      : 'a record cannot be read; kept in the dead letters',
   );
   const payloadBytes = payload === 'kept' ? config.collector.deadLetterPayloadBytes : 0;
   const letter = deadLetterOf(record, error, clock.nowMs(), payloadBytes);
@@ -42,7 +47,10 @@ export async function keepDeadLetter(
 }
 
 function deadLetterOf(record: LogRecord, error: unknown, atMs: number, payloadBytes: number): AppendRecord {
-  const payload = record.value ?? new Uint8Array();
+  const remainder = error instanceof EventUnknownError ? error.remainder : null;
+  const payload = remainder ?? record.value ?? new Uint8Array();
+  // Collectors key what a peer said with its id.
+  const peerId = record.key?.length === peerIdBytes ? record.key : new Uint8Array();
   return {
     partition: 0,
     key: null,
@@ -52,6 +60,7 @@ function deadLetterOf(record: LogRecord, error: unknown, atMs: number, payloadBy
         reasonCode: error instanceof MeshwardError ? error.code : 'internal',
         reason: describeError(error),
         source: `${record.topic}/${record.partition}@${record.offset}`,
+        peerId,
         atMs: BigInt(Math.round(atMs)),
         payload: payload.subarray(0, payloadBytes),
         payloadBytes: BigInt(payload.length),

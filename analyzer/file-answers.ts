@@ -1,6 +1,8 @@
 /** What can be told of single files and of those that need repair. */
+import type { Clock } from '#mesh/clock.ts';
 import { compareGrades, type Grade } from '#mesh/grade.ts';
 import { partitionOfStorageIndex, type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import type { FilesElsewhere, WorstElsewhere } from './files-elsewhere.ts';
 import type { Freshness } from './freshness.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { compareUrgency, type Listed } from './partition/standing-list.ts';
@@ -33,14 +35,20 @@ export interface AtRiskAnswer {
 export type Unanswered = 'unknown' | 'deleted' | 'without-manifest' | 'owned-elsewhere' | 'being-rebuilt';
 
 export interface FileAnswersOptions {
+  readonly elsewhere: FilesElsewhere;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly owned: ReadonlyMap<number, OwnedPartition>;
   readonly publisher: Publisher;
   readonly partitionCount: () => number;
   readonly freshness: () => Freshness;
 }
 
+/** How old an answer of the database may be that is given again. */
+const askedAgainAfterMs = 2000;
+
 export class FileAnswers {
   readonly #options: FileAnswersOptions;
+  #asked: { readonly key: string; readonly atMs: number; readonly answer: Promise<WorstElsewhere> } | null = null;
 
   constructor(options: FileAnswersOptions) {
     this.#options = options;
@@ -51,6 +59,39 @@ export class FileAnswers {
     const health = owned?.map.health(index, owned.time.watermarkMs);
     if (owned === undefined || health === undefined) return undefined;
     return this.#answer(owned, health, this.#options.freshness());
+  }
+
+  /** Of any partition, whoever owns it. @throws MeshwardError `store-unavailable` for those of others. */
+  async lookUp(index: StorageIndex): Promise<FileAnswer | Unanswered> {
+    const partition = this.#partitionOf(index);
+    if (partition === undefined || this.#options.owned.has(partition))
+      return this.file(index) ?? this.unanswered(index);
+    return this.#options.elsewhere.file(index, partition);
+  }
+
+  /** Of the whole mesh. @throws MeshwardError `store-unavailable` where others own a part of it. */
+  async listAtRisk(query: AtRiskQuery): Promise<AtRiskAnswer> {
+    const own = this.atRisk(query);
+    const { owned, partitionCount } = this.#options;
+    if (owned.size === partitionCount()) return own;
+    const others = await this.#worstElsewhere(query);
+    const files = [...own.files, ...others.files].sort((a, b) => compareUrgency(listedOf(a), listedOf(b)));
+    return { files: files.slice(0, query.limit), total: own.total + others.total };
+  }
+
+  /** Pages ask every moment: the database is asked now and then. */
+  async #worstElsewhere({ limit, grade }: AtRiskQuery): Promise<WorstElsewhere> {
+    const { owned, elsewhere, clock } = this.#options;
+    const numbers = [...owned.keys()].sort((a, b) => a - b);
+    const key = JSON.stringify([limit, grade, numbers]);
+    const now = clock.monotonicMs();
+    if (this.#asked?.key !== key || now - this.#asked.atMs > askedAgainAfterMs) {
+      this.#asked = { key, atMs: now, answer: elsewhere.worst(limit, grade, numbers) };
+      this.#asked.answer.catch(() => {
+        this.#asked = null;
+      });
+    }
+    return this.#asked.answer;
   }
 
   unanswered(index: StorageIndex): Unanswered {
@@ -82,9 +123,14 @@ export class FileAnswers {
   }
 
   #ownerOf(index: StorageIndex): OwnedPartition | undefined {
+    const partition = this.#partitionOf(index);
+    return partition === undefined ? undefined : this.#options.owned.get(partition);
+  }
+
+  /** Undefined before anything is known of the log. */
+  #partitionOf(index: StorageIndex): number | undefined {
     const partitions = this.#options.partitionCount();
-    if (partitions === 0) return undefined;
-    return this.#options.owned.get(partitionOfStorageIndex(storageIndexToBytes(index), 0, partitions));
+    return partitions === 0 ? undefined : partitionOfStorageIndex(storageIndexToBytes(index), 0, partitions);
   }
 
   #answer(owned: OwnedPartition, health: FileHealth, freshness: Freshness): FileAnswer {
@@ -99,4 +145,8 @@ export class FileAnswers {
       freshness,
     };
   }
+}
+
+function listedOf({ health, log10Loss }: FileAnswer): Listed {
+  return { file: health.storageIndex, grade: health.grade, margin: health.margin, log10Loss };
 }

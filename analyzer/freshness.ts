@@ -18,11 +18,13 @@ export interface FreshnessInput {
   readonly failure: unknown;
   /** Since when a flush to the store has been under way, in monotonic time; null where none is. */
   readonly keepingSinceMs: number | null;
+  /** Peers that count and owe an inventory, since records left the log unread. */
+  readonly owedInventories: number;
 }
 
 export function freshnessOf(
   { config, clock, store }: Pick<AnalyzerOptions, 'config' | 'clock' | 'store'>,
-  { peerTimes, owned, failure, keepingSinceMs }: FreshnessInput,
+  { peerTimes, owned, failure, keepingSinceMs, owedInventories }: FreshnessInput,
 ): Freshness {
   const { staleAfterMs } = config.analyzer;
   const now = clock.nowMs();
@@ -49,6 +51,10 @@ export function freshnessOf(
   );
   if (waitedMs > staleAfterMs) {
     reasons.push(`ClickHouse has not taken anything for ${seconds(waitedMs)} s: events wait in the log`);
+  }
+  if (owedInventories > 0) {
+    const peers = owedInventories === 1 ? '1 peer owes' : `${owedInventories} peers owe`;
+    reasons.push(`records left the log before they were read: ${peers} an inventory since`);
   }
   return { state: reasons.length === 0 ? 'fresh' : 'stale', asOfMs, reasons };
 }

@@ -4,6 +4,7 @@
  */
 import type { AssignedPartition } from '#collector/log/port.ts';
 import { describeError, hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
+import { meshWriterPartition } from './mesh-view/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { PeersFollower } from './peers-follower.ts';
@@ -92,20 +93,43 @@ export class Keeper {
       reached.push({ owned: each, offset: each.nextOffset, deadLetters: each.deadLetters });
       changes.push({ partition: each.number, version: each.nextOffset, changes: each.takeChanges(nowMs) });
     }
-    const { sweeps, alertChanges } = history.take();
+    const { sweeps, exposure, alertChanges } = history.take();
     const stateChanges = keepsPeers === null ? [] : history.takeStateChanges();
     await store.savePartitions(changes);
-    for (const each of owned.values()) await publisher.saveHealth(each, () => owned.get(each.number) === each);
-    if (keepsPeers === true) {
+    for (const each of owned.values()) {
+      if (each.unsavedHealth.size === 0 || !(await this.#isStillOurs(each))) continue;
+      await publisher.saveHealth(each, () => owned.get(each.number) === each);
+    }
+    const witness = owned.get(meshWriterPartition);
+    if (keepsPeers === true && witness !== undefined && (await this.#isStillOurs(witness))) {
       const { liveness, facts } = peers.takeChanges();
       await store.saveLiveness(liveness);
       await store.savePeers(facts, nowMs);
       await store.saveStateChanges(stateChanges, nowMs);
     }
     await store.saveSweeps(sweeps);
+    await store.saveExposure(exposure);
     await store.saveAlerts(alertChanges);
     await store.flush();
     return reached;
+  }
+
+  /**
+   * A process that was paused does not know that others have gone on: it asks before it writes what only an owner may. Committing again
+   * what is committed changes nothing, and a partition that has moved refuses it.
+   */
+  async #isStillOurs(owned: OwnedPartition): Promise<boolean> {
+    // What was never committed cannot be committed again: the first flush goes on without.
+    if (owned.committedOffset === null) return true;
+    try {
+      await this.#options.commit(owned.assigned, owned.committedOffset);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'log-fenced')) return false;
+      if (!isRetryable(error)) throw error;
+      // While the log does not answer, nobody else can take the partition.
+      return true;
+    }
   }
 
   async #commit({ owned, offset, deadLetters }: Reached): Promise<void> {

@@ -1,18 +1,26 @@
 /** Writes what waits for the at-risk topic, beside everything else: a log that takes nothing stops no look and no flush. */
+import type { Clock } from '#mesh/clock.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface ListWriterOptions {
   readonly owned: ReadonlyMap<number, OwnedPartition>;
+  readonly clock: Clock;
+  /** Where each partition of the at-risk topic ends. */
+  readonly ends: () => Promise<readonly { readonly nextOffset: number }[]>;
   readonly publisher: Publisher;
   /** Aborted: nothing more is begun. */
   readonly signal: AbortSignal;
   readonly complain: (error: unknown, message: string) => void;
 }
 
+/** How often it is looked whether somebody else has written, where nothing of ours would show it. */
+const lookEveryMs = 5000;
+
 export class ListWriter {
   readonly #options: ListWriterOptions;
   #underWay: Promise<void> | null = null;
+  #nextLookMs = 0;
 
   constructor(options: ListWriterOptions) {
     this.#options = options;
@@ -21,9 +29,14 @@ export class ListWriter {
   /** Begins to write where anything waits and nothing is under way. */
   write(): void {
     if (this.#underWay !== null) return;
-    const waiting = [...this.#options.owned.values()].filter(({ list }) => list.waiting > 0);
-    if (waiting.length === 0) return;
-    this.#underWay = this.#writeAll(waiting).finally(() => {
+    const now = this.#options.clock.monotonicMs();
+    const lookDue = now >= this.#nextLookMs && this.#options.owned.size > 0;
+    const waiting = [...this.#options.owned.values()].filter(
+      ({ list, ownership, isJudged }) => list.waiting > 0 || (isJudged && !ownership.confirmed),
+    );
+    if (waiting.length === 0 && !lookDue) return;
+    if (lookDue) this.#nextLookMs = now + lookEveryMs;
+    this.#underWay = this.#writeAll(waiting, lookDue).finally(() => {
       this.#underWay = null;
     });
   }
@@ -33,14 +46,22 @@ export class ListWriter {
     await this.#underWay;
   }
 
-  async #writeAll(partitions: readonly OwnedPartition[]): Promise<void> {
+  async #writeAll(partitions: readonly OwnedPartition[], look: boolean): Promise<void> {
     const { owned, publisher, signal, complain } = this.#options;
     try {
+      if (look) await this.#look();
       for (const partition of partitions) {
         await publisher.writeList(partition, () => owned.get(partition.number) === partition && !signal.aborted);
       }
     } catch (error) {
       complain(error, 'the at-risk list cannot be written now; it is tried again');
+    }
+  }
+  /** What an analyzer that lost a partition has written meanwhile is written over. */
+  async #look(): Promise<void> {
+    const ends = await this.#options.ends();
+    for (const { number, ownership, list } of this.#options.owned.values()) {
+      list.putBack(await ownership.look(ends[number]?.nextOffset ?? 0));
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import type { Analyzer } from './service.ts';
+import { versionsOf } from './version-spread.ts';
 
 export interface AnalyzerMetrics {
   readonly events: Counter;
@@ -12,7 +13,12 @@ export interface AnalyzerMetrics {
   readonly listUpdates: Counter;
   readonly flushes: Counter;
   readonly sweepSeconds: Histogram;
+  readonly rebuiltRows: Counter;
+  readonly rebuildSeconds: Histogram;
 }
+
+/** Why records become dead letters here: what is unforeseen is `internal`. */
+const deadLetterReasons = ['batch-malformed', 'event-unknown', 'internal'] as const;
 
 /** Counters stand at zero from the start, so that alerts on them can exist. */
 export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
@@ -21,17 +27,27 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
     made.add(0);
     return made;
   };
+  const malformedRecords = meter.createCounter('meshward_analyzer_malformed_records', {
+    description: 'Records of the log that could not be read, or not wholly, by reason; they are in the dead letters.',
+  });
+  const rebuiltRows = meter.createCounter('meshward_analyzer_rebuilt_rows', {
+    description: 'Rows of partitions that were read back from ClickHouse, by kind.',
+  });
+  for (const kind of ['files', 'health', 'placements']) rebuiltRows.add(0, { kind });
+  for (const reason of deadLetterReasons) malformedRecords.add(0, { reason });
   return {
     events: counter('events', 'Share events applied.'),
-    malformedRecords: counter(
-      'malformed_records',
-      'Records of the log that could not be read; they are in the dead letters.',
-    ),
+    malformedRecords,
     truncatedEvents: counter('truncated_events', 'Records that retention removed before they were read.'),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
     droppedRows: counter('dropped_history_rows', 'Rows of histories that were dropped while ClickHouse was away.'),
     listUpdates: counter('at_risk_updates', 'Entries and tombstones written to the at-risk topic.'),
     flushes: counter('flushes', 'Times that changes were acknowledged by ClickHouse and offsets committed.'),
+    rebuiltRows,
+    rebuildSeconds: meter.createHistogram('meshward_analyzer_rebuild_seconds', {
+      description: 'Time until a partition that came was read back from ClickHouse.',
+      advice: { explicitBucketBoundaries: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300] },
+    }),
     sweepSeconds: meter.createHistogram('meshward_analyzer_sweep_seconds', {
       description: 'Time to look at every file.',
       advice: { explicitBucketBoundaries: [0.001, 0.005, 0.025, 0.1, 0.25, 1, 2.5, 10] },
@@ -41,9 +57,16 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
 
 /** Gauges of what the analyzer knows, read when they are asked for. */
 export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
-  const files = meter.createObservableGauge('meshward_files', { description: 'Files by grade.' });
-  const bytes = meter.createObservableGauge('meshward_file_bytes', { description: 'Bytes of files by grade.' });
+  const files = meter.createObservableGauge('meshward_files', {
+    description: 'Files by grade, of the partitions owned here: the sum over analyzers is the mesh.',
+  });
+  const bytes = meter.createObservableGauge('meshward_file_bytes', {
+    description: 'Bytes of files by grade, of the partitions owned here.',
+  });
   const peers = meter.createObservableGauge('meshward_peers', { description: 'Peers by state.' });
+  const versions = meter.createObservableGauge('meshward_peers_by_version', {
+    description: 'Peers that have not left, by the release of their agent.',
+  });
   const stale = meter.createObservableGauge('meshward_health_stale', { description: '1 while health is stale.' });
   const owned = meter.createObservableGauge('meshward_analyzer_owned_partitions', {
     description: 'Partitions of share-events owned here.',
@@ -52,14 +75,15 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
     (result) => {
       const health = analyzer.health();
       for (const grade of grades) {
-        result.observe(files, health.totals.byGrade.get(grade)?.files ?? 0, { grade });
-        result.observe(bytes, health.totals.byGrade.get(grade)?.bytes ?? 0, { grade });
+        result.observe(files, health.ownTotals.byGrade.get(grade)?.files ?? 0, { grade });
+        result.observe(bytes, health.ownTotals.byGrade.get(grade)?.bytes ?? 0, { grade });
       }
       for (const state of peerStates)
         result.observe(peers, health.peers.filter((peer) => peer.state === state).length, { state });
+      for (const [version, count] of versionsOf(health.peers)) result.observe(versions, count, { version });
       result.observe(stale, health.freshness.state === 'stale' ? 1 : 0);
       result.observe(owned, health.ownedPartitions);
     },
-    [files, bytes, peers, stale, owned],
+    [files, bytes, peers, versions, stale, owned],
   );
 }

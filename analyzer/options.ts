@@ -16,6 +16,8 @@ export interface AnalyzerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: AnalyzerMetrics;
+  /** Names this process among analyzers: stable, and another one for each. `instanceName` makes one. @default analyzer */
+  readonly instance?: string;
   /** Makes the share map of a partition. @default the plain one */
   readonly createShareMap?: (options: ShareMapOptions) => ShareMap;
   /** How often the analyzer looks whether anything is due. @default 100 */

@@ -7,12 +7,16 @@ import { keepDeadLetter } from './dead-letter.ts';
 import { LogTime } from './liveness/log-time.ts';
 import type { LivenessRules, PeerLife } from './liveness/peer-liveness.ts';
 import { type PeerFacts, PeerRegister } from './liveness/peer-register.ts';
+import type { Report } from './mesh-view/report.ts';
 import { type AnalyzerOptions, maxTickStepMs } from './options.ts';
 import { anotherLog } from './partition/rebuild.ts';
 import type { LivenessMark, StoredLiveness } from './ports.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
+import { VersionWatch } from './version-spread.ts';
 import { readPeerEvents } from './wire.ts';
 
+/** Least time between two looks at the releases of agents. */
+const versionsEveryMs = 10_000;
 const outageMemoryHalfLifeMs = 24 * 3_600_000;
 
 /** What changed of peers and belongs into the store. */
@@ -28,12 +32,24 @@ export class PeersFollower {
   /** Records that retention removed before they were read. */
   truncatedRecords = 0;
   readonly #options: AnalyzerOptions;
+  readonly #reported: (report: Report) => void;
   readonly #marks: readonly (LivenessMark | undefined)[];
   readonly #followings: Following[] = [];
+  readonly #versions = new VersionWatch();
   #offsets: number[] = [];
+  #versionsChanged = false;
+  #nextVersionsMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: AnalyzerOptions, table: PeerTable, stored: StoredLiveness, partitions: number) {
+  /** @param reported told of what analyzers say of their partitions, this one too. */
+  constructor(
+    options: AnalyzerOptions,
+    table: PeerTable,
+    stored: StoredLiveness,
+    partitions: number,
+    reported: (report: Report) => void,
+  ) {
     this.#options = options;
+    this.#reported = reported;
     this.#marks = Array.from({ length: partitions }, (_, partition) => stored.marks[partition]);
     this.times = this.#marks.map((mark) => new LogTime(maxTickStepMs(options.config), mark));
     this.register = new PeerRegister({ rules: rulesOf(options), times: this.times, table, resumed: stored.lives });
@@ -125,10 +141,29 @@ export class PeersFollower {
   async #applyPeerEvents(partition: number, records: readonly LogRecord[]): Promise<void> {
     const readAtMs = this.#options.clock.nowMs();
     await this.#each(records, ({ offset }, value) => {
-      this.register.apply(readPeerEvents(value), { partition, offset, readAtMs });
+      const read = readPeerEvents(value);
+      if (read.kind === 'report') this.#reported(read.report);
+      else this.register.apply(read, { partition, offset, readAtMs });
+      if (read.kind === 'event' && read.body.kind === 'announce') this.#versionsChanged = true;
     });
+    this.#lookAtVersions();
     const last = records.at(-1);
     if (last !== undefined) this.#offsets[partition] = last.offset + 1;
+  }
+
+  /** When a mesh is updated all its peers announce themselves: they are looked at together, now and then. */
+  #lookAtVersions(): void {
+    const { clock, logger } = this.#options;
+    const now = clock.monotonicMs();
+    if (!this.#versionsChanged || now < this.#nextVersionsMs) return;
+    this.#versionsChanged = false;
+    this.#nextVersionsMs = now + versionsEveryMs;
+    const versions = this.#versions.look(this.register.facts());
+    if (versions === null) return;
+    logger.warn(
+      { versions: Object.fromEntries(versions) },
+      'agents are of several releases: update those that lag behind',
+    );
   }
 
   async #applyEnrolments(records: readonly LogRecord[]): Promise<void> {

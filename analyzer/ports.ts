@@ -7,30 +7,27 @@ import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
 import type { LogMoment } from './liveness/log-time.ts';
 import type { PeerLife } from './liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from './liveness/peer-register.ts';
-import type {
-  AppliedOrder,
-  FileHealth,
-  FileRow,
-  PlacementRow,
-  ShareMapChanges,
-  SweepTotals,
-} from './share-map/share-map.ts';
+import type { HealthBlock } from './partition/published-health.ts';
+import type { ExposureRow } from './share-map/peer-numbering.ts';
+import type { AppliedOrder, FileHealth, FileRow, PlacementRow, SweepTotals } from './share-map/share-map.ts';
+import type { FileBlock, PlacementBlock } from './share-map/stored-blocks.ts';
 
-/** A partition as the store holds it at some offset of the log. */
-export interface StoredPartition {
-  /** The largest log offset that anything in here reaches up to; 0 where nothing is stored. */
-  readonly version: number;
-  readonly placements: Iterable<PlacementRow>;
-  /** Deleted ones too, for as long as the store remembers them. */
-  readonly files: Iterable<FileRow>;
-  readonly applied: Iterable<AppliedOrder>;
-  /** The grade that was stored last for each file, and since when the file has it. */
-  readonly grades: Iterable<readonly [StorageIndex, PublishedGrade]>;
+/** Takes a partition in, block after block; each promise resolves when there is room for the next. */
+export interface PartitionSink {
+  /** First; deleted ones too, for as long as the store remembers them. */
+  files(block: FileBlock): Promise<void>;
+  health(block: HealthBlock): Promise<void>;
+  /** Last. */
+  placements(block: PlacementBlock): Promise<void>;
 }
 
-export interface PublishedGrade {
-  readonly grade: Grade;
-  readonly sinceMs: number;
+/** What else the store holds of a partition at some offset of the log. */
+export interface StoredPartition {
+  /** The largest log offset that anything in it reaches up to; 0 where nothing is stored. */
+  readonly version: number;
+  readonly applied: readonly AppliedOrder[];
+  /** Files that have a health in the store and are not watched. */
+  readonly strays: readonly StorageIndex[];
 }
 
 /** How far a partition of peer-events is in the lives, and its time there. */
@@ -48,11 +45,21 @@ export interface PartitionChanges {
   readonly partition: number;
   /** The log offset that the changes reach up to: a row with a larger one is newer. */
   readonly version: number;
-  readonly changes: ShareMapChanges;
+  readonly changes: StoreChanges;
+}
+
+export interface StoreChanges {
+  readonly files: readonly FileRow[];
+  /** As they were when the changes were asked for: placements that follow from them are in `placements`. */
+  readonly applied: readonly AppliedOrder[];
+  /** Taken while they are read, so that they never stand in memory together. */
+  readonly placements: AsyncIterable<PlacementBlock> | Iterable<PlacementBlock>;
 }
 
 export interface HealthRow {
   readonly partition: number;
+  /** Of the partition's owner: a row of a larger one is newer, whatever the clocks say. */
+  readonly generation: number;
   readonly health: FileHealth;
   readonly atMs: number;
   readonly gradeChanged: boolean;
@@ -66,19 +73,57 @@ export interface HealthRow {
 /** A file that has a health in the store and is no more. */
 export interface GoneFile {
   readonly partition: number;
+  readonly generation: number;
   readonly storageIndex: StorageIndex;
   readonly atMs: number;
 }
 
+/** The whole mesh as sweeps found it. */
 export interface SweepRecord {
   readonly totals: SweepTotals;
   readonly atMs: number;
 }
 
+/** What the loss of one domain would do to the files of this analyzer; kind `peer` is a single peer. */
+export interface ExposureRecord extends ExposureRow {
+  readonly kind: string;
+  readonly domain: string;
+  readonly atMs: number;
+}
+
+/** Where rows of a file stand. */
+export interface FilePlace {
+  readonly partition: number;
+  readonly storageIndex: StorageIndex;
+}
+
+export interface StoredFile {
+  /** Null where nobody has said what it is. Deleted ones are told of for as long as the store remembers them. */
+  readonly file: FileRow | null;
+  readonly placements: readonly PlacementRow[];
+}
+
+export interface WorstQuery {
+  readonly limit: number;
+  readonly worstUpTo: Grade;
+  readonly exceptPartitions: readonly number[];
+}
+
+export interface WorstFiles {
+  /** The worst first. */
+  readonly files: readonly FilePlace[];
+  /** Of all that the query fits. */
+  readonly total: number;
+}
+
 export interface AnalyzerStore {
-  loadPartition(partition: number): Promise<StoredPartition>;
+  /** @throws MeshwardError `store-unavailable` half-way too: then what went into the sink is of no use. */
+  loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition>;
+  /** Those of which anything is known, in the order of the places. */
+  loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]>;
+  loadWorst(query: WorstQuery): Promise<WorstFiles>;
   loadLiveness(): Promise<StoredLiveness>;
-  /** Alerts of this analyzer that were firing when it was last heard of. */
+  /** Alerts of the mesh that were firing when they were last told of, whoever told it. */
   loadOpenAlerts(): Promise<readonly OpenAlert[]>;
   /** Placements and files are in the store before the orders that they are applied up to. */
   savePartitions(partitions: readonly PartitionChanges[]): Promise<void>;
@@ -87,6 +132,7 @@ export interface AnalyzerStore {
   saveHealth(rows: readonly HealthRow[]): Promise<void>;
   saveGone(files: readonly GoneFile[]): Promise<void>;
   saveSweeps(sweeps: readonly SweepRecord[]): Promise<void>;
+  saveExposure(rows: readonly ExposureRecord[]): Promise<void>;
   savePeers(peers: readonly PeerFacts[], atMs: number): Promise<void>;
   saveStateChanges(changes: readonly StateChange[], atMs: number): Promise<void>;
   saveAlerts(changes: readonly AlertChange[]): Promise<void>;

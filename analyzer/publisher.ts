@@ -1,19 +1,23 @@
 /** What becomes of a file's new health: an entry or tombstone on the at-risk list, a row in the store. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { causeOf } from './partition/cause.ts';
+import { generationHeader } from './partition/list-ownership.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
+import { figuresOf } from './partition/published-health.ts';
 import { isWatched } from './partition/rebuild.ts';
 import type { EntryFacts } from './partition/standing-list.ts';
 import type { GoneFile, HealthRow } from './ports.ts';
 import { SurvivalTable } from './risk/survival.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
 import type { FileHealth, PlacementView } from './share-map/share-map.ts';
+import { Turns } from './turns.ts';
 
 /** Entries of one append: some 100 shares each, so about a megabyte. */
 const entriesPerAppend = 200;
 const rowsPerSave = 1000;
+/** Files of which placements are compared in one turn. */
+const filesALook = 64;
 
 export class Publisher {
   readonly #options: AnalyzerOptions;
@@ -36,11 +40,22 @@ export class Publisher {
   }
 
   /** Notes what must be written because of new health; `writeList` and `saveHealth` write it. */
-  publish(owned: OwnedPartition, changed: readonly FileHealth[]): void {
+  async publish(owned: OwnedPartition, changed: Iterable<FileHealth>): Promise<void> {
+    const turns = new Turns(this.#options.clock);
     const atMs = this.#options.clock.nowMs();
     for (const health of changed) {
       owned.list.update(health, this.log10LossOf(health), atMs);
-      if (!health.settling) owned.unsavedHealth.add(health.storageIndex);
+      if (!health.settling && !isStored(owned, health)) owned.unsavedHealth.add(health.storageIndex);
+      if (turns.over) await turns.next();
+    }
+  }
+
+  /** Lists files anew of which shares have only moved. */
+  async relist(owned: OwnedPartition): Promise<void> {
+    const turns = new Turns(this.#options.clock);
+    while (owned.list.touched > 0) {
+      owned.list.lookAtTouched(filesALook, (file) => owned.map.placements(file));
+      await turns.pause();
     }
   }
 
@@ -50,19 +65,28 @@ export class Publisher {
     for (const file of owned.deletedFiles) {
       if (isWatched(owned, file)) continue;
       owned.list.remove(file);
-      if (owned.publishedGrades.has(file)) owned.unsavedHealth.add(file);
+      if (owned.published.has(file)) owned.unsavedHealth.add(file);
       removed = true;
     }
     owned.deletedFiles.clear();
     return removed;
   }
 
-  /** Gives the log what waits, until nothing does or `goOn` says no. @throws what the log throws; it all waits on then. */
+  /**
+   * Gives the log what waits, until nothing does or `goOn` says no; then confirms what did not have to be written.
+   * @throws what the log throws; it all waits on then.
+   */
   async writeList(owned: OwnedPartition, goOn: () => boolean): Promise<void> {
-    const { log, topics, metrics } = this.#options;
-    while (goOn()) {
+    const { metrics } = this.#options;
+    const { ownership } = owned;
+    if (ownership.fenceOffset === null && goOn()) await ownership.fence();
+    while (goOn() && !ownership.overtaken) {
       const files = owned.list.takeUnwritten(entriesPerAppend);
-      if (files.length === 0) return;
+      if (files.length === 0) {
+        if (!ownership.confirmed && owned.isJudged) owned.list.putBack(await ownership.confirm());
+        if (owned.list.waiting === 0) return;
+        continue;
+      }
       const atMs = this.#options.clock.nowMs();
       const records = files.map((file) => {
         const health = owned.map.health(file, owned.time.watermarkMs);
@@ -70,11 +94,11 @@ export class Publisher {
         return {
           partition: owned.number,
           ...owned.list.recordOf(file, health, facts),
-          ...owned.traces.headersOf(file),
+          headers: { [generationHeader]: String(owned.assigned.generation), ...owned.traces.headersOf(file) },
         };
       });
       try {
-        await log.append(topics.atRisk.name, records);
+        owned.list.putBack(await ownership.append(records));
       } catch (error) {
         owned.list.putBack(files);
         throw error;
@@ -100,6 +124,7 @@ export class Publisher {
     // A row of the same moment would not be newer.
     const atMs = Math.max(Math.round(this.#options.clock.nowMs()), this.#lastAtMs + 1);
     this.#lastAtMs = atMs;
+    const turns = new Turns(this.#options.clock);
     const waiting = [...owned.unsavedHealth];
     for (let from = 0; from < waiting.length && goOn(); from += rowsPerSave) {
       const rows: HealthRow[] = [];
@@ -108,23 +133,24 @@ export class Publisher {
         owned.unsavedHealth.delete(file);
         const row = this.#rowOf(owned, file, atMs);
         if (row !== undefined) rows.push(row);
-        else if (owned.publishedGrades.delete(file)) gone.push({ partition: owned.number, storageIndex: file, atMs });
+        else if (owned.published.delete(file)) gone.push({ ...placeOf(owned), storageIndex: file, atMs });
+        if (turns.over) await turns.next();
       }
       await store.saveHealth(rows);
       await store.saveGone(gone);
-      await nextTurn();
+      await turns.pause();
     }
   }
 
   #rowOf(owned: OwnedPartition, file: StorageIndex, atMs: number): HealthRow | undefined {
     const health = owned.map.health(file, owned.time.watermarkMs);
     if (health === undefined || health.settling) return undefined;
-    const previous = owned.publishedGrades.get(file);
+    const previous = owned.published.get(file);
     const gradeChanged = previous?.grade !== health.grade;
     const gradeSinceMs = previous === undefined || gradeChanged ? atMs : previous.sinceMs;
-    owned.publishedGrades.set(file, { grade: health.grade, sinceMs: gradeSinceMs });
+    owned.published.set(file, { grade: health.grade, sinceMs: gradeSinceMs, figures: figuresOf(health) });
     return {
-      partition: owned.number,
+      ...placeOf(owned),
       health,
       atMs,
       gradeChanged,
@@ -134,4 +160,13 @@ export class Publisher {
       log10Loss: this.log10LossOf(health),
     };
   }
+}
+
+function isStored(owned: OwnedPartition, health: FileHealth): boolean {
+  const stored = owned.published.get(health.storageIndex);
+  return stored !== undefined && stored.grade === health.grade && stored.figures === figuresOf(health);
+}
+
+function placeOf({ number, assigned }: OwnedPartition): { readonly partition: number; readonly generation: number } {
+  return { partition: number, generation: assigned.generation };
 }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
+import { MeshwardError } from '#mesh/errors.ts';
 import type { Grade } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import type { PartitionSink } from './ports.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import { PlainShareMap } from './share-map/plain-share-map.ts';
 import type { FileHealth } from './share-map/share-map.ts';
@@ -110,6 +112,38 @@ describe('analyzers that come and go', () => {
       expect(gradeOf(second, 1)).toBe('at-risk');
       expect(second.analyzer.health().totals.settlingFiles).toBe(0);
       expect((await mesh.atRisk()).size).toBe(1);
+    });
+
+    it('a partition of which the database broke off half-way is loaded from its beginning', async () => {
+      await mesh.announce();
+      await mesh.put([1, 2]);
+      await mesh.pass(2000, peers);
+      const first = await mesh.start(store);
+      await mesh.seenBy(first);
+      await mesh.committed();
+      await first.kill();
+      let broken = 0;
+      const breaking = new Proxy(store, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          if (name !== 'loadPartition') return (value as (...args: never[]) => unknown).bind(target);
+          return async (partition: number, into: PartitionSink) => {
+            if (++broken > 2) return target.loadPartition(partition, into);
+            const halfWay: PartitionSink = {
+              files: (block) => into.files(block),
+              health: () => Promise.reject(new MeshwardError('store-unavailable', 'broke off', { next: 'Wait.' })),
+              placements: (block) => into.placements(block),
+            };
+            return target.loadPartition(partition, halfWay);
+          };
+        },
+      });
+      const second = await mesh.start(breaking);
+      await mesh.tick(peers);
+      await mesh.seenBy(second);
+      expect(broken).toBe(4);
+      expect([1, 2].map((file) => gradeOf(second, file))).toEqual(['healthy', 'healthy']);
     });
 
     it('refuses a database that was filled from another log', async () => {

@@ -1,24 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog } from '#collector/log/port.ts';
 import { FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, gateway, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
 import { batchOf, fileOf, peerOf, registrationOf } from './testing/share-events.ts';
-
-/** The log as retention would leave it: of share-events only what is at these offsets and after them. */
-function truncatedTo({ log, topics }: TestMesh, firstOffsets: readonly number[]): EventLog {
-  return new Proxy(log, {
-    get(target, name) {
-      if (name !== 'bounds') return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-      return async (topic: string) => {
-        const bounds = await target.bounds(topic);
-        if (topic !== topics.shareEvents.name) return bounds;
-        return bounds.map((bound, partition) => ({ ...bound, firstOffset: firstOffsets[partition] ?? 0 }));
-      };
-    },
-  });
-}
+import { truncatedTo } from './testing/truncated-log.ts';
 
 describe('the analyzer', () => {
   let mesh: TestMesh;

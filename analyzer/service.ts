@@ -3,32 +3,38 @@
  * list and in alerts. What it finds goes on while the store is away; what it reads does not, beyond a limit.
  */
 import { randomUUID } from 'node:crypto';
-import { type AssignedPartition, type LogRecord, type Membership, partitionKey } from '#collector/log/port.ts';
+import type { AssignedPartition, Membership } from '#collector/log/port.ts';
 import { sleep } from '#mesh/clock.ts';
-import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { OpenAlert } from './alerts/alert-board.ts';
-import { keepDeadLetter } from './dead-letter.ts';
 import { type AtRiskAnswer, type AtRiskQuery, type FileAnswer, FileAnswers, type Unanswered } from './file-answers.ts';
+import { FilesElsewhere } from './files-elsewhere.ts';
 import { type Freshness, freshnessOf } from './freshness.ts';
 import { Keeper } from './keeper.ts';
 import { ListWriter } from './list-writer.ts';
 import type { PeerFacts } from './liveness/peer-register.ts';
+import { MeshWatch, meshWriterPartition } from './mesh-view/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
-import type { OwnedPartition } from './partition/owned-partition.ts';
-import { rebuildPartition } from './partition/rebuild.ts';
+import { Partitions } from './partitions.ts';
 import { PeersFollower } from './peers-follower.ts';
 import { PolicyTable } from './policy-table.ts';
 import { Publisher } from './publisher.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import type { SweepTotals } from './share-map/share-map.ts';
+import { emptyTotals, mergeTotals } from './share-map/totals.ts';
+import { whileStoreIsAway } from './store-away.ts';
 import { Sweeper } from './sweeper.ts';
 import { WaitingHistory } from './waiting-history.ts';
 
 /** What can be told of the mesh's health, and how fresh it is. */
 export interface MeshHealth {
+  /** Of the whole: what other analyzers report of themselves too. */
   readonly freshness: Freshness;
+  /** Of all partitions that any analyzer has told of. */
   readonly totals: SweepTotals;
+  /** Of those that are owned here. */
+  readonly ownTotals: SweepTotals;
   readonly sweptAtMs: number;
   readonly peers: readonly PeerFacts[];
   readonly alerts: readonly OpenAlert[];
@@ -36,11 +42,8 @@ export interface MeshHealth {
   readonly partitions: number;
 }
 
-/** The owner of this partition keeps what is known of peers, since every analyzer knows the same of them. */
-const peersKeptWith = 0;
 const defaultStepMs = 100;
 const defaultStopTimeoutMs = 5000;
-const defaultMaxUnsavedEvents = 2_000_000;
 const complaintIntervalMs = 10_000;
 
 export class Analyzer {
@@ -48,8 +51,9 @@ export class Analyzer {
   readonly #table = new PeerTable();
   readonly #publisher: Publisher;
   readonly #policies: PolicyTable;
-  readonly #owned = new Map<number, OwnedPartition>();
+  readonly #partitions: Partitions;
   readonly #history: WaitingHistory;
+  readonly #watch: MeshWatch;
   readonly #sweeper: Sweeper;
   readonly #lists: ListWriter;
   readonly #answers: FileAnswers;
@@ -58,13 +62,11 @@ export class Analyzer {
   /** Resolves when stopping has waited for long enough: what hangs is left behind. */
   readonly #givenUp = Promise.withResolvers<void>();
   #isClosed = false;
-  #isTakingOver = false;
   #peers: PeersFollower | null = null;
   #membership: Membership | null = null;
   #keeper: Keeper | null = null;
   #partitionCount = 0;
   #nextKeepMs = 0;
-  #roomMade = Promise.withResolvers<void>();
   #loop: Promise<void> = Promise.resolve();
   #failure: unknown = null;
   #nextComplaintMs = 0;
@@ -73,25 +75,57 @@ export class Analyzer {
     this.#options = options;
     this.#publisher = new Publisher(options, this.#table);
     this.#policies = new PolicyTable(options.config.policies, options.logger);
-    this.#history = new WaitingHistory((rows) => options.metrics.droppedRows.add(rows));
-    this.#sweeper = new Sweeper({
+    this.#partitions = new Partitions({
       analyzer: options,
       table: this.#table,
-      publisher: this.#publisher,
-      owned: this.#owned,
+      policies: this.#policies,
+      peers: () => this.#peers?.register.facts() ?? [],
+      signal: this.#stopping.signal,
+      still: () => Promise.race([Promise.all([this.#keeper?.still(), this.#lists.still()]), this.#givenUp.promise]),
+      onJudgeable: () => this.#sweeper.sweepSoon(),
+      onFull: () => {
+        this.#nextKeepMs = 0;
+      },
+    });
+    const { owned } = this.#partitions;
+    this.#history = new WaitingHistory((rows) => options.metrics.droppedRows.add(rows));
+    this.#watch = new MeshWatch({
+      analyzer: options,
+      instance: options.instance ?? 'analyzer',
+      owned,
+      partitionCount: () => this.#partitionCount,
       history: this.#history,
       newAlertId: randomUUID,
       peers: () => this.#peers?.register ?? null,
       freshness: () => this.freshness(),
+      owedInventories: () => this.#partitions.owedInventories(),
+      complain: (error, message) => this.#complain(error, message),
+    });
+    this.#sweeper = new Sweeper({
+      analyzer: options,
+      table: this.#table,
+      publisher: this.#publisher,
+      owned,
+      watch: this.#watch,
     });
     this.#lists = new ListWriter({
-      owned: this.#owned,
+      owned,
       publisher: this.#publisher,
+      clock: options.clock,
+      ends: () => options.log.bounds(options.topics.atRisk.name),
       signal: this.#stopping.signal,
       complain: (error, message) => this.#complain(error, message),
     });
     this.#answers = new FileAnswers({
-      owned: this.#owned,
+      elsewhere: new FilesElsewhere({
+        store: options.store,
+        table: this.#table,
+        policies: this.#policies,
+        publisher: this.#publisher,
+        freshness: () => this.#watch.freshness(),
+      }),
+      clock: options.clock,
+      owned,
       publisher: this.#publisher,
       partitionCount: () => this.#partitionCount,
       freshness: () => this.freshness(),
@@ -110,27 +144,33 @@ export class Analyzer {
 
   async #start(): Promise<void> {
     const { log, topics, config, store, logger } = this.#options;
+    const { signal } = this.#stopping;
     this.#partitionCount = await log.partitionCount(topics.shareEvents.name);
-    this.#sweeper.board.resume(await this.#whileStoreIsAway('open alerts', () => store.loadOpenAlerts()));
-    const stored = await this.#whileStoreIsAway('the peers', () => store.loadLiveness());
+    this.#watch.board.resume(
+      await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()),
+    );
+    const stored = await whileStoreIsAway(this.#options, signal, 'the peers', () => store.loadLiveness());
     const peerPartitions = await log.partitionCount(topics.peerEvents.name);
-    this.#peers = new PeersFollower(this.#options, this.#table, stored, peerPartitions);
+    this.#peers = new PeersFollower(this.#options, this.#table, stored, peerPartitions, (report) =>
+      this.#watch.note(report),
+    );
     await this.#peers.start((error) => this.#fail(error));
     this.#stopping.signal.throwIfAborted();
+    const { owned } = this.#partitions;
     this.#keeper = new Keeper({
       analyzer: this.#options,
-      owned: this.#owned,
+      owned,
       publisher: this.#publisher,
       history: this.#history,
       peers: this.#peers,
-      keepsPeers: () => (this.#isTakingOver || this.#owned.size === 0 ? null : this.#owned.has(peersKeptWith)),
+      keepsPeers: () => (this.#partitions.areMoving || owned.size === 0 ? null : owned.has(meshWriterPartition)),
       commit: (partition, nextOffset) => this.#commit(partition, nextOffset),
     });
     this.#membership = await log.join(`${config.log.topicPrefix}analyzers`, [topics.shareEvents.name], {
       assigned: (partitions) => this.#takeOver(partitions),
-      revoked: (partitions) => this.#giveUp(partitions),
-      records: (partition, records) => this.#apply(partition, records),
-      truncated: (partition, fromOffset, firstOffset) => this.#truncated(partition, fromOffset, firstOffset),
+      revoked: (partitions) => this.#partitions.giveUp(partitions),
+      records: (partition, records) => this.#partitions.apply(partition, records),
+      truncated: (partition, from, first) => this.#partitions.truncated(partition, from, first),
     });
     this.#membership.ended.catch((error: unknown) => this.#fail(error));
     this.#loop = this.#run();
@@ -171,26 +211,42 @@ export class Analyzer {
 
   health(): MeshHealth {
     return {
-      freshness: this.freshness(),
-      totals: this.#sweeper.totals,
+      freshness: this.#watch.freshness(),
+      totals: this.#watch.whole().totals,
+      ownTotals: [...this.#partitions.owned.values()].reduce(
+        (sum, { totals }) => mergeTotals(sum, totals ?? emptyTotals()),
+        emptyTotals(),
+      ),
       sweptAtMs: this.#sweeper.sweptAtMs,
       peers: this.#peers?.register.facts() ?? [],
-      alerts: this.#sweeper.board.open(),
-      ownedPartitions: this.#owned.size,
+      alerts: this.#watch.board.open(),
+      ownedPartitions: this.#partitions.owned.size,
       partitions: this.#partitionCount,
     };
   }
 
+  /** Of what is owned here. */
   freshness(): Freshness {
+    return this.#freshness(this.#partitions.owedInventories());
+  }
+
+  /** As `freshness`, except that what only inventories of peers can mend is no reason to ask another analyzer. */
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
+    const { state, reasons } = this.#freshness(0);
+    return { ready: state === 'fresh', reasons };
+  }
+
+  #freshness(owedInventories: number): Freshness {
     return freshnessOf(this.#options, {
       peerTimes: this.#peers?.times ?? [],
-      owned: [...this.#owned.values()],
+      owned: [...this.#partitions.owned.values()],
       failure: this.#failure,
       keepingSinceMs: this.#keeper?.busySinceMs ?? null,
+      owedInventories,
     });
   }
 
-  /** Undefined where its health cannot be told: `unanswered` says why. */
+  /** Of a partition that is owned here; undefined where its health cannot be told: `unanswered` says why. */
   file(index: StorageIndex): FileAnswer | undefined {
     return this.#answers.file(index);
   }
@@ -203,108 +259,21 @@ export class Analyzer {
     return this.#answers.atRisk(query);
   }
 
-  // --- partitions --------------------------------------------------------------------------------------------------
+  /** Of any partition: those of others as the store has them. @throws MeshwardError `store-unavailable` for those. */
+  lookUp(index: StorageIndex): Promise<FileAnswer | Unanswered> {
+    return this.#answers.lookUp(index);
+  }
+
+  /** Of the whole mesh. @throws MeshwardError `store-unavailable` where other analyzers own a part of it. */
+  listAtRisk(query: AtRiskQuery): Promise<AtRiskAnswer> {
+    return this.#answers.listAtRisk(query);
+  }
 
   async #takeOver(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<string, number>> {
-    this.#isTakingOver = true;
-    try {
-      return await this.#rebuild(partitions);
-    } finally {
-      this.#isTakingOver = false;
-    }
-  }
-
-  async #rebuild(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<string, number>> {
-    const starts = new Map<string, number>();
-    for (const assigned of partitions) {
-      const { owned, truncatedRecords } = await this.#whileStoreIsAway(`partition ${assigned.partition}`, () =>
-        rebuildPartition(this.#options, this.#mapOptions(assigned.partition), assigned),
-      );
-      if (truncatedRecords > 0) this.#sayTruncated(owned, truncatedRecords);
-      this.#owned.set(assigned.partition, owned);
-      starts.set(partitionKey(assigned.topic, assigned.partition), owned.nextOffset);
-    }
+    const starts = await this.#partitions.takeOver(partitions);
     // What other owners kept of peers may be older than what we know.
-    if (partitions.some(({ partition }) => partition === peersKeptWith)) this.#peers?.register.markAllChanged();
-    this.#sweeper.sweepSoon();
+    if (partitions.some(({ partition }) => partition === meshWriterPartition)) this.#peers?.register.markAllChanged();
     return starts;
-  }
-
-  #mapOptions(partition: number) {
-    const owned = this.#owned;
-    const { maxFiles, settleMs } = this.#options.config.analyzer;
-    return {
-      peers: this.#table,
-      policyFor: this.#policies.policyFor,
-      settleMs,
-      /** The limit is the analyzer's: what other partitions hold is not to be had here. */
-      get maxFiles(): number {
-        let elsewhere = 0;
-        for (const [number, { map }] of owned) if (number !== partition) elsewhere += map.fileCount;
-        return maxFiles - elsewhere;
-      },
-    };
-  }
-
-  /** Who owns the partitions next reads what we wrote: nothing of ours may come after this. */
-  async #giveUp(partitions: readonly AssignedPartition[]): Promise<void> {
-    for (const { partition } of partitions) this.#owned.delete(partition);
-    const still = Promise.all([this.#keeper?.still(), this.#lists.still()]);
-    await Promise.race([still, this.#givenUp.promise]);
-  }
-
-  async #apply(assigned: AssignedPartition, records: readonly LogRecord[]): Promise<void> {
-    await this.#whenRoom();
-    const owned = this.#owned.get(assigned.partition);
-    if (owned === undefined || owned.assigned.generation !== assigned.generation) return;
-    const { metrics, clock } = this.#options;
-    const wasCaughtUp = owned.caughtUp;
-    const malformed: { readonly record: LogRecord; readonly error: unknown }[] = [];
-    metrics.events.add(owned.apply(records, clock.nowMs(), (record, error) => malformed.push({ record, error })));
-    if (!wasCaughtUp && owned.caughtUp) this.#sweeper.sweepSoon();
-    if (malformed.length === 0) return;
-    const letters = this.#keepDeadLetters(malformed);
-    owned.deadLetters = Promise.all([owned.deadLetters, letters]);
-    await owned.deadLetters;
-  }
-
-  async #keepDeadLetters(malformed: readonly { readonly record: LogRecord; readonly error: unknown }[]): Promise<void> {
-    for (const { record, error } of malformed) {
-      await keepDeadLetter(this.#options, record, error, 'kept', this.#stopping.signal);
-    }
-  }
-
-  /** While the store takes nothing, changes pile up in memory: beyond the limit the log is read no further. */
-  async #whenRoom(): Promise<void> {
-    const limit = this.#options.maxUnsavedEvents ?? defaultMaxUnsavedEvents;
-    for (;;) {
-      let unsaved = 0;
-      for (const { untakenEvents } of this.#owned.values()) unsaved += untakenEvents;
-      if (unsaved <= limit) return;
-      this.#nextKeepMs = 0;
-      await this.#roomMade.promise;
-      // Nothing is applied without room: the records come again, since their offset is not committed.
-      this.#stopping.signal.throwIfAborted();
-    }
-  }
-
-  #truncated(assigned: AssignedPartition, fromOffset: number, firstOffset: number): Promise<void> {
-    const owned = this.#owned.get(assigned.partition);
-    if (owned !== undefined) {
-      this.#sayTruncated(owned, firstOffset - fromOffset);
-      owned.truncated(firstOffset);
-    }
-    return Promise.resolve();
-  }
-
-  #sayTruncated(owned: OwnedPartition, records: number): void {
-    const { metrics, logger } = this.#options;
-    metrics.truncatedEvents.add(records);
-    this.#sweeper.truncated(records);
-    logger.error(
-      { partition: owned.number, records },
-      'events were removed from the log before they were read; the next inventory of each peer mends what was missed',
-    );
   }
 
   // --- looking -----------------------------------------------------------------------------------------------------
@@ -321,10 +290,12 @@ export class Analyzer {
       this.#keepWhenDue();
       await sleep(clock, stepMs ?? defaultStepMs, this.#stopping.signal).catch(() => undefined);
     }
-    this.#roomMade.resolve();
+    this.#partitions.roomMade();
     await this.#keeper?.still();
     await this.#lists.still();
+    await this.#watch.still();
     if (this.#failure !== null) return;
+    this.#watch.withdraw(this.#options.clock.nowMs());
     await this.#keeper?.keep().catch((error: unknown) => {
       logger.warn(
         { error: describeError(error) },
@@ -342,10 +313,7 @@ export class Analyzer {
     if (this.#keeper === null || this.#keeper.busy || now < this.#nextKeepMs || this.#failure !== null) return;
     this.#nextKeepMs = now + this.#options.config.analyzer.flushIntervalMs;
     this.#keeper.keep().then(
-      () => {
-        this.#roomMade.resolve();
-        this.#roomMade = Promise.withResolvers();
-      },
+      () => this.#partitions.roomMade(),
       (error: unknown) => this.#fail(error),
     );
   }
@@ -353,20 +321,6 @@ export class Analyzer {
   #commit(partition: AssignedPartition, nextOffset: number): Promise<void> {
     if (this.#isClosed || this.#membership === null) return Promise.resolve();
     return this.#membership.commit(partition, nextOffset);
-  }
-
-  async #whileStoreIsAway<T>(what: string, load: () => Promise<T>): Promise<T> {
-    const { clock, logger } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      this.#stopping.signal.throwIfAborted();
-      try {
-        return await load();
-      } catch (error) {
-        if (!hasCode(error, 'store-unavailable')) throw error;
-        logger.warn({ error: describeError(error), attempt }, `ClickHouse is away: ${what} cannot be loaded yet`);
-        await sleep(clock, Math.min(5000, 250 * 2 ** attempt), this.#stopping.signal);
-      }
-    }
   }
 
   /** The same trouble comes back with every step: it is said now and then. */

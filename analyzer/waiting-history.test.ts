@@ -7,7 +7,7 @@ describe('what waits for the store', () => {
     const history = new WaitingHistory(() => undefined);
     for (const atMs of [1, 2]) history.addSweep({ totals: emptyTotals(), atMs });
     expect(history.take().sweeps.map(({ atMs }) => atMs)).toEqual([1, 2]);
-    expect(history.take()).toEqual({ sweeps: [], alertChanges: [] });
+    expect(history.take()).toEqual({ sweeps: [], exposure: [], alertChanges: [] });
     expect(history.takeStateChanges()).toEqual([]);
   });
 

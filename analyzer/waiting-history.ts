@@ -1,19 +1,22 @@
 /** What belongs into histories and waits for the next flush. While the store is away the oldest goes, and is counted. */
 import type { AlertChange } from './alerts/alert-board.ts';
 import type { StateChange } from './liveness/peer-register.ts';
-import type { SweepRecord } from './ports.ts';
+import type { ExposureRecord, SweepRecord } from './ports.ts';
 
 const maxSweeps = 1000;
+const maxExposureRows = 50_000;
 const maxStateChanges = 100_000;
 const maxAlertChanges = 10_000;
 
 export interface HistoryRows {
+  readonly exposure: readonly ExposureRecord[];
   readonly sweeps: readonly SweepRecord[];
   readonly alertChanges: readonly AlertChange[];
 }
 
 export class WaitingHistory {
   readonly #sweeps: SweepRecord[] = [];
+  readonly #exposure: ExposureRecord[] = [];
   readonly #stateChanges: StateChange[] = [];
   readonly #alertChanges: AlertChange[] = [];
   readonly #dropped: (rows: number) => void;
@@ -27,6 +30,11 @@ export class WaitingHistory {
     this.#trim(this.#sweeps, maxSweeps);
   }
 
+  addExposure(rows: readonly ExposureRecord[]): void {
+    for (const row of rows) this.#exposure.push(row);
+    this.#trim(this.#exposure, maxExposureRows);
+  }
+
   addStateChanges(changes: readonly StateChange[]): void {
     for (const change of changes) this.#stateChanges.push(change);
     this.#trim(this.#stateChanges, maxStateChanges);
@@ -38,7 +46,11 @@ export class WaitingHistory {
   }
 
   take(): HistoryRows {
-    return { sweeps: this.#sweeps.splice(0), alertChanges: this.#alertChanges.splice(0) };
+    return {
+      sweeps: this.#sweeps.splice(0),
+      exposure: this.#exposure.splice(0),
+      alertChanges: this.#alertChanges.splice(0),
+    };
   }
 
   takeStateChanges(): readonly StateChange[] {

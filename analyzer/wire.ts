@@ -1,5 +1,8 @@
-/** Records of the log as the analyzer's own values. Parsed once here; inside, they are trusted. */
-import { fromBinary } from '@bufbuild/protobuf';
+/**
+ * Records of the log as the analyzer's own values. Parsed once here; inside, they are trusted. What a newer release says and
+ * this one does not know goes to the dead letters by itself: `unknown-events.ts` has the rules.
+ */
+import { fromBinary, type Message } from '@bufbuild/protobuf';
 import { checkCoding } from '#mesh/coding.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import {
@@ -10,22 +13,31 @@ import {
   type PeerEvent,
   PeerEventsRecordSchema,
   type ShareBatch,
+  ShareEventKind,
   ShareEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { PeerEventBody } from './liveness/peer-liveness.ts';
-import { eventKinds, type FileRegistration, type PeerBatch } from './share-map/share-map.ts';
+import { type Report, readReport } from './mesh-view/report.ts';
+import type { FileRegistration, PeerBatch } from './share-map/share-map.ts';
+import { EventUnknownError, holdsUnknown, withoutUnknown } from './unknown-events.ts';
 
-const knownKinds: ReadonlySet<number> = new Set(Object.values(eventKinds));
 const maxPort = 0xffff;
 
 export type ShareEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
-  | { readonly kind: 'batch'; readonly batch: PeerBatch };
+  | {
+      readonly kind: 'batch';
+      /** What of it is known. */
+      readonly batch: PeerBatch;
+      /** Told to the dead letters; null where all of it is known. */
+      readonly unknown: EventUnknownError | null;
+    };
 
 export type PeerEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
+  | { readonly kind: 'report'; readonly report: Report }
   | {
       readonly kind: 'event';
       readonly peer: PeerId;
@@ -34,22 +46,27 @@ export type PeerEventsValue =
       readonly body: PeerEventBody;
     };
 
-/** @throws MeshwardError `batch-malformed`: the record goes to the dead letters, and reading goes on. */
+/** @throws MeshwardError `batch-malformed`, `event-unknown`: the record goes to the dead letters, and reading goes on. */
 export function readShareEvents(value: Uint8Array): ShareEventsValue {
   return guarded(() => {
-    const { body } = fromBinary(ShareEventsRecordSchema, value);
+    const record = fromBinary(ShareEventsRecordSchema, value);
+    const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
-    if (body.case !== 'batch') throw new Error('the record holds neither batch nor tick');
-    return { kind: 'batch', batch: readBatch(body.value) };
+    if (body.case !== 'batch') throw neither(record, 'the record holds neither batch nor tick');
+    checkColumns(body.value);
+    const { known, unknown } = withoutUnknown(body.value);
+    return { kind: 'batch', batch: readBatch(known), unknown };
   });
 }
 
-/** @throws MeshwardError `batch-malformed`. */
+/** @throws MeshwardError `batch-malformed`, `event-unknown`. */
 export function readPeerEvents(value: Uint8Array): PeerEventsValue {
   return guarded(() => {
-    const { body } = fromBinary(PeerEventsRecordSchema, value);
+    const record = fromBinary(PeerEventsRecordSchema, value);
+    const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
-    if (body.case !== 'event') throw new Error('the record holds neither event nor tick');
+    if (body.case === 'report') return { kind: 'report', report: readReport(body.value) };
+    if (body.case !== 'event') throw neither(record, 'the record holds neither event nor tick');
     const event = body.value;
     return {
       kind: 'event',
@@ -77,14 +94,17 @@ export function readRegistration(manifest: FileManifest): FileRegistration {
   };
 }
 
-function readBatch(batch: ShareBatch): PeerBatch {
+function checkColumns(batch: ShareBatch): void {
   const count = batch.kinds.length;
   if (batch.storageIndexes.length !== count * storageIndexBytes || batch.shareNumbers.length !== count) {
     throw new Error('the columns of a batch differ in length');
   }
+  if (batch.kinds.includes(ShareEventKind.UNSPECIFIED)) throw new Error('an event is of no kind');
+}
+
+function readBatch(batch: ShareBatch): PeerBatch {
   if (batch.deletedFiles.length % storageIndexBytes !== 0)
     throw new Error('deleted files are no whole storage indexes');
-  if (batch.kinds.some((kind) => !knownKinds.has(kind))) throw new Error('an event is of a kind that is not known');
   return {
     peer: peerIdFromBytes(batch.peerId),
     incarnation: wholeNumber(batch.incarnation),
@@ -106,9 +126,9 @@ function readInventoryMark({ phase, generation }: InventoryMark): PeerBatch['inv
     case InventoryPhase.END:
       return { phase: 'end', generation };
     case InventoryPhase.UNSPECIFIED:
-      throw new Error('an inventory neither begins nor ends');
+      break;
   }
-  throw new Error('an inventory is in a phase that is not known');
+  throw new Error('an inventory neither begins nor ends');
 }
 
 function readPeerEventBody(event: PeerEvent): PeerEventBody {
@@ -147,7 +167,7 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
     case 'depart':
       return { kind: 'depart' };
     case undefined:
-      throw new Error('a peer event says nothing');
+      throw neither(event, 'a peer event says nothing');
   }
 }
 
@@ -158,10 +178,18 @@ function wholeNumber(value: bigint): number {
   return number;
 }
 
+/** What is not there may be there for a newer release. */
+function neither(message: Message, reason: string): Error {
+  return holdsUnknown(message)
+    ? new EventUnknownError('the record is of a kind that is not known', null)
+    : new Error(reason);
+}
+
 function guarded<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
+    if (error instanceof EventUnknownError) throw error;
     throw new MeshwardError('batch-malformed', `a record of the log cannot be read: ${describeError(error)}`, {
       next: 'It was kept in the dead letters; if many come, an agent or collector of another version is at work.',
       cause: error,

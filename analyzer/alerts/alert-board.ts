@@ -33,8 +33,12 @@ export class AlertBoard {
     this.#newId = newId;
   }
 
-  /** Takes over what an earlier run told, so that it is resolved when it no longer holds, and not told twice while it does. */
+  /**
+   * Takes over what was told before, here or by another analyzer, so that it is resolved when it no longer holds, and not told
+   * twice while it does. What stood here besides was told to nobody.
+   */
   resume(alerts: readonly OpenAlert[]): void {
+    this.#open.clear();
     for (const open of alerts) {
       this.#open.set(open.alert.key, { ...open, toldSummary: open.alert.summary, toldAtMs: open.sinceMs });
     }

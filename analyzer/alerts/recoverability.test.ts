@@ -14,6 +14,7 @@ function alertsOf(input: Partial<Omit<AlertInput, 'totals'>> & { files?: Partial
     lostDomainRatio: 0.8,
     refusedEvents: 0,
     truncatedRecords: 0,
+    owedInventories: 0,
     ...rest,
   });
 }
@@ -90,12 +91,18 @@ describe('recoverability alerts', () => {
   });
 
   it('say why health is stale, that files are refused, and that records were lost unread', () => {
-    const alerts = alertsOf({ staleReasons: ['one', 'two'], refusedEvents: 3, truncatedRecords: 4 });
+    const alerts = alertsOf({
+      staleReasons: ['one', 'two'],
+      refusedEvents: 3,
+      truncatedRecords: 4,
+      owedInventories: 2,
+    });
     expect(alerts.map(({ key, severity }) => [key, severity])).toEqual([
       ['health-stale', 'page'],
       ['files-refused', 'page'],
-      ['events-truncated', 'warning'],
+      ['events-truncated', 'page'],
     ]);
     expect(alerts[0]?.summary).toBe('health is stale: one; two');
+    expect(alerts[2]?.next).toContain('`meshward peer inventory --all`');
   });
 });

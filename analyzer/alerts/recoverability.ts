@@ -37,8 +37,10 @@ export interface AlertInput {
   readonly lostDomainRatio: number;
   /** Events of files that found no room. */
   readonly refusedEvents: number;
-  /** Records that left the log before they were read, of late. */
+  /** Records that left the log before they were read and are not made good yet. */
   readonly truncatedRecords: number;
+  /** Inventories of peers that will make them good. */
+  readonly owedInventories: number;
 }
 
 export const staleAlertKey = 'health-stale';
@@ -143,7 +145,7 @@ function staleAlert(reasons: readonly string[]): readonly Alert[] {
 }
 
 /** What keeps the analyzer from seeing everything. */
-function operationAlerts({ refusedEvents, truncatedRecords }: AlertInput): readonly Alert[] {
+function operationAlerts({ refusedEvents, truncatedRecords, owedInventories }: AlertInput): readonly Alert[] {
   const alerts: Alert[] = [];
   if (refusedEvents > 0) {
     alerts.push({
@@ -155,14 +157,15 @@ function operationAlerts({ refusedEvents, truncatedRecords }: AlertInput): reado
       details: { refusedEvents },
     });
   }
-  if (truncatedRecords > 0) {
+  if (owedInventories > 0) {
+    const lost = truncatedRecords === 0 ? 'records' : `${truncatedRecords} records`;
     alerts.push({
       key: 'events-truncated',
-      severity: 'warning',
-      summary: `${truncatedRecords} records left the log before they were read: figures may be wrong until each peer's next inventory`,
-      next: 'Raise log.retentionMs and log.retentionBytes, or start more analyzers, so that reading keeps up.',
+      severity: 'page',
+      summary: `${lost} left the log before they were read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
+      next: 'Nothing is declared lost by it. Inventories come by themselves; `meshward peer inventory --all` asks for them now. Files that owners put or deleted meanwhile must be put or deleted again. Then raise log.retentionMs and log.retentionBytes, or start more analyzers.',
       files: 0,
-      details: { truncatedRecords },
+      details: { truncatedRecords, owedInventories },
     });
   }
   return alerts;

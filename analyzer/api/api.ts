@@ -113,8 +113,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       },
     },
     async (request) => {
-      const { files, total } = analyzer.atRisk(request.query);
-      return { files: files.map(toFileAnswer), total, freshness: analyzer.freshness() };
+      const { files, total } = await analyzer.listAtRisk(request.query);
+      return { files: files.map(toFileAnswer), total, freshness: analyzer.health().freshness };
     },
   );
 
@@ -123,8 +123,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     { schema: { summary: 'Could I recover this file now?', response: answers('FileDetail') } },
     async (request) => {
       const index = parseStorageIndex(request.params.storageIndex);
-      const answer = analyzer.file(index);
-      if (answer === undefined) throw unanswered(analyzer.unanswered(index), analyzer.freshness().state === 'stale');
+      const answer = await analyzer.lookUp(index);
+      if (typeof answer === 'string') throw unanswered(answer, analyzer.health().freshness.state === 'stale');
       const peers = new Map(analyzer.health().peers.map((facts) => [facts.peer as string, facts]));
       return toFileDetail(answer, (peer) => peers.get(peer));
     },

@@ -4,6 +4,7 @@ import { toApiError } from '#mesh/api-error.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
+import type { AtRiskAnswer } from '../file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toMeshAnswer } from './answers.ts';
 import type { HistoryQueries, MarginMoment } from './api.ts';
@@ -111,7 +112,7 @@ export class EventStreams {
     const health = analyzer.health();
     const mesh = toMeshAnswer(health);
     this.#remember(mesh.sweptAtMs, mesh.byMargin);
-    const { files, total } = analyzer.atRisk({ limit: listedFiles });
+    const { files, total } = await this.#atRisk();
     const state = {
       mesh,
       moments: this.#moments ?? [],
@@ -128,6 +129,21 @@ export class EventStreams {
       })),
     };
     return `event: state\ndata: ${JSON.stringify(state)}\n\n`;
+  }
+
+  /** The whole mesh's; where the database does not answer for other analyzers' part, this one's. */
+  async #atRisk(): Promise<AtRiskAnswer> {
+    const { analyzer, clock } = this.#options;
+    let found: AtRiskAnswer | undefined;
+    const asked = analyzer.listAtRisk({ limit: listedFiles }).then((answer) => {
+      found = answer;
+    });
+    await within(
+      clock,
+      historyTimeoutMs,
+      asked.catch(() => undefined),
+    );
+    return found ?? analyzer.atRisk({ limit: listedFiles });
   }
 
   /** Live figures never wait for the database: where it does not answer in time they go without the newest repairs. */

@@ -80,7 +80,7 @@ export class PeerRegister {
     }
   }
 
-  apply(value: PeerEventsValue, place: EventPlace): void {
+  apply(value: Exclude<PeerEventsValue, { kind: 'report' }>, place: EventPlace): void {
     const time = this.#times[place.partition] as LogTime;
     if (value.kind === 'tick') {
       if (time.tick(value.atMs, place.readAtMs)) this.#judgeAll(place.partition, time);

@@ -19,8 +19,8 @@ describe('traces of files', () => {
     const traces = new FileTraces();
     traces.note(traceparent('1'), columns(0, 3));
     traces.note(traceparent('2'), columns(2, 3));
-    expect(traces.headersOf(file(1))).toEqual({ headers: { traceparent: traceparent('1') } });
-    expect(traces.headersOf(file(2))).toEqual({ headers: { traceparent: traceparent('2') } });
+    expect(traces.headersOf(file(1))).toEqual({ traceparent: traceparent('1') });
+    expect(traces.headersOf(file(2))).toEqual({ traceparent: traceparent('2') });
     expect(traces.headersOf(file(9))).toEqual({});
   });
 

@@ -28,8 +28,8 @@ export class FileTraces {
   }
 
   /** Headers for a record that is written because of the file's last change. */
-  headersOf(file: StorageIndex): { readonly headers?: Readonly<Record<string, string>> } {
+  headersOf(file: StorageIndex): Readonly<Record<string, string>> {
     const traceparent = this.#traces.get(file);
-    return traceparent === undefined ? {} : { headers: { traceparent } };
+    return traceparent === undefined ? {} : { traceparent };
   }
 }

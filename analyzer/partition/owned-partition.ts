@@ -1,14 +1,19 @@
 /** One partition of share-events that this analyzer owns: its share map, its part of the standing list, its place in the log. */
 import type { AssignedPartition, LogRecord } from '#collector/log/port.ts';
-import type { PeerId } from '#mesh/peer-id.ts';
+import type { Clock } from '#mesh/clock.ts';
+import { peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { LogTime } from '../liveness/log-time.ts';
-import type { PublishedGrade } from '../ports.ts';
-import type { PeerBatch, ShareMap, ShareMapChanges } from '../share-map/share-map.ts';
+import type { StoreChanges } from '../ports.ts';
+import type { PeerBatch, ShareMap, SweepTotals } from '../share-map/share-map.ts';
+import type { PlacementBlock } from '../share-map/stored-blocks.ts';
+import { Turns } from '../turns.ts';
 import { readShareEvents, type ShareEventsValue } from '../wire.ts';
 import { FileTraces } from './file-traces.ts';
+import type { ListOwnership } from './list-ownership.ts';
+import type { PublishedHealth } from './published-health.ts';
 import { StandingList } from './standing-list.ts';
-import { Tombstones } from './tombstones.ts';
+import type { Tombstones } from './tombstones.ts';
 
 export interface PartitionCounts {
   batches: number;
@@ -27,8 +32,14 @@ export interface OwnedPartitionOptions {
   /** What was in the log when the partition came: until it is reached, files are not judged. */
   readonly catchUpOffset: number;
   readonly maxTickStepMs: number;
-  readonly publishedGrades: Iterable<readonly [StorageIndex, PublishedGrade]>;
+  readonly published: PublishedHealth;
+  readonly tombstones: Tombstones;
+  readonly ownership: ListOwnership;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
+
+/** What a flush takes of a share map in one turn. */
+const placementsATime = 8192;
 
 export type MalformedHandler = (record: LogRecord, error: unknown) => void;
 
@@ -36,7 +47,8 @@ export class OwnedPartition {
   readonly assigned: AssignedPartition;
   readonly map: ShareMap;
   readonly list = new StandingList();
-  readonly tombstones = new Tombstones();
+  readonly ownership: ListOwnership;
+  readonly tombstones: Tombstones;
   readonly time: LogTime;
   readonly counts: PartitionCounts = {
     batches: 0,
@@ -46,8 +58,10 @@ export class OwnedPartition {
     forgottenPlacements: 0,
     manifestConflicts: 0,
   };
-  /** Grades as last written, so that histories hold changes only. */
-  readonly publishedGrades: Map<StorageIndex, PublishedGrade>;
+  /** Health as last written, so that histories hold changes only. */
+  readonly published: PublishedHealth;
+  /** As the last whole sweep found it; null before the first one. */
+  totals: SweepTotals | null = null;
   /** Files whose row in the store is not what it should be. */
   readonly unsavedHealth = new Set<StorageIndex>();
   /** Files that batches said were deleted, since the last look. */
@@ -63,16 +77,18 @@ export class OwnedPartition {
   /** Resolves when dead letters of what was applied so far are kept. */
   deadLetters: Promise<unknown> = Promise.resolve();
   readonly #catchUpOffset: number;
-  /** Peers whose inventory began after records were lost; null where none were. */
-  #begunSinceTruncation: Set<PeerId> | null = null;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
 
   constructor(options: OwnedPartitionOptions) {
-    const { assigned, map, startOffset, catchUpOffset, maxTickStepMs, publishedGrades } = options;
+    const { assigned, map, startOffset, catchUpOffset, maxTickStepMs } = options;
     this.assigned = assigned;
     this.map = map;
     this.nextOffset = startOffset;
     this.#catchUpOffset = catchUpOffset;
-    this.publishedGrades = new Map(publishedGrades);
+    this.published = options.published;
+    this.tombstones = options.tombstones;
+    this.ownership = options.ownership;
+    this.#clock = options.clock;
     this.committedOffset = assigned.committedOffset;
     this.time = new LogTime(maxTickStepMs);
   }
@@ -80,6 +96,11 @@ export class OwnedPartition {
   get number(): number {
     return this.assigned.partition;
   }
+
+  /** Records that left the log before they were read. */
+  lostRecords = 0;
+  /** A whole sweep since it caught up has told of every file. */
+  isJudged = false;
 
   get caughtUp(): boolean {
     return this.nextOffset >= this.#catchUpOffset;
@@ -107,7 +128,7 @@ export class OwnedPartition {
   #applyBatch(batch: PeerBatch, record: LogRecord): number {
     // Before the first tick after a rebuild the log's own stamp says what time it is.
     const atMs = this.time.watermarkMs === 0 ? record.appendedAtMs : this.time.watermarkMs;
-    const outcome = this.map.apply(this.#withoutTornInventory(batch), atMs);
+    const outcome = this.map.apply(batch, atMs);
     if (!outcome.applied) {
       this.counts.duplicateBatches++;
       return 0;
@@ -115,6 +136,8 @@ export class OwnedPartition {
     for (let i = 0; i < batch.deletedFiles.length; i += storageIndexBytes) {
       this.deletedFiles.add(storageIndexFromBytes(batch.deletedFiles, i));
     }
+    this.list.touch(batch.storageIndexes);
+    if (outcome.forgotten > 0) this.list.touchAll();
     this.traces.note(record.headers['traceparent'], batch.storageIndexes);
     this.counts.batches++;
     this.counts.forgottenPlacements += outcome.forgotten;
@@ -122,39 +145,56 @@ export class OwnedPartition {
     return outcome.events;
   }
 
-  /**
-   * Records are gone from the log unread. What an inventory named in them is not lost because its end says so: ends count
-   * again once the inventory has begun after the gap.
-   */
-  truncated(firstOffset: number): void {
+  /** Records are gone from the log unread: what these peers hold is known once each has sent an inventory. */
+  truncated(records: number, firstOffset: number, peers: Iterable<number>): void {
+    this.lostRecords += records;
     this.nextOffset = Math.max(this.nextOffset, firstOffset);
-    this.#begunSinceTruncation = new Set();
-  }
-
-  #withoutTornInventory(batch: PeerBatch): PeerBatch {
-    const begun = this.#begunSinceTruncation;
-    if (begun === null || batch.inventory === null) return batch;
-    if (batch.inventory.phase === 'begin') begun.add(batch.peer);
-    return begun.has(batch.peer) ? batch : { ...batch, inventory: null };
+    this.map.progress.oweInventories(peers);
   }
 
   #read(record: LogRecord, malformed: MalformedHandler): ShareEventsValue | null {
     if (record.value === null) return null;
     try {
-      return readShareEvents(record.value);
+      const value = readShareEvents(record.value);
+      if (value.kind === 'batch' && value.unknown !== null) this.#tell(record, value.unknown, malformed);
+      return value;
     } catch (error) {
-      this.counts.malformedRecords++;
-      malformed(record, error);
+      this.#tearInventoryOf(record.key);
+      this.#tell(record, error, malformed);
       return null;
     }
   }
 
-  /** What belongs into the store since the last call; the offset that it reaches up to is `nextOffset` at the call. */
-  takeChanges(nowMs: number): ShareMapChanges {
+  #tell(record: LogRecord, error: unknown, malformed: MalformedHandler): void {
+    this.counts.malformedRecords++;
+    malformed(record, error);
+  }
+
+  /** What an unreadable record named is not known, which is not lost: the inventory that it may belong to takes nothing away. */
+  #tearInventoryOf(key: Uint8Array | null): void {
+    this.map.progress.tearInventories(key?.length === peerIdBytes ? peerIdFromBytes(key) : null);
+  }
+
+  /**
+   * What belongs into the store since the last call. It reaches up to `nextOffset` at the call, and placements further: they are
+   * taken while they are read. That is harmless, since a row with a smaller version than it could have is only replaced sooner.
+   */
+  takeChanges(nowMs: number): StoreChanges {
     this.untakenEvents = 0;
-    const changes = this.map.takeChanges();
-    this.tombstones.see(changes.files);
+    const { files, applied } = this.map.takeFileChanges();
+    this.tombstones.see(files);
     const due = this.tombstones.takeDue(this.map, nowMs);
-    return due.length === 0 ? changes : { ...changes, files: [...due, ...changes.files] };
+    return { files: due.length === 0 ? files : [...due, ...files], applied, placements: this.#takePlacements() };
+  }
+
+  async *#takePlacements(): AsyncGenerator<PlacementBlock, void> {
+    const turns = new Turns(this.#clock);
+    while (this.map.reap()) await turns.next();
+    for (;;) {
+      const block = this.map.takePlacements(placementsATime);
+      if (block.count > 0) yield block;
+      if (block.left === 0) return;
+      await turns.pause();
+    }
   }
 }

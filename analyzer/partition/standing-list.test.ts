@@ -133,3 +133,58 @@ describe('the standing list', () => {
     expect(sorted.map(({ file }) => file)).toEqual([4, 2, 3, 1].map(fileOf));
   });
 });
+
+describe('a listed file of which shares only move', () => {
+  const placed = (...peers: readonly number[]) => {
+    return peers.map((peer, shareNumber) => {
+      return { shareNumber, peer: peerOf(peer), corrupt: false, available: true, counted: true };
+    });
+  };
+
+  /** Written once with its shares on peers 1, 2 and 3. */
+  function listed(): StandingList {
+    const list = new StandingList();
+    list.update(healthWith(1, 3), -1, 1000);
+    list.takeUnwritten(10);
+    list.recordOf(fileOf(1), healthWith(1, 3), () => ({ ...facts(), placements: placed(1, 2, 3) }));
+    return list;
+  }
+  const column = (...files: readonly number[]) => Buffer.concat(files.map((file) => storageIndexToBytes(fileOf(file))));
+
+  it('is written again once its placements are others, in whatever order they come', () => {
+    const list = listed();
+    list.touch(column(7, 1));
+    list.lookAtTouched(10, () => placed(1, 2, 3).reverse());
+    expect(list.waiting).toBe(0);
+    list.touch(column(1));
+    list.lookAtTouched(10, () => placed(1, 2, 4));
+    expect(list.takeUnwritten(10)).toEqual([fileOf(1)]);
+  });
+
+  it('is looked at only where a batch or a lost inventory touched it, so many at a time', () => {
+    const list = listed();
+    list.update(healthWith(2, 3), -1, 1000);
+    list.takeUnwritten(10);
+    list.touch(column(7, 8));
+    expect(list.touched).toBe(0);
+    list.touchAll();
+    list.lookAtTouched(1, () => placed(9));
+    expect([list.touched, list.waiting]).toEqual([1, 1]);
+  });
+
+  it('is not written where neither figures nor placements differ from what the topic has, as after a restart', () => {
+    const before = new StandingList();
+    before.update(healthWith(1, 3), -1, 1000);
+    before.update(healthWith(2, 3), -1, 1000);
+    const after = new StandingList();
+    for (const file of before.takeUnwritten(10)) {
+      const known = () => ({ ...facts(), placements: placed(1, 2, 3) });
+      const { key, value } = before.recordOf(file, healthWith(file === fileOf(1) ? 1 : 2, 3), known);
+      after.load(key, value);
+    }
+    after.update(healthWith(1, 3), -1, 5000);
+    after.update(healthWith(2, 2), -1, 5000);
+    after.lookAtTouched(10, () => placed(1, 2, 3));
+    expect(after.takeUnwritten(10)).toEqual([fileOf(2)]);
+  });
+});

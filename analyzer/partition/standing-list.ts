@@ -2,12 +2,19 @@
  * One partition's part of the at-risk topic: which files stand on the list, and what must be written so that the topic
  * says what the share map says. The topic is compacted, so its content is the list.
  */
+import { crc32 } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/events_pb.js';
+import { type AtRiskFile, AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/events_pb.js';
 import { compareGrades, type Grade, grades, needsRepair } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
-import { type StorageIndex, storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
+import {
+  type StorageIndex,
+  storageIndexBytes,
+  storageIndexFromBytes,
+  storageIndexToBytes,
+} from '#mesh/storage-index.ts';
 import type { FileHealth, ManifestOrigin as Origin, PlacementView } from '../share-map/share-map.ts';
+import { IndexHeads } from './index-heads.ts';
 
 export interface ListRecord {
   readonly key: Uint8Array;
@@ -33,6 +40,9 @@ export interface Listed {
 
 interface Entry extends Listed {
   readonly sinceMs: number;
+  /** Sums of what the topic says of the file: where neither has changed there is no news. */
+  readonly figures: number;
+  placements: number;
   revision: bigint;
 }
 
@@ -54,17 +64,29 @@ export class StandingList {
   /** Files whose record in the topic is not what it should be, in two classes: a newly critical file overtakes. */
   readonly #urgent = new Set<StorageIndex>();
   readonly #unwritten = new Set<StorageIndex>();
+  /** Files on the list of which it is not known whether their placements are still those of their record. */
+  readonly #touched = new Set<StorageIndex>();
+  readonly #heads = new IndexHeads();
 
   /** A record that is already in the topic; in order, from the first one kept. */
   load(key: Uint8Array, value: Uint8Array | null): void {
     const file = storageIndexFromBytes(key);
     if (value === null) {
-      this.#entries.delete(file);
+      this.#drop(file);
       return;
     }
-    const { sinceMs, revision, margin, risk, grade } = fromBinary(AtRiskFileSchema, value);
-    const known = grades.find((name) => fileGrades[name] === grade) ?? 'at-risk';
-    this.#entries.set(file, { file, sinceMs: Number(sinceMs), revision, margin, log10Loss: risk, grade: known });
+    const message = fromBinary(AtRiskFileSchema, value);
+    const { sinceMs, revision, margin, risk: log10Loss } = message;
+    this.#keep({
+      file,
+      sinceMs: Number(sinceMs),
+      revision,
+      margin,
+      log10Loss,
+      grade: grades.find((name) => fileGrades[name] === message.grade) ?? 'at-risk',
+      figures: figuresOf(message),
+      placements: placementsOf(message),
+    });
   }
 
   get size(): number {
@@ -84,7 +106,10 @@ export class StandingList {
     return this.#entries.values();
   }
 
-  /** Puts a file on the list or takes it off by its new health; what the topic must be told then waits in `takeUnwritten`. */
+  /**
+   * Puts a file on the list or takes it off by its new health; what the topic must be told then waits in `takeUnwritten`. Where
+   * the topic has the same figures already, only its placements are still to be compared.
+   */
   update(health: FileHealth, log10Loss: number, atMs: number): void {
     const { storageIndex: file, grade, margin } = health;
     if (health.settling || !needsRepair(health.counted, health.policy)) {
@@ -92,13 +117,49 @@ export class StandingList {
       return;
     }
     const known = this.#entries.get(file);
-    const sinceMs = known?.sinceMs ?? atMs;
-    this.#entries.set(file, { file, grade, margin, log10Loss, sinceMs, revision: known?.revision ?? 0n });
+    const figures = figuresOf(figureFieldsOf(health, log10Loss));
+    if (known?.figures === figures) {
+      this.#touched.add(file);
+      return;
+    }
+    const { sinceMs, revision, placements } = known ?? { sinceMs: atMs, revision: 0n, placements: 0 };
+    this.#keep({ file, grade, margin, log10Loss, sinceMs, revision, figures, placements });
     this.#wait(file, grade);
   }
 
   remove(file: StorageIndex): void {
-    if (this.#entries.delete(file)) this.#wait(file, 'healthy');
+    if (this.#drop(file)) this.#wait(file, 'healthy');
+  }
+
+  /** A batch speaks of these files: shares of those that are listed may have moved. @param storageIndexes 16 bytes each. */
+  touch(storageIndexes: Uint8Array): void {
+    if (this.#entries.size === 0) return;
+    for (let at = 0; at < storageIndexes.length; at += storageIndexBytes) {
+      if (!this.#heads.has(storageIndexes, at)) continue;
+      const file = storageIndexFromBytes(storageIndexes, at);
+      if (this.#entries.has(file)) this.#touched.add(file);
+    }
+  }
+
+  /** Shares went away that no batch named: those of any file. */
+  touchAll(): void {
+    for (const file of this.#entries.keys()) this.#touched.add(file);
+  }
+
+  /** Looks at some files that were touched. A share that only moved changes no figure, but a repair must know where it is. */
+  lookAtTouched(mostFiles: number, placementsOf: (file: StorageIndex) => readonly PlacementView[]): void {
+    let looked = 0;
+    for (const file of this.#touched) {
+      if (looked++ >= mostFiles) return;
+      this.#touched.delete(file);
+      const entry = this.#entries.get(file);
+      if (entry !== undefined && entry.placements !== sumOf(placementsOf(file))) this.#wait(file, entry.grade);
+    }
+  }
+
+  /** Files whose placements are still to be compared. */
+  get touched(): number {
+    return this.#touched.size;
   }
 
   /** Files to be written next, the urgent ones first. What then cannot be written goes back by `putBack`. */
@@ -124,7 +185,21 @@ export class StandingList {
     const entry = this.#entries.get(file);
     if (entry === undefined || health === undefined) return { key, value: null };
     entry.revision += 1n;
-    return { key, value: encodeEntry(health, entry, facts()) };
+    const known = facts();
+    entry.placements = sumOf(known.placements);
+    return { key, value: encodeEntry(health, entry, known) };
+  }
+
+  #keep(entry: Entry): void {
+    if (!this.#entries.has(entry.file)) this.#heads.add(entry.file);
+    this.#entries.set(entry.file, entry);
+  }
+
+  #drop(file: StorageIndex): boolean {
+    this.#touched.delete(file);
+    const was = this.#entries.delete(file);
+    if (was) this.#heads.remove(file);
+    return was;
   }
 
   #wait(file: StorageIndex, grade: Grade): void {
@@ -167,4 +242,36 @@ function encodeEntry(health: FileHealth, entry: Entry, facts: EntryFacts): Uint8
       ownerGeneration: BigInt(facts.ownerGeneration),
     }),
   );
+}
+
+type FigureFields = Pick<
+  AtRiskFile,
+  'grade' | 'available' | 'retained' | 'counted' | 'risk' | 'repairUpTo' | 'maxSharesPerPeer' | 'maxSharesPerDomain'
+> & { readonly manifest?: { readonly uebHash: Uint8Array; readonly tag: string } | undefined };
+
+function figureFieldsOf(health: FileHealth, log10Loss: number): FigureFields {
+  const { manifest, policy, grade, available, retained, counted, tag } = health;
+  const { repairUpTo, maxSharesPerPeer, maxSharesPerDomain } = policy;
+  const figures = { available, retained, counted, repairUpTo, maxSharesPerPeer, maxSharesPerDomain };
+  return { ...figures, grade: fileGrades[grade], risk: log10Loss, manifest: { uebHash: manifest.uebHash, tag } };
+}
+
+/** A checksum of what an entry says beside placements and cause. */
+function figuresOf(fields: FigureFields): number {
+  const { grade, available, retained, counted, risk, repairUpTo, maxSharesPerPeer, maxSharesPerDomain } = fields;
+  const figures = [grade, available, retained, counted, risk, repairUpTo, maxSharesPerPeer, maxSharesPerDomain];
+  return crc32(`${figures.join(' ')} ${fields.manifest?.tag}`, crc32(fields.manifest?.uebHash ?? new Uint8Array()));
+}
+
+function placementsOf({ placements }: AtRiskFile): number {
+  return placements.reduce((sum, { shareNumber, peerId }) => (sum + crc32(peerId, shareNumber)) >>> 0, 0);
+}
+
+/** The same in any order. Corrupt shares stand in no entry. */
+function sumOf(placements: readonly PlacementView[]): number {
+  let sum = 0;
+  for (const { shareNumber, peer, corrupt } of placements) {
+    if (!corrupt) sum = (sum + crc32(peerIdToBytes(peer), shareNumber)) >>> 0;
+  }
+  return sum;
 }

@@ -3,6 +3,7 @@ import type { Coding } from '#mesh/coding.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { type NativeShareMap, noFileClass } from '#native/share-map.ts';
 import type { FileRegistration, ManifestOrigin } from './share-map.ts';
+import { type FileBlock, originNumbers } from './stored-blocks.ts';
 
 export interface ClassOfFiles extends Coding {
   readonly tag: string;
@@ -24,7 +25,10 @@ export class FileClasses {
   }
 
   numberOf({ manifest: { k, n }, origin, tag }: FileRegistration): number {
-    if (n === 0) return noFileClass;
+    return n === 0 ? noFileClass : this.#classOf({ k, n }, origin, tag);
+  }
+
+  #classOf({ k, n }: Coding, origin: ManifestOrigin, tag: string): number {
     const key = `${k} ${n} ${origin} ${tag}`;
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
@@ -34,6 +38,24 @@ export class FileClasses {
     this.#classes[number] = { k, n, tag, origin, policy };
     this.#numbers.set(key, number);
     return number;
+  }
+
+  /** Of every file of a block; with one look at the names for each kind of file in it. */
+  numbersOf({ ks, ns, origins, tags, tagIndexes }: FileBlock): Uint32Array {
+    const known = new Map<number, number>();
+    return Uint32Array.from(ks, (k, i) => {
+      const n = ns[i] as number;
+      if (n === 0) return noFileClass;
+      const tagIndex = tagIndexes[i] as number;
+      const origin = origins[i] === originNumbers.owner ? 'owner' : 'derived';
+      const key = ((tagIndex * 2 + (origin === 'owner' ? 1 : 0)) * 257 + k) * 257 + n;
+      let number = known.get(key);
+      if (number === undefined) {
+        number = this.#classOf({ k, n }, origin, tags[tagIndex] as string);
+        known.set(key, number);
+      }
+      return number;
+    });
   }
 
   get(number: number): ClassOfFiles {

@@ -2,6 +2,7 @@
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { happinessOf } from '#mesh/happiness.ts';
 import type { Policy } from '#mesh/policy.ts';
+import { fullConfidence } from '#native/share-map.ts';
 import type { PeerRow } from './peer-table.ts';
 import type { FileHealth, FileRegistration } from './share-map.ts';
 
@@ -18,7 +19,8 @@ export function healthOf(
   isSettling: (counted: number) => boolean,
 ): FileHealth {
   const { manifest, tag } = registration;
-  const available = new Set<number>();
+  /** By share number, the confidence in the most trusted peer that has it. */
+  const available = new Map<number, number>();
   const counted = new Set<number>();
   const retained = new Set<number>();
   const sharesOfPeer = new Map<string, number>();
@@ -35,7 +37,7 @@ export function healthOf(
     if (peer.retained) retained.add(shareNumber);
     if (peer.counted) counted.add(shareNumber);
     if (!peer.available) continue;
-    available.add(shareNumber);
+    available.set(shareNumber, Math.max(peer.confidence, available.get(shareNumber) ?? 0));
     const holders = holdersOf.get(shareNumber);
     if (holders === undefined) holdersOf.set(shareNumber, [peer.peer]);
     else holders.push(peer.peer);
@@ -59,6 +61,7 @@ export function healthOf(
     corrupt,
     margin: marginOf(available.size, manifest.k),
     grade: gradeOf(available.size, policy),
+    expectedShares: [...available.values()].reduce((sum, confidence) => sum + confidence, 0) / fullConfidence,
     settling: isSettling(counted.size),
     distinctPeers: sharesOfPeer.size,
     happiness: happinessOf(holdersOf),
@@ -85,7 +88,7 @@ export function toleranceOf(sharesPerHolder: Iterable<number>, spare: number): n
   return holders;
 }
 
-/** Whether what people and the repairer see of a file is the same. */
+/** Whether what people and the repairer see of a file is the same; what may be expected of it moves without being a change. */
 export function sameHealth(a: FileHealth, b: FileHealth): boolean {
   return (
     a.available === b.available &&

@@ -3,8 +3,6 @@
  * peer has which number, which batch is new); shares, files and health are the core's.
  */
 import type { Coding } from '#mesh/coding.ts';
-import { gradeOf, marginOf } from '#mesh/grade.ts';
-import { compareOrder } from '#mesh/incarnation.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import {
@@ -14,25 +12,26 @@ import {
   storageIndexToBytes,
 } from '#mesh/storage-index.ts';
 import {
-  type ChangedFileColumns,
   NativeShareMap as Core,
-  healthFigures,
   type NativePlacementColumns,
   nativePlacementStates,
   noFileClass,
-  noTolerance,
   type SweepColumns,
 } from '#native/share-map.ts';
-import { type ClassOfFiles, FileClasses } from './file-classes.ts';
+import { FileClasses } from './file-classes.ts';
+import { NativeHealth, registrationOf } from './native-health.ts';
 import { totalsOf } from './native-totals.ts';
 import { type Exposure, PeerNumbering } from './peer-numbering.ts';
+import { PeerProgress } from './peer-progress.ts';
 import type { PeerTable } from './peer-table.ts';
 import {
   type AppliedOrder,
   type ApplyOutcome,
+  type ExpectedShortfall,
   type FileHealth,
   type FileRegistration,
   type FileRow,
+  type Look,
   type PeerBatch,
   type PlacementRow,
   type PlacementView,
@@ -40,8 +39,10 @@ import {
   type ShareMapChanges,
   type StoredShareMap,
   type Sweep,
+  type SweepBeside,
   unknownRegistration,
 } from './share-map.ts';
+import { type FileBlock, type PlacementBlock, storageIndexColumn } from './stored-blocks.ts';
 
 export interface NativeShareMapOptions {
   readonly peers: PeerTable;
@@ -66,15 +67,9 @@ export interface PlacementChangeColumns extends NativePlacementColumns {
   readonly left: number;
 }
 
-interface PeerProgress {
-  incarnation: number;
-  sequence: number;
-  generation: number;
-  openGeneration: number;
-}
-
-/** Slabs reaped beside each batch while placements of ended inventories wait: below a millisecond. */
+/** Slabs reaped beside each batch while placements of ended inventories wait, and in a turn of its own: well below 10 ms. */
 const slabsReapedPerBatch = 32;
+const slabsReapedPerTurn = 128;
 const rowsPerLoad = 20_000;
 
 export class NativeShareMap implements ShareMap {
@@ -82,8 +77,8 @@ export class NativeShareMap implements ShareMap {
   readonly #core: Core;
   readonly #classes: FileClasses;
   readonly #peers: PeerNumbering;
-  readonly #progress = new Map<number, PeerProgress>();
-  readonly #changedProgress = new Set<number>();
+  readonly #healths: NativeHealth;
+  readonly progress: PeerProgress;
   #reaping = false;
 
   constructor(options: NativeShareMapOptions) {
@@ -91,6 +86,8 @@ export class NativeShareMap implements ShareMap {
     this.#core = new Core({ maxFiles: options.maxFiles, settleMs: options.settleMs });
     this.#classes = new FileClasses(this.#core, options.policyFor);
     this.#peers = new PeerNumbering(this.#core, options.peers);
+    this.#healths = new NativeHealth(this.#classes, this.#peers);
+    this.progress = new PeerProgress(options.peers);
   }
 
   get fileCount(): number {
@@ -114,28 +111,14 @@ export class NativeShareMap implements ShareMap {
   // --- what the log says -------------------------------------------------------------------------------------------
 
   apply(batch: PeerBatch, atMs: number): ApplyOutcome {
-    const peer = this.#options.peers.numberOf(batch.peer);
-    const progress = this.#progress.get(peer) ?? { incarnation: 0, sequence: 0, generation: 0, openGeneration: 0 };
-    if (compareOrder(batch, progress) <= 0) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
-    this.#progress.set(peer, progress);
-    this.#changedProgress.add(peer);
-    progress.incarnation = batch.incarnation;
-    progress.sequence = batch.sequence;
+    const step = this.progress.take(batch);
+    if (step === null) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
     this.#peers.update();
-
     const conflicts = this.#register(batch.registrations, atMs);
-    if (batch.inventory?.phase === 'begin') progress.openGeneration = batch.inventory.generation;
-    const generation = progress.openGeneration === 0 ? progress.generation : progress.openGeneration;
+    const { peer, generation, endsInventory } = step;
     this.#core.apply(peer, generation, batch.storageIndexes, batch.shareNumbers, batch.kinds);
-    let forgotten = 0;
-    // Without its begin an inventory has not named everything: its end takes nothing away.
-    const ends = batch.inventory?.phase === 'end' && progress.openGeneration !== 0;
-    if (ends && batch.inventory?.generation === progress.openGeneration) {
-      progress.generation = progress.openGeneration;
-      progress.openGeneration = 0;
-      forgotten = this.#core.endInventory(peer, progress.generation);
-      if (forgotten > 0) this.#reaping = true;
-    }
+    const forgotten = endsInventory ? this.#core.endInventory(peer, generation) : 0;
+    if (forgotten > 0) this.#reaping = true;
     if (this.#reaping) this.#reaping = this.#core.reap(slabsReapedPerBatch);
     if (batch.deletedFiles.length > 0) this.#core.deleteFiles(batch.deletedFiles);
     return { applied: true, events: batch.kinds.length, forgotten, conflicts };
@@ -149,7 +132,7 @@ export class NativeShareMap implements ShareMap {
     const uebHashes = new Uint8Array(registrations.length * 32);
     registrations.forEach(({ manifest }, i) => uebHashes.set(manifest.uebHash, i * 32));
     return {
-      storageIndexes: indexColumn(registrations.map(({ manifest }) => manifest.storageIndex)),
+      storageIndexes: storageIndexColumn(registrations.map(({ manifest }) => manifest.storageIndex)),
       uebHashes,
       sizesBytes: Float64Array.from(registrations, ({ manifest }) => manifest.sizeBytes),
       classes: Uint32Array.from(registrations, (registration) => this.#classes.numberOf(registration)),
@@ -164,24 +147,36 @@ export class NativeShareMap implements ShareMap {
         deleted: Uint8Array.from(files, ({ deleted }) => (deleted ? 1 : 0)),
       });
     }
-    for (const indexes of chunksOf(rows.settled ?? [], rowsPerLoad)) this.#core.markSettled(indexColumn(indexes));
+    for (const indexes of chunksOf(rows.settled ?? [], rowsPerLoad))
+      this.#core.markSettled(storageIndexColumn(indexes));
     for (const placements of chunksOf(rows.placements, rowsPerLoad)) {
       this.loadPlacementColumns({
-        storageIndexes: indexColumn(placements.map(({ storageIndex }) => storageIndex)),
+        storageIndexes: storageIndexColumn(placements.map(({ storageIndex }) => storageIndex)),
         shareNumbers: Uint8Array.from(placements, ({ shareNumber }) => shareNumber),
         peers: Uint32Array.from(placements, ({ peer }) => this.#options.peers.numberOf(peer)),
         states: Uint8Array.from(placements, ({ state }) => nativePlacementStates[state]),
         generations: Uint32Array.from(placements, ({ generation }) => generation),
       });
     }
-    for (const { peer, ...progress } of rows.applied) {
-      this.#progress.set(this.#options.peers.numberOf(peer), { ...progress });
-    }
+    this.progress.load(rows.applied);
   }
 
   /** Placements out of the store with no object for each; `peers` are numbers of the peer table. */
   loadPlacementColumns(placements: NativePlacementColumns): void {
     this.#core.loadPlacements(placements);
+  }
+
+  loadFiles(block: FileBlock): void {
+    this.#core.loadFiles({ ...block, classes: this.#classes.numbersOf(block) });
+  }
+
+  markSettled(storageIndexes: Uint8Array): void {
+    this.#core.markSettled(storageIndexes);
+  }
+
+  loadPlacements({ peers, peerIndexes, ...columns }: PlacementBlock): void {
+    const numbers = this.#options.peers.numbersOf(peers);
+    this.loadPlacementColumns({ ...columns, peers: Uint32Array.from(peerIndexes, (i) => numbers[i] as number) });
   }
 
   // --- looking -----------------------------------------------------------------------------------------------------
@@ -191,16 +186,19 @@ export class NativeShareMap implements ShareMap {
     return this.#sweepOf(this.#core.sweepNow({ atMs, threads: this.#options.sweepThreads ?? 1 }));
   }
 
-  /**
-   * The same on other threads: neither the event loop nor `apply` waits for it. One at a time.
-   * @param mostChanged bounds `changed`: the rest comes with the next sweep.
-   */
-  async sweepBeside(atMs: number, mostChanged?: number): Promise<FullSweep> {
+  /** On other threads: neither the event loop nor `apply` waits for it. One at a time. */
+  async sweepBeside(atMs: number, mostChanged: number): Promise<SweepBeside> {
     this.#peers.update();
-    const threads = this.#options.sweepThreads ?? 1;
-    return this.#sweepOf(
-      await this.#core.sweep({ atMs, threads, ...(mostChanged === undefined ? {} : { mostChanged }) }),
-    );
+    const columns = await this.#core.sweep({ atMs, threads: this.#options.sweepThreads ?? 1, mostChanged });
+    const { changed, changedLater } = columns;
+    return {
+      totals: totalsOf(columns, this.#classes),
+      shortfall: shortfallOf(columns),
+      exposure: this.#peers.exposureOf(columns),
+      changedCount: changed.count,
+      changedLater,
+      changed: () => this.#healths.each(changed),
+    };
   }
 
   /** What a sweep would find with other peers, such as a region that is down; nothing is noted. */
@@ -217,13 +215,24 @@ export class NativeShareMap implements ShareMap {
    */
   lookAtTouched(atMs: number): readonly FileHealth[] {
     this.#prepare();
-    return this.#healthsOf(this.#core.look(atMs));
+    return this.#healths.all(this.#core.look(atMs));
+  }
+
+  lookAtSome(atMs: number, mostFiles: number): Look {
+    this.#peers.update();
+    const columns = this.#core.look(atMs, mostFiles);
+    return { changed: this.#healths.all(columns), left: columns.left };
+  }
+
+  reap(): boolean {
+    if (this.#reaping) this.#reaping = this.#core.reap(slabsReapedPerTurn);
+    return this.#reaping;
   }
 
   health(index: StorageIndex, atMs: number): FileHealth | undefined {
     this.#peers.update();
     const columns = this.#core.health(storageIndexToBytes(index), atMs);
-    return columns === null ? undefined : this.#healthsOf(columns)[0];
+    return columns === null ? undefined : this.#healths.of(columns, 0);
   }
 
   find(index: StorageIndex): { registration: FileRegistration | null; deleted: boolean } | undefined {
@@ -252,6 +261,7 @@ export class NativeShareMap implements ShareMap {
   // --- changes for the store ---------------------------------------------------------------------------------------
 
   takeChanges(): ShareMapChanges {
+    this.#reap();
     const placements = this.takePlacementColumns();
     return { placements: this.#placementRows(placements), ...this.takeFileChanges() };
   }
@@ -261,8 +271,12 @@ export class NativeShareMap implements ShareMap {
    * stands once; over several it may stand again, the same.
    */
   takePlacementColumns(mostRows?: number): PlacementChangeColumns {
-    this.#reap();
     return this.#core.takePlacements(mostRows);
+  }
+
+  takePlacements(mostRows: number): PlacementBlock & { readonly left: number } {
+    const { peers: peerIndexes, ...columns } = this.takePlacementColumns(mostRows);
+    return { ...columns, count: peerIndexes.length, peers: this.#options.peers.idBytes, peerIndexes };
   }
 
   takeFileChanges(): Pick<ShareMapChanges, 'files' | 'applied'> {
@@ -279,9 +293,7 @@ export class NativeShareMap implements ShareMap {
         registeredAtMs: columns.registeredAtMs[i] as number,
       };
     });
-    const applied = [...this.#changedProgress].map((peer) => this.#appliedOrder(peer));
-    this.#changedProgress.clear();
-    return { files, applied };
+    return { files, applied: this.progress.takeChanged() };
   }
 
   #placementRows(columns: NativePlacementColumns): readonly PlacementRow[] {
@@ -294,14 +306,10 @@ export class NativeShareMap implements ShareMap {
     }));
   }
 
-  #appliedOrder(peer: number): AppliedOrder {
-    return { peer: this.#options.peers.row(peer).peer, ...(this.#progress.get(peer) as PeerProgress) };
-  }
-
   /** For tests and answers about one peer. */
   appliedOf(peer: PeerId): AppliedOrder | undefined {
     const number = this.#options.peers.find(peer);
-    return number === undefined || !this.#progress.has(number) ? undefined : this.#appliedOrder(number);
+    return number === undefined ? undefined : this.progress.find(number);
   }
 
   // --- inside ------------------------------------------------------------------------------------------------------
@@ -318,68 +326,22 @@ export class NativeShareMap implements ShareMap {
   #sweepOf(columns: SweepColumns): FullSweep {
     return {
       totals: totalsOf(columns, this.#classes),
-      changed: this.#healthsOf(columns.changed),
+      shortfall: shortfallOf(columns),
+      changed: this.#healths.all(columns.changed),
       changedLater: columns.changedLater,
       exposure: this.#peers.exposureOf(columns),
     };
   }
-
-  #healthsOf(columns: ChangedFileColumns): readonly FileHealth[] {
-    return Array.from({ length: columns.count }, (_, i) => this.#healthOf(columns, i));
-  }
-
-  #healthOf(columns: ChangedFileColumns, i: number): FileHealth {
-    const ofClass = this.#classes.get(columns.classes[i] as number);
-    const index = storageIndexFromBytes(columns.storageIndexes, i * storageIndexBytes);
-    const uebHash = columns.uebHashes.slice(i * 32, i * 32 + 32);
-    const { manifest, tag } = registrationOf(ofClass, index, uebHash, columns.sizesBytes[i] as number);
-    const figure = (name: Exclude<keyof typeof healthFigures, 'each'>): number =>
-      columns.figures[i * healthFigures.each + healthFigures[name]] as number;
-    const available = figure('available');
-    const kinds = columns.tolerance.length / columns.count;
-    const toleranceDomains: Record<string, number> = {};
-    for (let kind = 0; kind < kinds; kind++) {
-      const tolerance = columns.tolerance[i * kinds + kind] as number;
-      if (tolerance !== noTolerance) toleranceDomains[this.#peers.kindName(kind)] = tolerance;
-    }
-    return {
-      storageIndex: index,
-      manifest,
-      tag,
-      policy: ofClass.policy,
-      available,
-      counted: figure('counted'),
-      retained: figure('retained'),
-      corrupt: figure('corrupt'),
-      margin: marginOf(available, manifest.k),
-      grade: gradeOf(available, ofClass.policy),
-      settling: figure('settling') === 1,
-      distinctPeers: figure('distinctPeers'),
-      happiness: figure('happiness'),
-      tolerancePeers: figure('tolerancePeers'),
-      toleranceDomains,
-    };
-  }
 }
 
-function registrationOf(
-  { k, n, tag, origin }: ClassOfFiles,
-  storageIndex: StorageIndex,
-  uebHash: Uint8Array,
-  sizeBytes: number,
-): FileRegistration {
-  return { manifest: { storageIndex, uebHash, k, n, sizeBytes }, origin, tag };
-}
+const shortfallOf = ({ expectedBelowK, expectedBelowRepair }: SweepColumns): ExpectedShortfall => ({
+  filesBelowK: expectedBelowK,
+  filesBelowRepair: expectedBelowRepair,
+});
 
 function placementStateOf(state: number): PlacementRow['state'] {
   if (state === nativePlacementStates.stored) return 'stored';
   return state === nativePlacementStates.corrupt ? 'corrupt' : 'lost';
-}
-
-function indexColumn(indexes: readonly StorageIndex[]): Uint8Array {
-  const column = new Uint8Array(indexes.length * storageIndexBytes);
-  indexes.forEach((index, i) => column.set(storageIndexToBytes(index), i * storageIndexBytes));
-  return column;
 }
 
 function* chunksOf<T>(rows: Iterable<T>, size: number): Generator<readonly T[]> {

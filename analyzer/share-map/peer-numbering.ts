@@ -58,6 +58,7 @@ export class PeerNumbering {
     const kinds = this.#kinds.length;
     const flags = new Uint8Array(rows.length);
     const domains = new Uint16Array(rows.length * kinds).fill(noDomain);
+    const confidences = Uint16Array.from(others, ({ confidence }) => confidence);
     others.forEach((row, peer) => {
       flags[peer] =
         (row.available ? peerFlags.available : 0) |
@@ -68,7 +69,8 @@ export class PeerNumbering {
         if (number !== undefined) domains[peer * kinds + number] = this.#domainNumber(number, domain);
       }
     });
-    return { flags, domains, domainCounts: Uint32Array.from(this.#domains, ({ names }) => names.length) };
+    const domainCounts = Uint32Array.from(this.#domains, ({ names }) => names.length);
+    return { flags, domains, domainCounts, confidences };
   }
 
   exposureOf(columns: SweepColumns): Exposure {

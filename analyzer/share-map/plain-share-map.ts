@@ -3,15 +3,15 @@
  * What a faster one must agree with.
  */
 import type { Coding } from '#mesh/coding.ts';
-import type { Grade } from '#mesh/grade.ts';
-import { grades } from '#mesh/grade.ts';
-import { compareOrder } from '#mesh/incarnation.ts';
 import { sameManifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { ChangedPlacements } from './changed-placements.ts';
 import { type HealthInput, healthOf, sameHealth } from './health.ts';
+import { PeerProgress } from './peer-progress.ts';
 import type { PeerTable } from './peer-table.ts';
+import { exposureOf, type JudgedFile } from './plain-exposure.ts';
 import {
   type AppliedOrder,
   type ApplyOutcome,
@@ -19,6 +19,7 @@ import {
   type FileHealth,
   type FileRegistration,
   type FileRow,
+  type Look,
   type PeerBatch,
   type PlacementRow,
   type PlacementView,
@@ -26,8 +27,11 @@ import {
   type ShareMapChanges,
   type StoredShareMap,
   type Sweep,
+  type SweepBeside,
   unknownRegistration,
 } from './share-map.ts';
+import { type FileBlock, fileRowsOf, type PlacementBlock, placementBlockOf, placementRowsOf } from './stored-blocks.ts';
+import { TotalsCount } from './totals.ts';
 
 interface Placement {
   readonly shareNumber: number;
@@ -48,13 +52,6 @@ interface FileEntry {
   settled: boolean;
 }
 
-interface PeerProgress {
-  incarnation: number;
-  sequence: number;
-  generation: number;
-  openGeneration: number;
-}
-
 export interface ShareMapOptions {
   readonly peers: PeerTable;
   readonly policyFor: (coding: Coding, tag: string) => Policy;
@@ -64,24 +61,25 @@ export interface ShareMapOptions {
   readonly settleMs: number;
 }
 
+const nothing: StoredShareMap = { placements: [], files: [], applied: [] };
+
 /** Share numbers are below 256, so peer and number make one key. */
 const placementKey = (peer: number, shareNumber: number): number => peer * 256 + shareNumber;
 
 export class PlainShareMap implements ShareMap {
   readonly #options: ShareMapOptions;
   readonly #files = new Map<StorageIndex, FileEntry>();
-  readonly #progress = new Map<number, PeerProgress>();
+  readonly progress: PeerProgress;
   readonly #touched = new Set<FileEntry>();
-  /** By file and not by entry: an entry that held nothing any more may be gone and there anew between two takings. */
-  readonly #changedPlacements = new Map<StorageIndex, Set<number>>();
+  readonly #changedPlacements = new ChangedPlacements();
   readonly #changedFiles = new Set<FileEntry>();
-  readonly #changedProgress = new Set<number>();
   placementCount = 0;
   /** Files that found no room. */
   refusedFiles = 0;
 
   constructor(options: ShareMapOptions) {
     this.#options = options;
+    this.progress = new PeerProgress(options.peers);
   }
 
   get fileCount(): number {
@@ -89,32 +87,12 @@ export class PlainShareMap implements ShareMap {
   }
 
   apply(batch: PeerBatch, atMs: number): ApplyOutcome {
-    const peer = this.#options.peers.numberOf(batch.peer);
-    const progress = this.#progress.get(peer) ?? { incarnation: 0, sequence: 0, generation: 0, openGeneration: 0 };
-    if (compareOrder(batch, progress) <= 0) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
-    this.#progress.set(peer, progress);
-    this.#changedProgress.add(peer);
-    progress.incarnation = batch.incarnation;
-    progress.sequence = batch.sequence;
-
+    const step = this.progress.take(batch);
+    if (step === null) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
     let conflicts = 0;
     for (const registration of batch.registrations) if (!this.#register(registration, atMs)) conflicts++;
-    if (batch.inventory?.phase === 'begin') progress.openGeneration = batch.inventory.generation;
-    const generation = progress.openGeneration === 0 ? progress.generation : progress.openGeneration;
-    for (let i = 0; i < batch.kinds.length; i++) {
-      this.#applyEvent(batch, i, peer, generation);
-    }
-    let forgotten = 0;
-    // Without its begin an inventory has not named everything: its end takes nothing away.
-    if (
-      batch.inventory?.phase === 'end' &&
-      progress.openGeneration !== 0 &&
-      batch.inventory.generation === progress.openGeneration
-    ) {
-      progress.generation = progress.openGeneration;
-      progress.openGeneration = 0;
-      forgotten = this.#forgetUnnamed(peer, progress.generation);
-    }
+    for (let i = 0; i < batch.kinds.length; i++) this.#applyEvent(batch, i, step.peer, step.generation);
+    const forgotten = step.endsInventory ? this.#forgetUnnamed(step.peer, step.generation) : 0;
     for (let i = 0; i < batch.deletedFiles.length; i += storageIndexBytes) {
       this.#delete(storageIndexFromBytes(batch.deletedFiles, i));
     }
@@ -223,56 +201,75 @@ export class PlainShareMap implements ShareMap {
 
   #placementChanged(file: FileEntry, key: number): void {
     this.#touched.add(file);
-    const keys = this.#changedPlacements.get(file.storageIndex);
-    if (keys === undefined) this.#changedPlacements.set(file.storageIndex, new Set([key]));
-    else keys.add(key);
+    this.#changedPlacements.note(file.storageIndex, key);
   }
 
   sweep(atMs: number): Sweep {
-    const byGrade = new Map<Grade, { files: number; bytes: number }>(
-      grades.map((grade) => [grade, { files: 0, bytes: 0 }]),
-    );
-    const byPolicy = new Map<string, Map<Grade, { files: number; bytes: number }>>();
-    const byMargin = new Map<string, Map<number, { files: number; bytes: number }>>();
     const changed: FileHealth[] = [];
-    let files = 0;
-    let bytes = 0;
-    let filesWithoutManifest = 0;
-    let settlingFiles = 0;
+    const totals = new TotalsCount();
+    const shortfall = { filesBelowK: 0, filesBelowRepair: 0 };
     this.#touched.clear();
     for (const file of this.#files.values()) {
       if (file.deleted) continue;
       const health = this.#lookAt(file, changed, atMs);
-      if (health === null) {
-        filesWithoutManifest++;
-        continue;
-      }
-      if (health.settling) {
-        settlingFiles++;
-        continue;
-      }
-      const size = health.manifest.sizeBytes;
-      files++;
-      bytes += size;
-      addTo(byGrade, health.grade, size);
-      addTo(ofPolicy(byPolicy, health.policy.name), health.grade, size);
-      addTo(ofPolicy(byMargin, health.policy.name), health.margin, size);
+      totals.add(health);
+      if (health === null || health.settling) continue;
+      if (isExpectedBelow(health, health.manifest.k)) shortfall.filesBelowK++;
+      if (isExpectedBelow(health, health.policy.repairBelow)) shortfall.filesBelowRepair++;
     }
-    return { totals: { files, bytes, filesWithoutManifest, settlingFiles, byGrade, byPolicy, byMargin }, changed };
+    return { totals: totals.totals(), shortfall, changed };
+  }
+
+  sweepBeside(atMs: number, mostChanged: number): Promise<SweepBeside> {
+    const { totals, shortfall, changed } = this.sweep(atMs);
+    const told = changed.slice(0, mostChanged);
+    for (const { storageIndex } of changed.slice(mostChanged)) this.#forgetTold(storageIndex);
+    return Promise.resolve({
+      totals,
+      shortfall,
+      exposure: exposureOf(this.#judged(atMs), this.#options.peers),
+      changedCount: told.length,
+      changedLater: changed.length - told.length,
+      changed: () => told,
+    });
+  }
+
+  *#judged(atMs: number): Generator<JudgedFile> {
+    for (const { storageIndex } of this.#files.values()) {
+      const health = this.health(storageIndex, atMs);
+      if (health !== undefined && !health.settling) yield { health, placements: this.placements(storageIndex) };
+    }
+  }
+
+  #forgetTold(index: StorageIndex): void {
+    const file = this.#files.get(index);
+    if (file !== undefined) file.health = null;
   }
 
   lookAtTouched(atMs: number): readonly FileHealth[] {
+    return this.lookAtSome(atMs, Number.POSITIVE_INFINITY).changed;
+  }
+
+  lookAtSome(atMs: number, mostFiles: number): Look {
     const changed: FileHealth[] = [];
-    for (const file of this.#touched) if (!file.deleted) this.#lookAt(file, changed, atMs);
-    this.#touched.clear();
-    return changed;
+    let looked = 0;
+    for (const file of this.#touched) {
+      if (looked++ >= mostFiles) break;
+      this.#touched.delete(file);
+      if (!file.deleted) this.#lookAt(file, changed, atMs);
+    }
+    return { changed, left: this.#touched.size };
+  }
+
+  reap(): boolean {
+    return false;
   }
 
   #lookAt(file: FileEntry, changed: FileHealth[], atMs: number): FileHealth | null {
     const health = this.#healthOf(file, atMs);
     if (health === null) return null;
     if (!health.settling) file.settled = true;
-    if (file.health !== null && sameHealth(file.health, health)) return file.health;
+    if (file.health !== null && sameHealth(file.health, health)) return health;
     file.health = health;
     changed.push(health);
     return health;
@@ -324,34 +321,35 @@ export class PlainShareMap implements ShareMap {
   }
 
   takeChanges(): ShareMapChanges {
-    const placements: PlacementRow[] = [];
-    for (const [storageIndex, keys] of this.#changedPlacements) {
-      const file = this.#files.get(storageIndex);
-      for (const key of keys) {
-        const placement = file?.placements.get(key);
-        placements.push({
-          storageIndex,
-          shareNumber: key % 256,
-          peer: this.#options.peers.row(Math.floor(key / 256)).peer,
-          state: placement === undefined ? 'lost' : placement.corrupt ? 'corrupt' : 'stored',
-          generation: placement?.generation ?? 0,
-        });
-      }
-    }
+    return { placements: this.#takePlacementRows(Number.POSITIVE_INFINITY), ...this.takeFileChanges() };
+  }
+
+  takePlacements(mostRows: number): PlacementBlock & { readonly left: number } {
+    const rows = this.#takePlacementRows(mostRows);
+    return { ...placementBlockOf(rows), left: this.#changedPlacements.size };
+  }
+
+  #takePlacementRows(mostRows: number): PlacementRow[] {
+    return this.#changedPlacements.take(mostRows).map(({ storageIndex, key }) => {
+      const placement = this.#files.get(storageIndex)?.placements.get(key);
+      return {
+        storageIndex,
+        shareNumber: key % 256,
+        peer: this.#options.peers.row(Math.floor(key / 256)).peer,
+        state: placement === undefined ? 'lost' : placement.corrupt ? 'corrupt' : 'stored',
+        generation: placement?.generation ?? 0,
+      };
+    });
+  }
+
+  takeFileChanges(): Pick<ShareMapChanges, 'files' | 'applied'> {
     const files: FileRow[] = [];
     for (const file of this.#changedFiles) {
       const registration = file.registration ?? unknownRegistration(file.storageIndex);
       files.push({ ...registration, deleted: file.deleted, registeredAtMs: file.registeredAtMs });
     }
-    const applied = [...this.#changedProgress].map((peer) => this.#appliedOrder(peer));
-    this.#changedPlacements.clear();
     this.#changedFiles.clear();
-    this.#changedProgress.clear();
-    return { placements, files, applied };
-  }
-
-  #appliedOrder(peer: number): AppliedOrder {
-    return { peer: this.#options.peers.row(peer).peer, ...(this.#progress.get(peer) as PeerProgress) };
+    return { files, applied: this.progress.takeChanged() };
   }
 
   load(rows: StoredShareMap): void {
@@ -381,31 +379,30 @@ export class PlainShareMap implements ShareMap {
         generation: row.generation,
       });
     }
-    for (const { peer, ...progress } of rows.applied)
-      this.#progress.set(this.#options.peers.numberOf(peer), { ...progress });
+    this.progress.load(rows.applied);
+  }
+
+  loadFiles(block: FileBlock): void {
+    this.load({ ...nothing, files: fileRowsOf(block) });
+  }
+
+  markSettled(storageIndexes: Uint8Array): void {
+    const settled = Array.from({ length: storageIndexes.length / storageIndexBytes }, (_, i) =>
+      storageIndexFromBytes(storageIndexes, i * storageIndexBytes),
+    );
+    this.load({ ...nothing, settled });
+  }
+
+  loadPlacements(block: PlacementBlock): void {
+    this.load({ ...nothing, placements: placementRowsOf(block) });
   }
 
   /** For tests and answers about one peer. */
   appliedOf(peer: PeerId): AppliedOrder | undefined {
     const number = this.#options.peers.find(peer);
-    return number === undefined || !this.#progress.has(number) ? undefined : this.#appliedOrder(number);
+    return number === undefined ? undefined : this.progress.find(number);
   }
 }
 
-function addTo<K>(counts: Map<K, { files: number; bytes: number }>, key: K, bytes: number): void {
-  const entry = counts.get(key);
-  if (entry === undefined) counts.set(key, { files: 1, bytes });
-  else {
-    entry.files++;
-    entry.bytes += bytes;
-  }
-}
-
-function ofPolicy<K>(
-  counts: Map<string, Map<K, { files: number; bytes: number }>>,
-  policy: string,
-): Map<K, { files: number; bytes: number }> {
-  const known = counts.get(policy) ?? new Map<K, { files: number; bytes: number }>();
-  counts.set(policy, known);
-  return known;
-}
+const isExpectedBelow = ({ available, expectedShares }: FileHealth, threshold: number): boolean =>
+  available >= threshold && expectedShares < threshold;

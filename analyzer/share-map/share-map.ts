@@ -6,6 +6,9 @@ import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { Exposure } from './peer-numbering.ts';
+import type { PeerProgress } from './peer-progress.ts';
+import type { FileBlock, PlacementBlock } from './stored-blocks.ts';
 
 export type ManifestOrigin = 'owner' | 'derived';
 
@@ -48,6 +51,8 @@ export interface AppliedOrder extends EventOrder {
   readonly generation: number;
   /** The inventory that is under way, or 0. */
   readonly openGeneration: number;
+  /** Batches of it were lost unread: what it holds here is known only once an inventory was begun and ended after that. */
+  readonly owesInventory: boolean;
 }
 
 export interface PlacementRow {
@@ -79,6 +84,11 @@ export interface FileHealth {
   /** Distinct share numbers on peers that are not departed. */
   readonly retained: number;
   readonly corrupt: number;
+  /**
+   * How many of the available shares may be expected by the confidence in the peers that have them: each share counts as the
+   * confidence in the most trusted of its peers. It moves without making the file a changed one.
+   */
+  readonly expectedShares: number;
   readonly margin: number;
   readonly grade: Grade;
   /**
@@ -120,10 +130,36 @@ export interface SweepTotals {
   readonly byMargin: ReadonlyMap<string, ReadonlyMap<number, { files: number; bytes: number }>>;
 }
 
+/** Judged files that have enough available shares, of which by the confidence in their peers fewer may be expected. */
+export interface ExpectedShortfall {
+  readonly filesBelowK: number;
+  readonly filesBelowRepair: number;
+}
+
 export interface Sweep {
   readonly totals: SweepTotals;
+  readonly shortfall: ExpectedShortfall;
   /** Files whose health is not what the last sweep or look found. */
   readonly changed: readonly FileHealth[];
+}
+
+/** A sweep of which the event loop was not held up. */
+export interface SweepBeside {
+  readonly totals: SweepTotals;
+  readonly shortfall: ExpectedShortfall;
+  readonly exposure: Exposure;
+  readonly changedCount: number;
+  /** Changed files beyond the bound: the next sweep tells of them. */
+  readonly changedLater: number;
+  /** Files whose health is not what the last sweep or look found, made one by one: so that a reader can pause. */
+  changed(): Iterable<FileHealth>;
+}
+
+/** Files that batches touched, as a bounded look found them. */
+export interface Look {
+  readonly changed: readonly FileHealth[];
+  /** Touched files that this look left for the next. */
+  readonly left: number;
 }
 
 export interface ShareMapChanges {
@@ -152,15 +188,32 @@ export interface ShareMap {
   apply(batch: PeerBatch, atMs: number): ApplyOutcome;
   /** Every file once. */
   sweep(atMs: number): Sweep;
+  /** Every file, beside the event loop; one at a time. @param mostChanged bounds what is told of. */
+  sweepBeside(atMs: number, mostChanged: number): Promise<SweepBeside>;
   /** Only the files that batches touched since the last look: cheap, for prompt news between sweeps. */
   lookAtTouched(atMs: number): readonly FileHealth[];
+  /** The same, at no more than so many files. */
+  lookAtSome(atMs: number, mostFiles: number): Look;
+  /** Frees a part of what ends of inventories took away, and notes it as changed. @returns whether some is left. */
+  reap(): boolean;
   health(file: StorageIndex, atMs: number): FileHealth | undefined;
   /** Whether anything is known of the file, and its manifest if so. */
   find(file: StorageIndex): { readonly registration: FileRegistration | null; readonly deleted: boolean } | undefined;
   placements(file: StorageIndex): readonly PlacementView[];
   /** What changed since the last call and belongs into the store. */
   takeChanges(): ShareMapChanges;
+  /** Changed files and orders alone; what they say of placements is in those that are taken after. */
+  takeFileChanges(): Pick<ShareMapChanges, 'files' | 'applied'>;
+  /** Changed placements, each as it is at the call. `left` are still to be taken. */
+  takePlacements(mostRows: number): PlacementBlock & { readonly left: number };
   load(rows: StoredShareMap): void;
+  /** In blocks out of the store: files first, then what is known of them, then placements. */
+  loadFiles(block: FileBlock): void;
+  /** Files that were judged before. @param storageIndexes 16 bytes each. */
+  markSettled(storageIndexes: Uint8Array): void;
+  loadPlacements(block: PlacementBlock): void;
+  /** How far the batches of each peer are applied, and which inventories are under way or owed. */
+  readonly progress: PeerProgress;
   readonly fileCount: number;
   readonly placementCount: number;
   /** Events and registrations of files beyond `maxFiles`, which found no room. */

@@ -1,5 +1,5 @@
 import { type Grade, grades } from '#mesh/grade.ts';
-import type { SweepTotals } from './share-map.ts';
+import type { FileHealth, SweepTotals } from './share-map.ts';
 
 interface Count {
   readonly files: number;
@@ -46,4 +46,52 @@ function mergePolicies<K>(
 ): Map<string, ReadonlyMap<K, Count>> {
   const policies = new Set([...a.keys(), ...b.keys()]);
   return new Map([...policies].map((policy) => [policy, mergeCounts(a.get(policy), b.get(policy))]));
+}
+
+/** Totals of files that are looked at one by one. */
+export class TotalsCount {
+  readonly #byGrade = new Map(emptyTotals().byGrade);
+  readonly #byPolicy = new Map<string, Map<Grade, Count>>();
+  readonly #byMargin = new Map<string, Map<number, Count>>();
+  #files = 0;
+  #bytes = 0;
+  #withoutManifest = 0;
+  #settling = 0;
+
+  /** @param health null for a file without a manifest. */
+  add(health: FileHealth | null): void {
+    if (health === null) this.#withoutManifest++;
+    else if (health.settling) this.#settling++;
+    else {
+      const { grade, margin, policy, manifest } = health;
+      this.#files++;
+      this.#bytes += manifest.sizeBytes;
+      addTo(this.#byGrade, grade, manifest.sizeBytes);
+      addTo(innerOf(this.#byPolicy, policy.name), grade, manifest.sizeBytes);
+      addTo(innerOf(this.#byMargin, policy.name), margin, manifest.sizeBytes);
+    }
+  }
+
+  totals(): SweepTotals {
+    return {
+      files: this.#files,
+      bytes: this.#bytes,
+      filesWithoutManifest: this.#withoutManifest,
+      settlingFiles: this.#settling,
+      byGrade: this.#byGrade,
+      byPolicy: this.#byPolicy,
+      byMargin: this.#byMargin,
+    };
+  }
+}
+
+function addTo<K>(counts: Map<K, Count>, key: K, sizeBytes: number): void {
+  const { files, bytes } = counts.get(key) ?? { files: 0, bytes: 0 };
+  counts.set(key, { files: files + 1, bytes: bytes + sizeBytes });
+}
+
+function innerOf<K>(outer: Map<string, Map<K, Count>>, name: string): Map<K, Count> {
+  const known = outer.get(name) ?? new Map<K, Count>();
+  outer.set(name, known);
+  return known;
 }

@@ -1,21 +1,30 @@
 /** A store in memory that can hang, refuse and be away; what it acknowledged is what a later analyzer finds. */
 import { MeshwardError } from '#mesh/errors.ts';
+import { compareGrades, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import type { PeerLife } from '../liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '../liveness/peer-register.ts';
+import { figuresOf } from '../partition/published-health.ts';
 import type {
   AnalyzerStore,
+  ExposureRecord,
+  FilePlace,
   GoneFile,
   HealthRow,
   LivenessMark,
   PartitionChanges,
+  PartitionSink,
+  StoredFile,
   StoredLiveness,
   StoredPartition,
   SweepRecord,
+  WorstFiles,
+  WorstQuery,
 } from '../ports.ts';
 import type { AppliedOrder, FileRow, PlacementRow } from '../share-map/share-map.ts';
+import { fileBlockOf, placementBlockOf, placementRowsOf, storageIndexColumn } from '../share-map/stored-blocks.ts';
 
 type Mode = 'well' | 'hanging' | 'refusing';
 
@@ -37,6 +46,9 @@ export class DurableRows {
   readonly stateChanges: StateChange[] = [];
   readonly alertChanges: AlertChange[] = [];
   readonly sweeps: SweepRecord[] = [];
+  readonly exposure: ExposureRecord[] = [];
+  /** Rows of health by file, however often each was written. */
+  healthWrites = 0;
 
   partition(number: number): PartitionRows {
     let rows = this.partitions.get(number);
@@ -84,20 +96,43 @@ export class MemoryStore implements AnalyzerStore {
     return new MemoryStore(this.#nowMs, this.rows);
   }
 
-  async loadPartition(partition: number): Promise<StoredPartition> {
+  async loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {
     await this.#reachable();
     const { version, placements, files, applied } = this.rows.partition(partition);
-    const ofPartition = [...this.rows.health.values()].filter((row) => row.partition === partition);
-    return {
-      version,
-      placements: [...placements.values()],
-      files: [...files.values()],
-      applied: [...applied.values()],
-      grades: ofPartition.map(({ health, gradeSinceMs }) => [
-        health.storageIndex,
-        { grade: health.grade, sinceMs: gradeSinceMs },
-      ]),
-    };
+    const health = [...this.rows.health.values()].filter((row) => row.partition === partition);
+    await into.files(fileBlockOf([...files.values()]));
+    await into.health({
+      count: health.length,
+      storageIndexes: storageIndexColumn(health.map((row) => row.health.storageIndex)),
+      grades: Uint8Array.from(health, (row) => grades.indexOf(row.health.grade) + 1),
+      sinceMs: Float64Array.from(health, (row) => row.gradeSinceMs),
+      figures: Uint32Array.from(health, (row) => figuresOf(row.health)),
+    });
+    await into.placements(placementBlockOf([...placements.values()]));
+    const watched = new Set([...files.values()].flatMap((row) => (row.deleted ? [] : row.manifest.storageIndex)));
+    const strays = health.map((row) => row.health.storageIndex).filter((file) => !watched.has(file));
+    return { version, applied: [...applied.values()], strays };
+  }
+
+  async loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]> {
+    await this.#reachable();
+    return places.flatMap(({ partition, storageIndex }) => {
+      const rows = this.rows.partition(partition);
+      const file = rows.files.get(storageIndex) ?? null;
+      const placements = [...rows.placements.values()].filter((row) => row.storageIndex === storageIndex);
+      return file === null && placements.length === 0 ? [] : [{ file, placements }];
+    });
+  }
+
+  async loadWorst({ limit, worstUpTo, exceptPartitions }: WorstQuery): Promise<WorstFiles> {
+    await this.#reachable();
+    const fitting = [...this.rows.health.values()]
+      .filter(({ partition, health }) => {
+        return !exceptPartitions.includes(partition) && compareGrades(health.grade, worstUpTo) <= 0;
+      })
+      .sort((a, b) => compareGrades(a.health.grade, b.health.grade) || a.health.margin - b.health.margin);
+    const files = fitting.map(({ partition, health }) => ({ partition, storageIndex: health.storageIndex }));
+    return { files: files.slice(0, limit), total: files.length };
   }
 
   async loadLiveness(): Promise<StoredLiveness> {
@@ -117,9 +152,11 @@ export class MemoryStore implements AnalyzerStore {
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
     for (const { partition, changes } of partitions) {
+      const placements: PlacementRow[] = [];
+      for await (const block of changes.placements) placements.push(...placementRowsOf(block));
       this.#waiting.push(() => {
         const rows = this.rows.partition(partition);
-        for (const row of changes.placements) {
+        for (const row of placements) {
           const key = `${row.storageIndex}/${row.shareNumber}/${row.peer}`;
           if (row.state === 'lost') rows.placements.delete(key);
           else rows.placements.set(key, row);
@@ -151,7 +188,9 @@ export class MemoryStore implements AnalyzerStore {
   saveHealth(rows: readonly HealthRow[]): Promise<void> {
     return this.#add(() => {
       for (const row of rows) {
-        this.rows.health.set(row.health.storageIndex, row);
+        const known = this.rows.health.get(row.health.storageIndex);
+        if (known === undefined || row.generation >= known.generation)
+          this.rows.health.set(row.health.storageIndex, row);
         if (row.gradeChanged) this.rows.gradeChanges.push(row);
       }
     });
@@ -165,6 +204,10 @@ export class MemoryStore implements AnalyzerStore {
 
   saveSweeps(sweeps: readonly SweepRecord[]): Promise<void> {
     return this.#add(() => this.rows.sweeps.push(...sweeps));
+  }
+
+  saveExposure(rows: readonly ExposureRecord[]): Promise<void> {
+    return this.#add(() => this.rows.exposure.push(...rows));
   }
 
   savePeers(peers: readonly PeerFacts[]): Promise<void> {

@@ -10,7 +10,14 @@ import type { EventLog } from '#collector/log/port.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import type { Config } from '#mesh/config/schema.ts';
-import { type AtRiskFile, AtRiskFileSchema, type DeadLetter, DeadLetterSchema } from '#mesh/generated/events_pb.js';
+import {
+  type AtRiskFile,
+  AtRiskFileSchema,
+  type AtRiskOwner,
+  AtRiskOwnerSchema,
+  type DeadLetter,
+  DeadLetterSchema,
+} from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
 import {
   partitionOfStorageIndex,
@@ -21,6 +28,7 @@ import {
 import { allTopics, topicsOf } from '#mesh/topics.ts';
 import { analyzerMetrics } from '../metrics.ts';
 import type { AnalyzerOptions } from '../options.ts';
+import { generationHeader, isOwnerKey } from '../partition/list-ownership.ts';
 import type { AnalyzerStore } from '../ports.ts';
 import { Analyzer } from '../service.ts';
 import type { PeerBatch } from '../share-map/share-map.ts';
@@ -111,7 +119,7 @@ export class TestMesh {
     const log = await createEmbeddedLog({
       directory: join(this.#directory, 'log'),
       topics: allTopics(this.topics),
-      clock: systemClock,
+      clock: this.clock,
       sessionTimeoutMs: 3000,
       pollMaxMs: 10,
     });
@@ -283,15 +291,29 @@ export class TestMesh {
 
   // --- what came of it -------------------------------------------------------------------------------------------------
 
-  /** The standing list as the topic has it. */
+  /** The standing list as a repairer is to believe it: what an older owner wrote behind a fence does not count. */
   async atRisk(): Promise<ReadonlyMap<StorageIndex, AtRiskFile>> {
     const list = new Map<StorageIndex, AtRiskFile>();
-    for (const { key, value } of await this.#all(this.topics.atRisk.name)) {
+    const newest = new Map<number, number>();
+    for (const { partition, key, value, headers } of await this.#all(this.topics.atRisk.name)) {
+      const generation = Number(headers[generationHeader] ?? 0);
+      if (generation < (newest.get(partition) ?? 0)) continue;
+      newest.set(partition, generation);
+      if (isOwnerKey(key)) continue;
       const file = storageIndexFromBytes(key as Uint8Array);
       if (value === null) list.delete(file);
       else list.set(file, fromBinary(AtRiskFileSchema, value));
     }
     return list;
+  }
+
+  /** The records of owners in each partition of the at-risk topic, oldest first. */
+  async listOwners(): Promise<readonly (readonly AtRiskOwner[])[]> {
+    const owners: AtRiskOwner[][] = Array.from({ length: this.partitions }, () => []);
+    for (const { partition, key, value } of await this.#all(this.topics.atRisk.name)) {
+      if (isOwnerKey(key)) owners[partition]?.push(fromBinary(AtRiskOwnerSchema, value as Uint8Array));
+    }
+    return owners;
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {
