@@ -35,6 +35,8 @@ export interface AtRiskEntry {
   readonly maxSharesPerPeer: number;
   readonly maxSharesPerDomain: number;
   readonly revision: number;
+  /** Of the analyzer that wrote it. */
+  readonly ownerGeneration: number;
 }
 
 /** @throws MeshwardError `batch-malformed` where the bytes are no entry that a repair could act on. */
@@ -72,7 +74,7 @@ function readEntry(bytes: Uint8Array): AtRiskEntry {
       sizeBytes: Number(manifest.sizeBytes),
     },
     tag: manifest.tag,
-    grade: gradeFromWire(message.grade),
+    grade: gradeFromWire(message.grade) ?? gradeByShares(message, coding.k),
     available: message.available,
     retained: message.retained,
     counted: message.counted,
@@ -86,10 +88,17 @@ function readEntry(bytes: Uint8Array): AtRiskEntry {
     maxSharesPerPeer: Math.max(1, message.maxSharesPerPeer),
     maxSharesPerDomain: Math.max(1, message.maxSharesPerDomain),
     revision: Number(message.revision),
+    ownerGeneration: Number(message.ownerGeneration),
   };
 }
 
-function gradeFromWire(grade: FileGrade): Grade {
+/** For a grade of a newer release: whatever it is called, the file is on the list, so it needs repair. */
+function gradeByShares({ available }: { readonly available: number }, k: number): Grade {
+  return available < k ? 'lost' : available === k ? 'critical' : 'at-risk';
+}
+
+/** Null for one that only a newer release knows. */
+function gradeFromWire(grade: FileGrade): Grade | null {
   switch (grade) {
     case FileGrade.LOST:
       return 'lost';
@@ -104,4 +113,5 @@ function gradeFromWire(grade: FileGrade): Grade {
     case FileGrade.UNSPECIFIED:
       throw new RangeError('it has no grade');
   }
+  return null;
 }

@@ -136,6 +136,10 @@ export class RepairLanes {
     const { queue, list, metrics, emit, generationOf, tools } = this.#options;
     const { clock } = tools;
     const { file } = lane;
+    if (!list.isConfirmed(file)) {
+      queue.rest(file, Number.POSITIVE_INFINITY);
+      return;
+    }
     // One that was woken early has fallen into a more urgent class meanwhile.
     if (file.repairedAtMs !== null && clock.nowMs() >= file.restUntilMs) {
       metrics.unconfirmed();

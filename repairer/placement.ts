@@ -5,6 +5,7 @@
  * holds the number already. Soft, so that it is only preferred: most shares a domain, and shares in proportion to the
  * peers of each domain of every kind.
  */
+import { crc32 } from 'node:zlib';
 import { type Random, shuffled } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
@@ -27,6 +28,11 @@ export interface PlacementRequest {
   readonly maxSharesPerDomain: number;
   /** Peers that are not to be asked. */
   readonly refused: ReadonlySet<PeerId>;
+  /**
+   * Breaks ties by the same order of peers whoever asks, in place of the random source: a repair that another repairer begins anew
+   * then comes to the same targets, and finds there what the first one has written.
+   */
+  readonly tieBreaker?: string | undefined;
 }
 
 export interface ChosenTarget {
@@ -70,7 +76,8 @@ class Placing {
     for (const share of request.held) this.#count(share);
     this.#heldByPeer = this.#sharesOnPeer.slice();
     const usable = field.peers.flatMap((peer, index) => (request.refused.has(peer.peerId) ? [] : [index]));
-    this.#order = shuffled(usable, random);
+    this.#order =
+      request.tieBreaker === undefined ? shuffled(usable, random) : ranked(usable, field.peers, request.tieBreaker);
   }
 
   run(): PlacementChoice {
@@ -193,4 +200,19 @@ class Placing {
     }
     return count;
   }
+}
+
+/** Rendezvous order: a peer that comes or goes moves no other one. */
+function ranked(usable: readonly number[], peers: readonly PlacementPeer[], key: string): readonly number[] {
+  const seed = crc32(key);
+  const ranks = new Map(usable.map((index) => [index, mixed(crc32((peers[index] as PlacementPeer).peerId) ^ seed)]));
+  return usable.toSorted((a, b) => (ranks.get(a) as number) - (ranks.get(b) as number));
+}
+
+/** Every bit of the result depends on all of the input (the finalizer of MurmurHash3). */
+function mixed(value: number): number {
+  let hash = value;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -33,6 +33,7 @@ function entryWith(placements: AtRiskEntry['placements'], change: Partial<AtRisk
     maxSharesPerPeer: 1,
     maxSharesPerDomain: 10,
     revision: 1,
+    ownerGeneration: 1,
     ...change,
   };
 }

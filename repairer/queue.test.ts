@@ -20,6 +20,7 @@ function file(serial: number, repairClass: RepairClass, risk = 1, extra: Partial
     sinceMs: 0,
     partition: 0,
     offset: serial,
+    generation: 1,
     value: new Uint8Array(4),
     headers: {},
     ...extra,

@@ -16,6 +16,8 @@ export interface OfferedFile extends Urgency {
   readonly partition: number;
   /** Where its newest record stands. */
   readonly offset: number;
+  /** Of the analyzer that wrote the record. */
+  readonly generation: number;
   /** The record, kept while there is memory for it, else (null) read again when its turn comes. */
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;
@@ -41,6 +43,7 @@ interface Item extends QueuedFile {
   sinceMs: number;
   partition: number;
   offset: number;
+  generation: number;
   value: Uint8Array | null;
   headers: Readonly<Record<string, string>>;
   state: QueuedState;
@@ -251,6 +254,7 @@ export class RepairQueue {
     item.sinceMs = file.sinceMs;
     item.partition = file.partition;
     item.offset = file.offset;
+    item.generation = file.generation;
     item.headers = file.headers;
     this.#hold(item, file.value);
     if (item.state === 'resting' && worse) item.state = 'waiting';

@@ -163,6 +163,7 @@ function entryOf(stored: Extract<PutResult, { kind: 'stored' }>): AtRiskEntry {
     maxSharesPerPeer: 1,
     maxSharesPerDomain: policy.maxSharesPerDomain,
     revision: 1,
+    ownerGeneration: 1,
   };
 }
 

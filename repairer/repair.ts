@@ -271,6 +271,7 @@ class Repairing {
       maxSharesPerDomain: entry.maxSharesPerDomain,
       transfer: this.#transfer,
       random,
+      tieBreaker: entry.manifest.storageIndex,
       leaseSecret,
       uploadSecret: this.#uploadSecret,
       fence,

@@ -16,6 +16,8 @@ export interface RepairerState {
   readonly resting: number;
   /** Partitions of which files wait in the log, for want of memory. */
   readonly leftOutPartitions: readonly number[];
+  /** Partitions whose analyzer is new: what stood on their list is not acted on until it has judged every file. */
+  readonly unconfirmedPartitions: readonly number[];
   readonly running: readonly RunningState[];
   readonly brake: BrakeState;
   /** The newest first. */

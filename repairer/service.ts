@@ -26,12 +26,14 @@ import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts
 import type { RepairClass } from './risk.ts';
 import { StandingList } from './standing-list.ts';
 
-export const repairersGroup = 'repairers';
+const defaultGroup = 'repairers';
 
 export interface RepairerOptions {
   readonly log: EventLog;
   /** Name of the topic `at-risk`. */
   readonly atRiskTopic: string;
+  /** The consumer group that shares its partitions. @default 'repairers' */
+  readonly group?: string;
   readonly config: Config['repairer'];
   readonly policies: readonly PolicyRule[];
   readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer'>;
@@ -131,7 +133,7 @@ class RepairerService implements Repairer {
   }
 
   async start(): Promise<void> {
-    const { log, atRiskTopic, mesh } = this.#options;
+    const { log, group, atRiskTopic, mesh } = this.#options;
     await mesh.directory.ready;
     await this.#lookAtPeers();
     this.#watch();
@@ -145,7 +147,7 @@ class RepairerService implements Repairer {
       },
     };
     try {
-      this.#membership = await log.join(repairersGroup, [atRiskTopic], consumer);
+      this.#membership = await log.join(group ?? defaultGroup, [atRiskTopic], consumer);
     } catch (error) {
       await this.stop();
       throw error;
@@ -169,6 +171,7 @@ class RepairerService implements Repairer {
       files: this.#lengths(),
       resting: this.#queue.restingCount,
       leftOutPartitions: [...this.#queue.leftOutPartitions],
+      unconfirmedPartitions: this.#list.unconfirmed,
       running: this.#lanes.running(),
       brake: this.#brake,
       recent: [...this.#lanes.recent],
@@ -244,7 +247,8 @@ class RepairerService implements Repairer {
       }
     }
     const wakeMs = this.#queue.nextWakeMs();
-    if (wakeMs !== undefined) this.#callOffPump = clock.after(Math.max(1, wakeMs - clock.nowMs()), () => this.#pump());
+    if (wakeMs !== undefined && Number.isFinite(wakeMs))
+      this.#callOffPump = clock.after(Math.max(1, wakeMs - clock.nowMs()), () => this.#pump());
     void this.#list.refill().catch((error: unknown) => {
       this.#metrics.fault('entry-read');
       this.#options.logger.warn({ error: describeError(error) }, 'files that did not fit in memory could not be read');

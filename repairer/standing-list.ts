@@ -8,6 +8,16 @@ import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, hasCode } from '#mesh/errors.ts';
 import { isStorageIndex, type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type AtRiskEntry, parseAtRiskEntry } from './at-risk.ts';
+import {
+  afterEntry,
+  afterOwner,
+  generationOf,
+  isOwnerRecord,
+  type ListFence,
+  noFence,
+  type Standing,
+  standingOf,
+} from './list-fence.ts';
 import { type OfferedFile, type QueuedFile, RepairQueue } from './queue.ts';
 import { classOf } from './risk.ts';
 
@@ -34,6 +44,7 @@ interface Partition {
   position: number;
   owned: boolean;
   loaded: boolean;
+  fence: ListFence;
   /** One thing at a time: reading through, or applying. */
   turn: Promise<void>;
 }
@@ -68,7 +79,14 @@ export class StandingList {
     const starts = new Map<number, number>();
     for (const number of numbers) {
       const position = bounds.find((each) => each.partition === number)?.nextOffset ?? 0;
-      const partition: Partition = { number, position, owned: true, loaded: false, turn: Promise.resolve() };
+      const partition: Partition = {
+        number,
+        position,
+        owned: true,
+        loaded: false,
+        fence: noFence,
+        turn: Promise.resolve(),
+      };
       this.#partitions.set(number, partition);
       starts.set(number, position);
       void this.#inTurn(partition, () => this.#load(partition));
@@ -90,7 +108,12 @@ export class StandingList {
     if (partition === undefined) return;
     await this.#inTurn(partition, () => {
       if (!partition.owned) return Promise.resolve();
-      for (const record of records) this.#applyTo(this.#options.queue, record, () => false, this.#options.onRemoved);
+      const { queue, onRemoved } = this.#options;
+      for (const record of records) {
+        const before = partition.fence;
+        this.#applyTo(partition, queue, record, () => false, onRemoved);
+        if (partition.fence !== before) this.#refence(partition);
+      }
       partition.position = (records.at(-1)?.offset ?? partition.position - 1) + 1;
       return Promise.resolve();
     });
@@ -105,6 +128,16 @@ export class StandingList {
       value = record?.offset === file.offset ? record.value : null;
     }
     return value === null ? undefined : parseAtRiskEntry(value);
+  }
+
+  /** Whether the file may be repaired by what is known of it: not while a new owner of its partition has yet to confirm that. */
+  isConfirmed(file: QueuedFile): boolean {
+    return this.#standingOf(file) === 'counts';
+  }
+
+  /** Partitions whose new owner has not confirmed yet what it found. */
+  get unconfirmed(): readonly number[] {
+    return [...this.#partitions.values()].flatMap(({ number, fence }) => (fence.confirmed ? [] : [number]));
   }
 
   /** Reads partitions of which files were left out again, when half of the queue is empty. */
@@ -143,8 +176,10 @@ export class StandingList {
     const { queue } = this.#options;
     const aside = await this.#newestOf(partition);
     if (!partition.owned) return;
+    this.#refence(partition);
     queue.forgetLeftOut(partition.number);
-    for (const file of aside.files()) if (queue.find(file.storageIndex)?.offset !== file.offset) queue.offer(file);
+    for (const file of aside.files())
+      if (!this.#isFenced(file) && queue.find(file.storageIndex)?.offset !== file.offset) queue.offer(file);
     if (aside.leftOutPartitions.size > 0) queue.rememberLeftOut(partition.number);
     partition.loaded = true;
     this.#options.onChange();
@@ -175,6 +210,7 @@ export class StandingList {
       for (const record of records) {
         if (record.offset >= partition.position) break;
         this.#applyTo(
+          partition,
           aside,
           record,
           (storageIndex) => record.offset < (endedAt.get(storageIndex) ?? 0),
@@ -190,18 +226,29 @@ export class StandingList {
   }
 
   #applyTo(
+    partition: Partition,
     queue: RepairQueue,
     record: LogRecord,
     isPast: (storageIndex: StorageIndex) => boolean,
     onRemoved: (file: QueuedFile) => void,
   ): void {
     try {
-      const storageIndex = storageIndexOfKey(record.key);
-      if (isPast(storageIndex)) return;
-      if (record.value !== null) {
-        queue.offer(offerOf(record, record.value));
+      if (isOwnerRecord(record)) {
+        partition.fence = afterOwner(partition.fence, record);
         return;
       }
+      const storageIndex = storageIndexOfKey(record.key);
+      partition.fence = afterEntry(partition.fence, record);
+      if (isPast(storageIndex)) return;
+      if (record.value !== null) {
+        const offer = offerOf(record, record.value);
+        if (standingOf(partition.fence, offer.generation, record.offset) === 'fenced') return;
+        queue.offer(offer);
+        const known = queue.find(storageIndex);
+        if (known !== undefined && isHeld(known) && this.#standingOf(known) === 'counts') queue.release(known);
+        return;
+      }
+      if (standingOf(partition.fence, generationOf(record) ?? 0, record.offset) === 'fenced') return;
       const removed = queue.remove(storageIndex);
       if (removed !== undefined) onRemoved(removed);
     } catch (error) {
@@ -209,6 +256,24 @@ export class StandingList {
         `the at-risk record ${record.partition}/${record.offset} is not usable: ${describeError(error)}`,
       );
     }
+  }
+
+  /** Another owner, or its confirmation: what is fenced goes, and what was held waits no longer where it counts. */
+  #refence(partition: Partition): void {
+    const { queue } = this.#options;
+    for (const file of queue.files()) {
+      if (file.partition !== partition.number) continue;
+      if (this.#isFenced(file)) queue.remove(file.storageIndex);
+      else if (isHeld(file) && this.isConfirmed(file)) queue.release(file);
+    }
+  }
+
+  #isFenced(file: Pick<QueuedFile, 'partition' | 'generation' | 'offset'>): boolean {
+    return this.#standingOf(file) === 'fenced';
+  }
+
+  #standingOf({ partition, generation, offset }: Pick<QueuedFile, 'partition' | 'generation' | 'offset'>): Standing {
+    return standingOf(this.#partitions.get(partition)?.fence ?? noFence, generation, offset);
   }
 
   async #read(partition: number, offset: number, maxBytes: number): Promise<readonly LogRecord[]> {
@@ -238,9 +303,15 @@ function offerOf(record: LogRecord, value: Uint8Array): OfferedFile {
     sinceMs: entry.sinceMs,
     partition: record.partition,
     offset: record.offset,
+    generation: generationOf(record) ?? entry.ownerGeneration,
     value,
     headers: record.headers,
   };
+}
+
+/** Put to rest until the partition's owner confirms what is known of it. */
+function isHeld({ state, restUntilMs }: QueuedFile): boolean {
+  return state === 'resting' && restUntilMs === Number.POSITIVE_INFINITY;
 }
 
 /** Keys are the 16 bytes of a storage index, or its text. */

@@ -18,6 +18,8 @@ export interface TargetsOptions {
   readonly maxSharesPerDomain: number;
   readonly transfer: WorkTransfer;
   readonly random: Random;
+  /** See `PlacementRequest`. */
+  readonly tieBreaker?: string;
   /** 32 bytes: what the leases of this controller are made from. A secret. */
   readonly leaseSecret: Uint8Array;
   /** Random bytes that name the uploads of this work. A secret. */
@@ -98,7 +100,7 @@ export class Targets {
   }
 
   #request(shareNumbers: readonly number[]): Parameters<typeof choosePlacement>[1] {
-    const { held, shareBytes, maxSharesPerPeer, maxSharesPerDomain, field } = this.#options;
+    const { held, shareBytes, maxSharesPerPeer, maxSharesPerDomain, field, tieBreaker } = this.#options;
     const assigned = [...this.#assigned].map(([shareNumber, peerId]) => {
       const index = field.indexOf.get(peerId) as number;
       return { shareNumber, peerId, domains: field.peers[index]?.domains ?? {} };
@@ -110,6 +112,7 @@ export class Targets {
       maxSharesPerPeer,
       maxSharesPerDomain,
       refused: this.#refused,
+      tieBreaker,
     };
   }
 

@@ -1,7 +1,7 @@
 /** Entries as the analyzer writes them into the log. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { AppendRecord } from '#collector/log/port.ts';
-import { AtRiskFileSchema, FileGrade } from '#mesh/generated/events_pb.js';
+import { AtRiskFileSchema, AtRiskOwnerSchema, FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
@@ -48,7 +48,7 @@ export function recordOf(
     maxSharesPerPeer: entry.maxSharesPerPeer,
     maxSharesPerDomain: entry.maxSharesPerDomain,
     revision: BigInt(entry.revision),
-    ownerGeneration: 1n,
+    ownerGeneration: BigInt(entry.ownerGeneration),
   });
   return {
     partition,
@@ -60,4 +60,20 @@ export function recordOf(
 
 export function tombstoneOf(storageIndex: StorageIndex, partition = 0): AppendRecord {
   return { partition, key: storageIndexToBytes(storageIndex), value: null };
+}
+
+/** An entry or tombstone as an analyzer of this generation writes it. */
+export function under(generation: number, record: AppendRecord): AppendRecord {
+  return { ...record, headers: { ...record.headers, 'owner-generation': String(generation) } };
+}
+
+/** What an analyzer writes when it takes a partition over (`fenceOffset` 0), and when it has judged every file of it. */
+export function ownerRecordOf(
+  generation: number,
+  fields: { readonly fenceOffset?: number; readonly confirmed?: boolean; readonly partition?: number } = {},
+): AppendRecord {
+  const { fenceOffset = 0, confirmed = false, partition = 0 } = fields;
+  const owner = { generation: BigInt(generation), fenceOffset: BigInt(fenceOffset), confirmed };
+  const value = toBinary(AtRiskOwnerSchema, create(AtRiskOwnerSchema, owner));
+  return under(generation, { partition, key: Buffer.from('owner'), value });
 }

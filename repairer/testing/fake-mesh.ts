@@ -172,6 +172,7 @@ export function entryOf(mesh: FakeMesh, file: FakeFile, change: Partial<AtRiskEn
     maxSharesPerPeer: 1,
     maxSharesPerDomain: manifest.n,
     revision: 1,
+    ownerGeneration: 1,
     ...change,
   };
 }

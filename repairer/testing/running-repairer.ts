@@ -1,0 +1,76 @@
+/** A repairer on a mesh and a log of a test, with what it told. */
+
+import type { RepairRow } from '#analyzer/store/tables.ts';
+import type { EventLog } from '#collector/log/port.ts';
+import { loadConfig } from '#mesh/config/load.ts';
+import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
+import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
+import { settle } from './fake-clock.ts';
+import { type FakeMesh, noMeter, noTracer } from './fake-mesh.ts';
+
+export interface RunningRepairer {
+  readonly repairer: Repairer;
+  readonly rows: readonly RepairRow[];
+  readonly events: readonly RepairerEvent[];
+  readonly warnings: readonly string[];
+  readonly ended: () => readonly RecentRepair[];
+}
+
+export async function runRepairer(
+  mesh: FakeMesh,
+  log: EventLog,
+  config: Partial<RepairerOptions['config']> = {},
+): Promise<RunningRepairer> {
+  const rows: RepairRow[] = [];
+  const events: RepairerEvent[] = [];
+  const warnings: string[] = [];
+  const warn = (_details: unknown, message: string): void => void warnings.push(message);
+  const repairer = await createRepairer({
+    log,
+    atRiskTopic: 'at-risk',
+    config: { ...loadConfig().config.repairer, ...config },
+    policies: [],
+    mesh: {
+      directory: {
+        ...mesh.tools.directory,
+        ready: Promise.resolve(),
+        ended: new Promise(() => undefined),
+        storage: () => undefined,
+        close: () => Promise.resolve(),
+      },
+      peerView: mesh.peerView,
+      contact: mesh.tools.contact,
+      transfer: mesh.tools.transfer,
+    },
+    writer: {
+      enqueue: (_table, added) => {
+        rows.push(...added);
+        return Promise.resolve();
+      },
+    },
+    clock: mesh.clock,
+    random: mesh.random,
+    randomBytes: mesh.tools.randomBytes,
+    leaseSecret: mesh.tools.leaseSecret,
+    meter: noMeter,
+    tracer: noTracer,
+    logger: { debug: () => undefined, info: () => undefined, warn, error: warn },
+  });
+  repairer.subscribe((event) => events.push(event));
+  return {
+    repairer,
+    rows,
+    events,
+    warnings,
+    ended: () => events.flatMap((event) => (event.kind === 'ended' ? [event.repair] : [])),
+  };
+}
+
+/** Goes on until it is so; a repair needs no time of the fake clock, only turns of the event loop. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let turn = 0; turn < 400; turn++) {
+    if (condition()) return;
+    await settle();
+  }
+  throw new Error(`it never came to this: ${what}`);
+}
