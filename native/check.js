@@ -75,7 +75,7 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
     const extra = fuzzes || !path.endsWith('_fuzz.cc') ? [] : [await compile(join(nativeFolder, 'replay_fuzz.cc'))];
     const main = await compile(path);
     await succeed(compiler, [...common, main, ...extra, ...objects, '-o', program]);
-    const corpus = join(dirname(path), 'fuzz-corpus');
+    const corpus = corpusOf(path);
     const args = path.endsWith('_fuzz.cc')
       ? fuzzArguments(folder, path, corpus, fuzzes, fuzzSeconds)
       : programArguments;
@@ -84,6 +84,13 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
     lines.push(`${way}: ${fuzzes ? `${basename(program)}: ${/Done \d+ runs.*/.exec(output)?.[0]}` : output.trim()}`);
   }
   return lines;
+}
+
+/** A folder's one target has the folder's corpus; where there are several, each has a folder of its own name in it. */
+function corpusOf(path) {
+  const shared = join(dirname(path), 'fuzz-corpus');
+  const own = join(shared, basename(path, '_fuzz.cc'));
+  return existsSync(own) ? own : shared;
 }
 
 // New inputs that libFuzzer finds stay in the build folder; the corpus that is committed is only read.

@@ -7,5 +7,6 @@ describe('the native test programs hold', () => {
     const lines = await check(way);
     expect(lines).toContain(`${way}: codec: every check holds`);
     expect(lines).toContain(`${way}: hash: every check holds`);
+    expect(lines).toContain(`${way}: share map: every check holds`);
   });
 });

@@ -17,6 +17,9 @@ export const nativePlacementStates = { stored: 1, lost: 2, corrupt: 3 } as const
 /** Bits of a peer's flags. */
 export const peerFlags = { available: 1, counted: 2, retained: 4 } as const;
 
+/** A peer that is believed wholly, and one share in `expected`. */
+export const fullConfidence = 1000;
+
 /** A peer that names no domain of a kind. */
 export const noDomain = 0xffff;
 
@@ -83,6 +86,11 @@ export interface PeerColumns {
   readonly domains: Uint16Array;
   /** How many domains each kind has; at most 16 kinds. Up to four kinds of at most 16 domains are counted fastest. */
   readonly domainCounts: Uint32Array;
+  /**
+   * How far each peer's word is believed: thousandths, 0 to `fullConfidence`. It weighs into `expected`, and into nothing else.
+   * @default `fullConfidence` for every peer, which costs a sweep nothing
+   */
+  readonly confidences?: Uint16Array;
 }
 
 /** Files whose health is not what was told of them last. */
@@ -96,6 +104,11 @@ export interface ChangedFileColumns {
   readonly figures: Uint16Array;
   /** For each kind of domain the fewest whose loss leaves fewer than k available shares, or `noTolerance`. */
   readonly tolerance: Uint16Array;
+  /**
+   * Shares that may be expected, in thousandths of a share: of each available share the confidence in the most trusted peer that
+   * has it, added up. A file does not count as changed by it alone.
+   */
+  readonly expected: Uint32Array;
 }
 
 export interface LookColumns extends ChangedFileColumns {
@@ -110,6 +123,9 @@ export interface SweepColumns {
   readonly bytes: Float64Array;
   readonly filesWithoutManifest: number;
   readonly settlingFiles: number;
+  /** Files with at least k available shares of which fewer may be expected; and the same for the repair threshold. */
+  readonly expectedBelowK: number;
+  readonly expectedBelowRepair: number;
   readonly changed: ChangedFileColumns;
   /** Changed files that found no room in `changed`: the next sweep tells of them. */
   readonly changedLater: number;
@@ -191,7 +207,7 @@ interface ShareMapCore {
     generations: Uint32Array,
   ): void;
   reap(mostSlabs: number): boolean;
-  setPeers(flags: Uint8Array, domains: Uint16Array, domainCounts: Uint32Array): void;
+  setPeers(...peers: PeerArguments): void;
   look(atMs: number, mostFiles: number): LookColumns;
   sweep(...settings: SweepArguments): SweepColumns;
   startSweep(...settings: SweepArguments): Promise<SweepColumns>;
@@ -207,7 +223,8 @@ interface ShareMapCore {
   readSnapshotPart(bytes: Uint8Array): void;
 }
 
-type SweepArguments = [number, number, number, ...([] | [Uint8Array, Uint16Array, Uint32Array])];
+type PeerArguments = [Uint8Array, Uint16Array, Uint32Array, Uint16Array | undefined];
+type SweepArguments = [number, number, number, ...([] | PeerArguments)];
 
 const everything = 0xffffffff;
 
@@ -279,8 +296,8 @@ export class NativeShareMap {
     return run(() => this.#core.reap(mostSlabs));
   }
 
-  setPeers({ flags, domains, domainCounts }: PeerColumns): void {
-    run(() => this.#core.setPeers(flags, domains, domainCounts));
+  setPeers(peers: PeerColumns): void {
+    run(() => this.#core.setPeers(...peerArguments(peers)));
   }
 
   /** Judges files that events touched since the last look or sweep. */
@@ -334,7 +351,7 @@ export class NativeShareMap {
   }
 
   /**
-   * The map as bytes, in parts of some megabytes. Changes must have been taken, and none may come before the last part.
+   * The map as bytes, peers included, in parts of some megabytes. Changes must have been taken, and none may come before the last part.
    * For the same version on the same kind of machine: what outlives versions is the store.
    */
   *snapshot(): Generator<Uint8Array<ArrayBuffer>, void> {
@@ -347,7 +364,7 @@ export class NativeShareMap {
     }
   }
 
-  /** A part of a snapshot, in order, into a new map. After an error the map is of no use. */
+  /** A part of a snapshot, in order, into a new map. After an error the map holds only what came before it. */
   readSnapshotPart(bytes: Uint8Array): void {
     run(() => this.#core.readSnapshotPart(bytes));
   }
@@ -355,7 +372,11 @@ export class NativeShareMap {
 
 function argumentsOf({ atMs, threads = 1, mostChanged = everything, whatIfPeers }: SweepOptions): SweepArguments {
   if (whatIfPeers === undefined) return [atMs, threads, mostChanged];
-  return [atMs, threads, mostChanged, whatIfPeers.flags, whatIfPeers.domains, whatIfPeers.domainCounts];
+  return [atMs, threads, mostChanged, ...peerArguments(whatIfPeers)];
+}
+
+function peerArguments({ flags, domains, domainCounts, confidences }: PeerColumns): PeerArguments {
+  return [flags, domains, domainCounts, confidences];
 }
 
 function run<T>(call: () => T): T {

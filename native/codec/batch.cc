@@ -12,14 +12,18 @@ constexpr std::size_t worth_microseconds = 100;
 // thread, so that all end together.
 constexpr std::size_t least_slice_microseconds = 100;
 constexpr std::size_t slices_a_thread = 4;
-constexpr std::size_t slice_alignment = 4096;
+// Small beside a slice, so that slices of short blocks are nearly equal too.
+constexpr std::size_t slice_alignment = 512;
 constexpr std::size_t hashed_bytes_a_microsecond = 2500;
 
 std::size_t slice_columns(const Regeneration& work, std::size_t thread_count) {
   const std::size_t products_a_column = std::max<std::size_t>(1, work.plan->source_count() * work.plan->wanted_count());
-  const std::size_t least = least_slice_microseconds * work.plan->kernel().products_per_microsecond / products_a_column;
-  const std::size_t even = work.length / (thread_count * slices_a_thread);
-  return std::max<std::size_t>(1, (std::max(least, even) + slice_alignment - 1) / slice_alignment) * slice_alignment;
+  const std::size_t least = std::max<std::size_t>(1, least_slice_microseconds * work.plan->kernel().products_per_microsecond / products_a_column);
+  std::size_t slices = std::clamp<std::size_t>(work.length / least, 1, thread_count * slices_a_thread);
+  // As many for each thread: three slices would keep two threads as long as four.
+  if (slices > thread_count) slices -= slices % thread_count;
+  const std::size_t columns = (work.length + slices - 1) / slices;
+  return std::max<std::size_t>(1, (columns + slice_alignment - 1) / slice_alignment) * slice_alignment;
 }
 
 }  // namespace

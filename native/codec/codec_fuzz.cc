@@ -27,7 +27,9 @@ class Input {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   const auto& levels = isa::supported();
-  const isa::Level level = levels[input.byte() % levels.size()];
+  const std::uint8_t way = input.byte();
+  const isa::Level level = levels[way % 128 % levels.size()];
+  const bool is_consecutive = way >= 128;  // as encodings are, which have a way of their own through the kernels
   const std::size_t k = 1 + input.byte() % 40;
   const std::size_t r = input.byte() % 40;
   const std::size_t length_low = input.byte();
@@ -37,8 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t first_wanted = input.byte();
 
   std::vector<std::uint8_t> sources(k), wanted(r);
-  for (std::size_t i = 0; i < k; i++) sources[i] = static_cast<std::uint8_t>(first_source + i * 3);
-  for (std::size_t j = 0; j < r; j++) wanted[j] = static_cast<std::uint8_t>(first_wanted + j * 5);
+  for (std::size_t i = 0; i < k; i++) sources[i] = static_cast<std::uint8_t>(first_source + i * (is_consecutive ? 1 : 3));
+  for (std::size_t j = 0; j < r; j++) wanted[j] = static_cast<std::uint8_t>(first_wanted + j * (is_consecutive ? 1 : 5));
   std::vector<std::unique_ptr<std::uint8_t[]>> memory;
   const auto block = [&] {
     memory.push_back(std::make_unique<std::uint8_t[]>(offset + length));

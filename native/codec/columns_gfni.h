@@ -83,6 +83,35 @@ MESHWARD_INLINE void column_group(const KernelCall& call, size_t first, size_t a
   }
 }
 
+MESHWARD_INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/** Takes the lines of the next tile's sources into the second-level cache, a few at every turn of this tile's work. */
+struct Prefetch {
+  const uint8_t* const* sources;
+  size_t source_count;
+  size_t at;
+  size_t lines;  // of each source
+  size_t lines_a_turn;
+  size_t source = 0;
+  size_t line = 0;
+
+  /** For the tile that begins at `next`, over `turns` turns. */
+  static Prefetch spread(const KernelCall& call, size_t next, size_t tile_columns, size_t turns) {
+    const size_t lines = least(call.end - next, tile_columns) / 64;
+    return {call.sources, lines == 0 ? 0 : call.source_count, next, lines, (call.source_count * lines + turns - 1) / turns};
+  }
+
+  MESHWARD_INLINE void fetch() {
+    for (size_t count = lines_a_turn; count > 0 && source < source_count; count--) {
+      _mm_prefetch(reinterpret_cast<const char*>(sources[source] + at + line * 64), _MM_HINT_T1);
+      if (++line == lines) {
+        line = 0;
+        source++;
+      }
+    }
+  }
+};
+
 template <int outputs, bool accumulate>
 void output_group(const KernelCall& call, size_t first) {
   // Fewer outputs leave registers for more columns, which share the loads of the matrices.
@@ -116,5 +145,23 @@ void run_narrow_gfni(const KernelCall& call);
  * Takes whole steps only: `end - begin` is a multiple of 128.
  */
 void run_packed_gfni(const KernelCall& call, bool from_memory);
+
+constexpr size_t toeplitz_tile_steps = 4;
+
+/**
+ * 128 columns of all shares at a time, which spares the first-level cache; or 512 of them, so that shares which fight for the
+ * same few lines of it are at hand for less long each; or these with stores that go past the caches, for what comes from memory.
+ */
+enum class ToeplitzWay { steps, tiles, streams };
+
+MESHWARD_INLINE bool fits_toeplitz_tiles(const ToeplitzProgram& program) {
+  return (program.column_blocks + program.sum_count + program.slots) * toeplitz_tile_steps <= most_toeplitz_blocks;
+}
+
+/**
+ * Runs the call's Toeplitz programme. Takes whole steps only: `end - begin` is a multiple of 128. Tiles and streams where they
+ * fit; streams where every output begins at a line of 64 bytes.
+ */
+void run_toeplitz_gfni(const KernelCall& call, ToeplitzWay way);
 
 }  // namespace meshward::codec

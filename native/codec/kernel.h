@@ -8,6 +8,47 @@
 namespace meshward::codec {
 
 /**
+ * A multiplication whose matrix is, but for a few columns, diagonal · Toeplitz · diagonal (toeplitz.cc derives it): the columns,
+ * scaled, are taken in blocks of eight; blocks, and sums of blocks, are multiplied by 8 × 8 Toeplitz matrices; the products,
+ * some kept in slots and added to several others, are blocks of eight rows, which are scaled again.
+ */
+constexpr size_t toeplitz_block_rows = 8;
+constexpr size_t toeplitz_matrices_a_step = 27;
+constexpr size_t most_toeplitz_addends = 6;
+/** Blocks, sums and slots together: what a kernel keeps, 1 KiB each, for 128 columns of the shares. */
+constexpr size_t most_toeplitz_blocks = 64;
+
+struct ToeplitzSum {
+  uint16_t a;  // sum number s is block[column_blocks + s] = block[a] + block[b]
+  uint16_t b;
+};
+
+struct ToeplitzStep {
+  uint16_t block;
+  uint16_t result;  // a slot, or a block of rows where it is final
+  uint8_t is_final;
+  uint8_t addend_count;
+  uint16_t addends[most_toeplitz_addends];  // slots
+};
+
+struct ToeplitzProgram {
+  size_t first_column;  // sources [first_column, first_column + columns) are the columns
+  size_t columns;
+  size_t column_blocks;
+  size_t rows;  // outputs [0, rows) come from this programme, the others from the call's tables
+  size_t slots;
+  const uint64_t* column_scales;  // these and all below: matrices for gf2p8affineqb
+  const uint64_t* row_scales;
+  size_t direct_columns;           // sources that are not among the columns
+  const uint64_t* direct_weights;  // row by row, a weight for each of them
+  const ToeplitzSum* sums;
+  size_t sum_count;
+  const ToeplitzStep* steps;
+  size_t step_count;
+  const uint64_t* matrices;  // of each step: nine 2 × 2 Toeplitz matrices by three values
+};
+
+/**
  * outputs[j][c] = sum over i of weight(i, j) * sources[i][c], for begin <= c < end.
  * Buffers have any alignment; outputs overlap neither sources nor each other; nothing outside [begin, end) is touched.
  */
@@ -20,6 +61,7 @@ struct KernelCall {
   size_t end;
   size_t length;       // of the whole blocks: says what comes from memory and what from a cache
   const void* tables;  // what the kernel's `fill_table` made: entry (i, j) at index i * output_count + j
+  const ToeplitzProgram* toeplitz;  // null where the matrix has no such structure
 };
 
 struct Kernel {
@@ -31,6 +73,8 @@ struct Kernel {
   size_t columns_a_call;
   /** About how many byte products it makes in a microsecond: decides what is worth a thread. */
   size_t products_per_microsecond;
+  /** Whether it can run a ToeplitzProgram. */
+  bool runs_toeplitz = false;
 };
 
 extern const Kernel scalar_kernel;

@@ -1,4 +1,4 @@
-// The GFNI level: chooses by shape, size and addresses how the columns are gone through.
+// The GFNI level: chooses by shape, size and addresses how the columns are gone through. Every limit here was measured.
 
 #include "codec/columns_gfni.h"
 
@@ -9,6 +9,10 @@ namespace {
 constexpr size_t tile_columns = 4096;
 // Above this the blocks come from memory, whatever the processor.
 constexpr size_t cached_bytes = 12u << 20;
+// What a core's own cache holds.
+constexpr size_t near_cached_bytes = 1u << 20;
+// Above this no cache still has the outputs when somebody reads them: storing past the caches saves reading each line first.
+constexpr size_t streamed_bytes = 32u << 20;
 // What the processor's own prefetchers follow, in runs long enough that finding each stream again costs little.
 constexpr size_t streams_at_once = 10;
 constexpr size_t stream_columns = 128 * 1024;
@@ -72,6 +76,27 @@ bool sources_alias(const KernelCall& call) {
   return false;
 }
 
+/** Whether every output's lines begin at `begin`. */
+bool outputs_share_lines(const KernelCall& call) {
+  for (size_t j = 0; j < call.output_count; j++) {
+    if ((reinterpret_cast<uintptr_t>(call.outputs[j] + call.begin) & 63) != 0) return false;
+  }
+  return true;
+}
+
+/** False where another kernel is faster, or the only one. */
+bool choose_toeplitz(const KernelCall& call, size_t bytes, ToeplitzWay& way) {
+  if (call.toeplitz == nullptr) return false;
+  const bool fits_tiles = fits_toeplitz_tiles(*call.toeplitz);
+  if (bytes > cached_bytes) {
+    way = ToeplitzWay::streams;
+    return fits_tiles && bytes > streamed_bytes && outputs_share_lines(call);
+  }
+  const bool alias = sources_alias(call);
+  way = alias && fits_tiles ? ToeplitzWay::tiles : ToeplitzWay::steps;
+  return !alias || fits_tiles || bytes <= near_cached_bytes;
+}
+
 void run_gfni(const KernelCall& call) {
   if (call.output_count == 0) return;
   KernelCall part = call;
@@ -82,32 +107,32 @@ void run_gfni(const KernelCall& call) {
     run_in_place(part);
     part.begin = part.end;
   }
-  part.end = call.end;
-  if (call.source_count <= 4) {
-    part.end = part.begin + (call.end - part.begin) / width * width;
-    run_by_tiles(part, run_narrow_gfni);
+  // What takes only whole steps is given those; the columns after them are left in `part`.
+  const auto run_whole = [&](size_t step, auto run) {
+    part.end = part.begin + (call.end - part.begin) / step * step;
+    run();
     part.begin = part.end;
     part.end = call.end;
-    run_in_place(part);
-    return;
-  }
-  const bool from_memory = (call.source_count + call.output_count) * call.length > cached_bytes;
-  if (from_memory && call.output_count <= 4 && call.source_count > streams_at_once) {
+  };
+  part.end = call.end;
+  const size_t bytes = (call.source_count + call.output_count) * call.length;
+  const bool from_memory = bytes > cached_bytes;
+  ToeplitzWay way;
+  if (choose_toeplitz(part, bytes, way)) {
+    run_whole(2 * width, [&] { run_toeplitz_gfni(part, way); });
+  } else if (call.source_count <= 4) {
+    run_whole(width, [&] { run_by_tiles(part, run_narrow_gfni); });
+  } else if (from_memory && call.output_count <= 4 && call.source_count > streams_at_once) {
     run_by_streams(part);
     return;
-  }
-  const bool packs = from_memory ? call.output_count > 4 && call.source_count > 4 : call.output_count > 12 && sources_alias(part);
-  if (packs) {
-    part.end = part.begin + (call.end - part.begin) / (2 * width) * (2 * width);
-    run_packed_gfni(part, from_memory);
-    part.begin = part.end;
-    part.end = call.end;
+  } else if (from_memory ? call.output_count > 4 : call.output_count > 12 && sources_alias(part)) {
+    run_whole(2 * width, [&] { run_packed_gfni(part, from_memory); });
   }
   run_in_place(part);
 }
 
 }  // namespace
 
-const Kernel gfni_kernel{8, fill_affine_table, run_gfni, 256 * 1024, 150'000};
+const Kernel gfni_kernel{8, fill_affine_table, run_gfni, 256 * 1024, 150'000, true};
 
 }  // namespace meshward::codec

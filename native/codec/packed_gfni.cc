@@ -15,27 +15,6 @@ constexpr size_t packed_bytes = 64 * 1024;
 constexpr size_t outputs_a_pass = 8;
 constexpr size_t store_lines_ahead = 4;
 
-/** Takes the lines of the next tile's sources into the second-level cache, a few at every step of this tile's work. */
-struct Prefetch {
-  const uint8_t* const* sources;
-  size_t source_count;
-  size_t at;
-  size_t lines;  // of each source
-  size_t lines_a_step;
-  size_t source = 0;
-  size_t line = 0;
-
-  MESHWARD_INLINE void fetch() {
-    for (size_t count = lines_a_step; count > 0 && source < source_count; count--) {
-      _mm_prefetch(reinterpret_cast<const char*>(sources[source] + at + line * 64), _MM_HINT_T1);
-      if (++line == lines) {
-        line = 0;
-        source++;
-      }
-    }
-  }
-};
-
 void pack(const KernelCall& call, size_t at, size_t steps, uint8_t* packed) {
   for (size_t i = 0; i < call.source_count; i++) {
     const uint8_t* from = call.sources[i] + at;
@@ -110,8 +89,6 @@ constexpr PackedGroup packed_groups[outputs_a_pass + 1] = {
     packed_group<8, from_memory>,
 };
 
-size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 }  // namespace
 
 void run_packed_gfni(const KernelCall& call, bool from_memory) {
@@ -121,10 +98,7 @@ void run_packed_gfni(const KernelCall& call, bool from_memory) {
   const size_t passes = (call.output_count + outputs_a_pass - 1) / outputs_a_pass;
   for (size_t at = call.begin; at < call.end; at += tile) {
     const size_t steps = least(call.end - at, tile) / step;
-    const size_t next = at + steps * step;
-    const size_t next_lines = least(call.end - next, tile) / 64;
-    const size_t lines_a_step = (call.source_count * next_lines + steps * passes - 1) / (steps * passes);
-    Prefetch prefetch{call.sources, call.source_count, next, next_lines, lines_a_step};
+    Prefetch prefetch = Prefetch::spread(call, at + steps * step, tile, steps * passes);
     pack(call, at, steps, packed);
     for_groups(call.output_count, outputs_a_pass, [&](size_t first, size_t outputs) {
       groups[outputs](call, first, at, steps, packed, prefetch);

@@ -60,6 +60,7 @@ Plan::Plan(std::span<const std::uint8_t> source_numbers, std::span<const std::ui
       kernel_.fill_table(weights[j * source_count_ + i], entry);
     }
   }
+  if (kernel_.runs_toeplitz) toeplitz_ = ToeplitzPlan::make(source_numbers, computed_numbers, weights);
 }
 
 std::shared_ptr<const Plan> PlanCache::get(std::span<const std::uint8_t> source_numbers,

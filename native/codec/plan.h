@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codec/kernel.h"
+#include "codec/toeplitz.h"
 #include "isa/isa.h"
 
 namespace meshward::codec {
@@ -34,7 +35,9 @@ class Plan {
   const std::vector<std::size_t>& computed() const { return computed_; }
   const Kernel& kernel() const { return kernel_; }
   const void* tables() const { return tables_.get(); }
-  std::size_t size_bytes() const { return table_bytes_ + 512; }
+  /** Null where the matrix has no such structure, or the kernel no use for it. */
+  const ToeplitzProgram* toeplitz() const { return toeplitz_ ? &toeplitz_->program() : nullptr; }
+  std::size_t size_bytes() const { return table_bytes_ + 512 + (toeplitz_ ? toeplitz_->size_bytes() : 0); }
 
  private:
   struct FreeAligned {
@@ -47,6 +50,7 @@ class Plan {
   std::vector<std::size_t> computed_;
   std::size_t table_bytes_ = 0;
   std::unique_ptr<void, FreeAligned> tables_;
+  std::unique_ptr<const ToeplitzPlan> toeplitz_;
 };
 
 /** The plans used last, since the segments of a file and the files of a campaign ask for the same one again and again. */

@@ -1,9 +1,10 @@
 // class ShareMapCore: the share map as JavaScript sees it. native/share-map.ts is the typed front; what every method wants
-// and gives stands there. Here is checked whatever memory safety hangs on.
+// and gives stands there; border.cc checks it.
 
 #include <algorithm>
 
 #include "registration.h"
+#include "share-map/border.h"
 #include "share-map/columns.h"
 #include "share-map/map.h"
 #include "share-map/snapshot.h"
@@ -17,26 +18,18 @@ using namespace share_map;
 constexpr double most_threads = 64;
 constexpr std::size_t reap_all = ~std::size_t{0};
 
-std::size_t files_of(const Column<std::uint8_t>& storage_indexes, Napi::Env env) {
-  if (storage_indexes.length % storage_index_bytes != 0) throw Napi::RangeError::New(env, "storage indexes are 16 bytes each");
-  return storage_indexes.length / storage_index_bytes;
+Column<std::uint8_t> storage_indexes_of(const Napi::Value& value) { return column_of<std::uint8_t>(value, "storage indexes"); }
+
+const std::uint8_t* storage_index_of(const Napi::Value& value) {
+  const auto bytes = storage_indexes_of(value);
+  check_length(bytes.size(), storage_index_bytes, "bytes of a storage index");
+  return bytes.data();
 }
 
-const std::uint8_t* storage_index_of(const Napi::Value& value) { return column_of<std::uint8_t>(value, "bytes of a storage index", storage_index_bytes); }
-
 PeerColumns peer_columns_of(const Napi::CallbackInfo& info, std::size_t at) {
-  const Napi::Env env = info.Env();
-  const auto flags = column_of<std::uint8_t>(info[at], "peer flags");
-  const auto counts = column_of<std::uint32_t>(info[at + 2], "counts of domains");
-  if (flags.length > most_peers || counts.length > most_kinds) throw Napi::RangeError::New(env, "more than 1,048,575 peers or 16 kinds of domains");
-  const auto* domains = column_of<std::uint16_t>(info[at + 1], "domains", flags.length * counts.length);
-  for (std::size_t kind = 0; kind < counts.length; kind++) {
-    if (counts.data[kind] > no_domain) throw Napi::RangeError::New(env, "a kind has more than 65,535 domains");
-  }
-  for (std::size_t i = 0; i < flags.length * counts.length; i++) {
-    if (domains[i] != no_domain && domains[i] >= counts.data[i % counts.length]) throw Napi::RangeError::New(env, "a domain is beyond its kind's count");
-  }
-  return {{flags.data, flags.data + flags.length}, {domains, domains + flags.length * counts.length}, {counts.data, counts.data + counts.length}};
+  return checked_peers({column_of<std::uint8_t>(info[at], "peer flags"), column_of<std::uint16_t>(info[at + 1], "domains"),
+                        column_of<std::uint32_t>(info[at + 2], "counts of domains"),
+                        info[at + 3].IsUndefined() ? Column<std::uint16_t>() : column_of<std::uint16_t>(info[at + 3], "confidences")});
 }
 
 class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
@@ -44,8 +37,9 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
   static void define(Napi::Env env, Napi::Object exports);
 
   explicit ShareMapCore(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ShareMapCore>(info) {
-    const auto* seed = column_of<std::uint8_t>(info[0], "bytes of the seed", 16);
-    map_ = std::make_unique<ShareMap>(load64(seed), load64(seed + 8), number_of(info[1], "the most files"), number_of(info[2], "the settling time"));
+    const auto seed = column_of<std::uint8_t>(info[0], "bytes of the seed");
+    if (seed.size() != 16) throw Napi::RangeError::New(info.Env(), "a seed has 16 bytes");
+    map_ = std::make_unique<ShareMap>(load64(seed.data()), load64(seed.data() + 8), number_of(info[1], "the most files"), number_of(info[2], "the settling time"));
   }
 
   ~ShareMapCore() override {
@@ -62,27 +56,22 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
       return (this->*method)(info);
     } catch (const Napi::Error&) {
       throw;
+    } catch (const std::out_of_range& error) {
+      throw Napi::RangeError::New(info.Env(), error.what());
     } catch (const std::exception& error) {
       throw Napi::Error::New(info.Env(), error.what());
     }
   }
 
   RegistrationColumns registrations_of(const Napi::CallbackInfo& info, bool may_lack_class) {
-    const auto indexes = column_of<std::uint8_t>(info[0], "storage indexes");
-    const std::size_t count = files_of(indexes, info.Env());
-    const RegistrationColumns files{count, indexes.data, column_of<std::uint8_t>(info[1], "bytes of UEB hashes", count * ueb_hash_bytes),
-                                    column_of<double>(info[2], "sizes", count), column_of<std::uint32_t>(info[3], "classes", count)};
-    for (std::size_t i = 0; i < count; i++) {
-      if (may_lack_class && files.classes[i] == no_class) continue;
-      if (files.classes[i] >= map_->classes().count()) throw Napi::RangeError::New(info.Env(), "a class is not known");
-    }
-    return files;
+    const FileInput input{storage_indexes_of(info[0]), column_of<std::uint8_t>(info[1], "bytes of UEB hashes"), column_of<double>(info[2], "sizes"),
+                          column_of<std::uint32_t>(info[3], "classes")};
+    return checked_registrations(input, map_->classes().count(), may_lack_class);
   }
 
   Napi::Value add_class(const Napi::CallbackInfo& info) {
-    const FileClass file_class{whole_of(info[0], "k", 256), whole_of(info[1], "n", 256), whole_of(info[2], "the repair threshold", 256),
-                               whole_of(info[3], "the policy", FileClasses::most - 1), info[4].ToBoolean()};
-    if (file_class.k < 1 || file_class.k > file_class.n) throw Napi::RangeError::New(info.Env(), "a coding wants 1 ≤ k ≤ n ≤ 256");
+    const FileClass file_class = checked_class({whole_of(info[0], "k", 256), whole_of(info[1], "n", 256), whole_of(info[2], "the repair threshold", 256),
+                               whole_of(info[3], "the policy", FileClasses::most - 1), info[4].ToBoolean()});
     if (map_->classes().count() == FileClasses::most) throw Napi::RangeError::New(info.Env(), "more than 1,048,576 classes of files");
     return Napi::Number::New(info.Env(), map_->classes().add(file_class));
   }
@@ -92,11 +81,13 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
   }
 
   Napi::Value apply(const Napi::CallbackInfo& info) {
-    const std::uint32_t peer = whole_of(info[0], "a peer's number", most_peers - 1);
+    const std::uint32_t peer = whole_of(info[0], "a peer's number");
     const std::uint32_t generation = whole_of(info[1], "a generation");
-    const auto indexes = column_of<std::uint8_t>(info[2], "storage indexes");
-    const std::size_t count = files_of(indexes, info.Env());
-    map_->apply(peer, generation, count, indexes.data, column_of<std::uint8_t>(info[3], "share numbers", count), column_of<std::uint8_t>(info[4], "kinds", count));
+    const auto indexes = storage_indexes_of(info[2]);
+    const auto shares = column_of<std::uint8_t>(info[3], "share numbers");
+    const auto kinds = column_of<std::uint8_t>(info[4], "kinds");
+    const std::size_t count = checked_events(peer, indexes, shares, kinds);
+    map_->apply(peer, generation, count, indexes.data(), shares.data(), kinds.data());
     return info.Env().Undefined();
   }
 
@@ -106,37 +97,31 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
   }
 
   Napi::Value delete_files(const Napi::CallbackInfo& info) {
-    const auto indexes = column_of<std::uint8_t>(info[0], "storage indexes");
-    map_->delete_files(files_of(indexes, info.Env()), indexes.data);
+    const auto indexes = storage_indexes_of(info[0]);
+    map_->delete_files(count_files(indexes), indexes.data());
     return info.Env().Undefined();
   }
 
   Napi::Value load_files(const Napi::CallbackInfo& info) {
     const RegistrationColumns files = registrations_of(info, true);
-    map_->load_files(files, column_of<double>(info[4], "times", files.count), column_of<std::uint8_t>(info[5], "marks of deletion", files.count));
+    const auto times = column_of<double>(info[4], "times");
+    const auto deleted = column_of<std::uint8_t>(info[5], "marks of deletion");
+    check_length(times.size(), files.count, "times");
+    check_length(deleted.size(), files.count, "marks of deletion");
+    map_->load_files(files, times.data(), deleted.data());
     return info.Env().Undefined();
   }
 
   Napi::Value mark_settled(const Napi::CallbackInfo& info) {
-    const auto indexes = column_of<std::uint8_t>(info[0], "storage indexes");
-    map_->mark_settled(files_of(indexes, info.Env()), indexes.data);
+    const auto indexes = storage_indexes_of(info[0]);
+    map_->mark_settled(count_files(indexes), indexes.data());
     return info.Env().Undefined();
   }
 
   Napi::Value load_placements(const Napi::CallbackInfo& info) {
-    const auto indexes = column_of<std::uint8_t>(info[0], "storage indexes");
-    const std::size_t count = files_of(indexes, info.Env());
-    const PlacementColumns placements{count,
-                                      indexes.data,
-                                      column_of<std::uint8_t>(info[1], "share numbers", count),
-                                      column_of<std::uint32_t>(info[2], "peers", count),
-                                      column_of<std::uint8_t>(info[3], "states", count),
-                                      column_of<std::uint32_t>(info[4], "generations", count)};
-    for (std::size_t i = 0; i < count; i++) {
-      if (placements.peers[i] >= most_peers) throw Napi::RangeError::New(info.Env(), "a peer's number is not below 1,048,575");
-      if (placements.states[i] < placement_stored || placements.states[i] > placement_corrupt) throw Napi::RangeError::New(info.Env(), "a placement's state is not known");
-    }
-    map_->load_placements(placements);
+    const PlacementInput input{storage_indexes_of(info[0]), column_of<std::uint8_t>(info[1], "share numbers"), column_of<std::uint32_t>(info[2], "peers"),
+                               column_of<std::uint8_t>(info[3], "states"), column_of<std::uint32_t>(info[4], "generations")};
+    map_->load_placements(checked_placements(input));
     return info.Env().Undefined();
   }
 
@@ -288,14 +273,14 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
   Napi::Value write_snapshot_part(const Napi::CallbackInfo& info) {
     const std::uint32_t part = whole_of(info[0], "a part's number");
     const std::size_t wanted = Snapshot::part_bytes(*map_, part);
-    const auto* bytes = column_of<std::uint8_t>(info[1], "bytes for the part", wanted);
-    Snapshot::write_part(*map_, part, {const_cast<std::uint8_t*>(bytes), wanted});
+    const auto bytes = column_of<std::uint8_t>(info[1], "bytes for the part");
+    check_length(bytes.size(), wanted, "bytes for the part");
+    Snapshot::write_part(*map_, part, {const_cast<std::uint8_t*>(bytes.data()), wanted});
     return info.Env().Undefined();
   }
 
   Napi::Value read_snapshot_part(const Napi::CallbackInfo& info) {
-    const auto bytes = column_of<std::uint8_t>(info[0], "bytes of a part");
-    Snapshot::read_part(*map_, {bytes.data, bytes.length});
+    Snapshot::read_part(*map_, column_of<std::uint8_t>(info[0], "bytes of a part"));
     return info.Env().Undefined();
   }
 

@@ -1,10 +1,11 @@
 #pragma once
-// Columns over the border: JavaScript's typed arrays in, C++ vectors out. What memory safety hangs on is checked here.
+// Columns over the border: JavaScript's typed arrays in, C++ vectors out. Their types are checked here, all else in border.cc.
 
 #include <napi.h>
 
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,15 +34,9 @@ struct TypedArrayTypes<double> {
   static constexpr const char* name = "Float64Array";
 };
 
-template <class T>
-struct Column {
-  const T* data;
-  std::size_t length;
-};
-
 /** @throws TypeError */
 template <class T>
-Column<T> column_of(const Napi::Value& value, const char* what) {
+std::span<const T> column_of(const Napi::Value& value, const char* what) {
   napi_typedarray_type type;
   std::size_t length = 0;
   void* data = nullptr;
@@ -52,16 +47,6 @@ Column<T> column_of(const Napi::Value& value, const char* what) {
     throw Napi::TypeError::New(value.Env(), std::string(what) + " are not a " + TypedArrayTypes<T>::name);
   }
   return {static_cast<const T*>(data), length};
-}
-
-/** @throws TypeError, RangeError where there is another count of entries. */
-template <class T>
-const T* column_of(const Napi::Value& value, const char* what, std::size_t count) {
-  const Column<T> column = column_of<T>(value, what);
-  if (column.length != count) {
-    throw Napi::RangeError::New(value.Env(), std::to_string(column.length) + " " + what + " where " + std::to_string(count) + " are wanted");
-  }
-  return column.data;
 }
 
 /** @throws RangeError where it is no whole number from 0 to `most`. */

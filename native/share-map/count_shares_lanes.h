@@ -58,19 +58,19 @@ void count_shares(const CountInput& input, Counts& counts) {
   constexpr std::uint32_t groups_per_register = R::bytes / 16;
   typename R::Type lanes[registers];
   for (auto& part : lanes) part = R::zero();
-  std::uint32_t sums = 0;
+  std::uint64_t sums = 0;
   const std::uint8_t* at = input.before_slots;
   for (std::uint32_t i = 0; i < input.slot_count; i++, at += 3) {
     const std::uint32_t word = load32(at);
-    const std::uint32_t row = input.rows[some_dead ? word >> 9 : word >> 12];
-    sums += input.sums[row];
-    const std::uint8_t* own = input.lanes + static_cast<std::uint64_t>(row) * stride;
+    const std::uint64_t entry = input.entries[some_dead ? word >> 9 : word >> 12];
+    sums += entry;
+    const std::uint8_t* own = input.lanes + (entry >> entry_row_shift) * stride;
     for (std::uint32_t part = 0; part < registers; part++) lanes[part] = R::add(lanes[part], R::load(own + part * R::bytes));
   }
 
   counts = {};
-  counts.sums = sums;
-  const std::uint32_t available = sums & 1023;
+  take_sums(sums, counts);
+  const std::uint32_t available = counts.available;
   const bool recoverable = available >= input.k;
   const bool above_threshold = available >= input.repair_below;
   const auto spare = R::fill(static_cast<std::uint8_t>(recoverable ? available - input.k : 0));

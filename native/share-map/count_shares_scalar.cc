@@ -30,18 +30,18 @@ std::uint32_t tolerance_of(const std::uint16_t* lanes, std::uint32_t domains, st
 template <std::uint32_t groups, bool some_dead>
 void count_shares(const CountInput& input, Counts& counts) {
   constexpr std::uint32_t stride = groups * lanes_per_group;
-  std::uint32_t sums = 0;
+  std::uint64_t sums = 0;
   std::uint16_t lanes[stride] = {};
   for (std::uint32_t i = 0; i < input.slot_count; i++) {
     const std::uint32_t word = load32(input.before_slots + 3 * i);
-    const std::uint32_t row = input.rows[some_dead ? word >> 9 : word >> 12];
-    sums += input.sums[row];
-    const std::uint8_t* own = input.lanes + static_cast<std::uint64_t>(row) * stride;
+    const std::uint64_t entry = input.entries[some_dead ? word >> 9 : word >> 12];
+    sums += entry;
+    const std::uint8_t* own = input.lanes + (entry >> entry_row_shift) * stride;
     for (std::uint32_t lane = 0; lane < stride; lane++) lanes[lane] = static_cast<std::uint16_t>(lanes[lane] + own[lane]);
   }
   counts = {};
-  counts.sums = sums;
-  const std::uint32_t available = sums & 1023;
+  take_sums(sums, counts);
+  const std::uint32_t available = counts.available;
   const bool recoverable = available >= input.k;
   for (std::uint32_t group = 0; group < groups; group++) {
     const std::uint16_t* own = lanes + group * lanes_per_group;

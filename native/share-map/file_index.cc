@@ -39,6 +39,20 @@ void FileIndex::insert(const SlabStore& store, std::uint64_t hash, RowNumber num
   table.count++;
 }
 
+bool FileIndex::insert_new(const SlabStore& store, std::uint64_t hash, RowNumber number) {
+  Table& table = tables_[hash >> 54];
+  if (is_full(table.count + 1, table.capacity)) grow(store, table);
+  const std::uint8_t* index = store.row_of(number).storage_index();
+  std::uint32_t at = start_of(table, hash);
+  for (; table.entries[at] != empty; at = at + 1 == table.capacity ? 0 : at + 1) {
+    const std::uint32_t entry = table.entries[at];
+    if ((entry & 63) == (hash & 63) && store.row_of(entry >> 6).is(index)) return false;
+  }
+  table.entries[at] = entry_of(hash, number);
+  table.count++;
+  return true;
+}
+
 void FileIndex::replace(std::uint64_t hash, RowNumber from, RowNumber to) {
   Table& table = tables_[hash >> 54];
   std::uint32_t at = start_of(table, hash);

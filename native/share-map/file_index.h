@@ -31,6 +31,8 @@ class FileIndex {
   RowNumber find(const SlabStore& store, const std::uint8_t* index, std::uint64_t hash) const;
   /** The file must not be there yet. */
   void insert(const SlabStore& store, std::uint64_t hash, RowNumber number);
+  /** @returns false, and does nothing, where the file is there. */
+  bool insert_new(const SlabStore& store, std::uint64_t hash, RowNumber number);
   void replace(std::uint64_t hash, RowNumber from, RowNumber to);
   /** For an index that is still empty: room for so many files without growing. */
   void reserve(std::uint64_t files);

@@ -34,6 +34,8 @@ const CountKernels& kernels_of_current_level() {
     case isa::Level::ssse3: return count_shares_ssse3;
     default: return count_shares_scalar;
   }
+#elif defined(__aarch64__)
+  return isa::current() == isa::Level::neon ? count_shares_neon : count_shares_scalar;
 #else
   return count_shares_scalar;
 #endif
@@ -94,10 +96,11 @@ void Examiner::learn_structure(Slab& slab, std::uint32_t place) {
 
 void Examiner::examine_plain(const Slab& slab, Row row, const FileClass& file_class, Health& health, Exposure* exposure) {
   Counts counts;
-  count_shares_({row.before_slots(), slab.slot_count, file_class.k, file_class.repair_below, tables_.rows.data(), tables_.sums.data(), tables_.lanes}, counts);
-  health.available = counts.sums & 1023;
-  health.counted = counts.sums >> 10 & 1023;
-  health.retained = counts.sums >> 20;
+  count_shares_({row.before_slots(), slab.slot_count, file_class.k, file_class.repair_below, tables_.entries.data(), tables_.lanes}, counts);
+  health.available = counts.available;
+  health.counted = counts.counted;
+  health.retained = counts.retained;
+  health.expected = counts.expected;
   health.corrupt = 0;
   health.distinct_peers = health.available;
   health.happiness = health.available;
@@ -167,6 +170,9 @@ void Examiner::collect(const Slab& slab, std::uint32_t place, const FileClass& f
   const bool has_others = row.has(has_extras);
   std::bitset<most_slots> available_shares, counted_shares, retained_shares;
   std::uint32_t sums = 0;
+  std::array<std::uint16_t, most_slots> confidence_in;  // where several peers have a share
+  if (has_others) confidence_in.fill(0);
+  health.expected = 0;
   const auto take = [&](std::uint32_t share, std::uint32_t slot) {
     if (tables_.dead(slot)) return;
     if (is_corrupt(slot)) {
@@ -181,7 +187,15 @@ void Examiner::collect(const Slab& slab, std::uint32_t place, const FileClass& f
       shares_doubled_ |= flags & available && available_shares[share];
       if (flags & available) available_shares[share] = true;
     }
-    if (flags & available) held_.push_back({share, peer_of(slot)});
+    if (!(flags & available)) return;
+    held_.push_back({share, peer_of(slot)});
+    const std::uint16_t confidence = tables_.confidence_of(peer_of(slot));
+    if (!has_others) {
+      health.expected += confidence;
+    } else if (confidence > confidence_in[share]) {
+      health.expected += confidence - confidence_in[share];
+      confidence_in[share] = confidence;
+    }
   };
   const std::uint32_t slots = std::min(slab.slot_count, file_class.n);
   for (std::uint32_t share = 0; share < slots; share++) {

@@ -52,6 +52,8 @@ struct Health {
   std::uint32_t distinct_peers = 0;
   std::uint32_t happiness = 0;
   std::uint32_t tolerance_peers = 0;
+  /** Thousandths of a share: of each available share the confidence in the most trusted peer that has it, added up. */
+  std::uint32_t expected = 0;
   std::array<std::uint16_t, most_kinds> tolerance{};  // by kind; no_tolerance where no holder names one
 
   /**

@@ -12,6 +12,7 @@ namespace meshward::share_map {
 enum PeerFlag : std::uint8_t { available = 1, counted = 2, retained = 4 };
 constexpr std::uint16_t no_domain = 0xffff;
 constexpr std::uint32_t most_kinds = 16;
+constexpr std::uint16_t full_confidence = 1000;
 
 /** Counts of one placement in three fields of a word, so that one addition counts all. */
 constexpr std::uint32_t sum_of(std::uint8_t flags) {
@@ -22,6 +23,7 @@ struct PeerColumns {
   std::vector<std::uint8_t> flags;          // PeerFlag, one a peer
   std::vector<std::uint16_t> domains;       // peers × kinds; no_domain where the peer names none
   std::vector<std::uint32_t> domain_count;  // one a kind
+  std::vector<std::uint16_t> confidences;   // thousandths, one a peer; empty where every peer has `full_confidence`
 };
 
 /**
@@ -34,6 +36,8 @@ struct PeerTables {
   PeerTables(const PeerColumns& columns, std::uint32_t capacity, const Generations& generations);
 
   std::uint8_t flags_of(std::uint32_t peer) const { return flags[peer + 1]; }
+  /** 0 where the peer is not available. */
+  std::uint16_t confidence_of(std::uint32_t peer) const { return confidences[peer + 1]; }
   std::uint16_t domain_of(std::uint32_t peer, std::uint32_t kind) const { return domains[static_cast<std::size_t>(peer + 1) * kinds + kind]; }
 
   std::uint32_t capacity;
@@ -44,10 +48,9 @@ struct PeerTables {
 
   std::vector<std::uint8_t> flags;
   std::vector<std::uint16_t> domains;
-  /** Row of lanes by peer; or by peer × 8 + generation code where some placements are dead. Row 0 counts nothing. */
-  std::vector<std::uint32_t> rows;
-  /** By row of lanes. */
-  std::vector<std::uint32_t> sums;
+  std::vector<std::uint16_t> confidences;
+  /** What a placement counts (see count_shares.h) by peer; or by peer × 8 + generation code where some placements are dead. */
+  std::vector<std::uint64_t> entries;
   bool some_dead = false;
 
   std::vector<std::uint32_t> lane_kinds;
@@ -60,7 +63,7 @@ struct PeerTables {
   const std::uint8_t* lanes_of(std::uint32_t peer) const { return lanes + static_cast<std::size_t>(sound_rows_[peer + 1]) * lane_groups * 16; }
 
  private:
-  /** @returns the row of each peer. */
+  /** @returns the row of each peer; row 0 counts nothing. */
   std::vector<std::uint32_t> make_lanes();
 
   std::vector<std::uint32_t> sound_rows_;

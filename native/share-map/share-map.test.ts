@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MeshwardError } from '#mesh/errors.ts';
 import { loadNative } from '../load.ts';
-import { availabilityEntries, healthFigures, NativeShareMap, nativePlacementStates, peerFlags } from '../share-map.ts';
+import {
+  availabilityEntries,
+  fullConfidence,
+  healthFigures,
+  NativeShareMap,
+  nativePlacementStates,
+  peerFlags,
+} from '../share-map.ts';
 
 const everyFlag = peerFlags.available | peerFlags.counted | peerFlags.retained;
 
@@ -160,6 +167,60 @@ describe('a share map', () => {
   });
 });
 
+describe('confidence in peers', () => {
+  const trusted = (confidences?: readonly number[]) => ({
+    flags: new Uint8Array(10).fill(everyFlag),
+    domains: Uint16Array.from({ length: 10 }, (_, peer) => peer % 2),
+    domainCounts: new Uint32Array([2]),
+    ...(confidences === undefined ? {} : { confidences: Uint16Array.from(confidences) }),
+  });
+  const halves = Array.from({ length: 10 }, () => 500);
+
+  test('is full where nothing is said: what is available may be expected', () => {
+    const map = meshOf(1);
+    expect(map.health(indexesOf(0, 1), 0)?.expected[0]).toBe(10 * fullConfidence);
+    expect(map.sweepNow({ atMs: 0 })).toMatchObject({ expectedBelowK: 0, expectedBelowRepair: 0 });
+  });
+
+  test('weighs into what may be expected and makes no file a changed one', () => {
+    const map = meshOf(300);
+    map.sweepNow({ atMs: 0 });
+    map.setPeers(trusted(halves));
+    expect(map.health(indexesOf(0, 1), 0)?.expected[0]).toBe(5000);
+    const swept = map.sweepNow({ atMs: 0 });
+    expect([swept.changed.count, swept.expectedBelowK, swept.expectedBelowRepair]).toEqual([0, 0, 300]);
+  });
+
+  test('counts a share that several peers have as the most trusted of them', () => {
+    const map = meshOf(1);
+    map.setPeers(trusted([100, 900, ...halves.slice(2)]));
+    map.apply(1, 1, indexesOf(0, 1), new Uint8Array([0]), new Uint8Array([1]));
+    expect(map.health(indexesOf(0, 1), 0)?.expected[0]).toBe(900 + 900 + 8 * 500);
+  });
+
+  test('can be tried out in a what-if that leaves the map as it is', async () => {
+    const map = meshOf(20);
+    const whatIf = await map.sweep({ atMs: 0, whatIfPeers: trusted(Array.from({ length: 10 }, () => 100)) });
+    expect([whatIf.expectedBelowK, whatIf.expectedBelowRepair]).toEqual([20, 20]);
+    expect(map.sweepNow({ atMs: 0 }).expectedBelowK).toBe(0);
+  });
+
+  test('goes with a snapshot, as the peers do', () => {
+    const map = meshOf(20);
+    map.setPeers(trusted(halves));
+    takeAll(map);
+    const copy = new NativeShareMap({ maxFiles: 1e6, settleMs: 0 });
+    for (const part of map.snapshot()) copy.readSnapshotPart(part);
+    expect(copy.sweepNow({ atMs: 0 }).changed.expected).toEqual(new Uint32Array(20).fill(5000));
+  });
+
+  test('above what there is, or for other peers than there are, is refused', () => {
+    const map = meshOf(1);
+    expect(() => map.setPeers(trusted(halves.with(3, fullConfidence + 1)))).toThrow(/confidence/);
+    expect(() => map.setPeers(trusted(halves.slice(1)))).toThrow(/9 confidences where 10 are wanted/);
+  });
+});
+
 describe('a snapshot', () => {
   const sorted = (map: NativeShareMap, file: number): unknown => {
     const { shareNumbers, peers, states, generations } = map.placements(indexesOf(file, 1));
@@ -181,11 +242,6 @@ describe('a snapshot', () => {
       expect(sorted(copy, file)).toEqual(sorted(map, file));
       expect(copy.find(indexesOf(file, 1))).toEqual(map.find(indexesOf(file, 1)));
     }
-    copy.setPeers({
-      flags: new Uint8Array(10).fill(everyFlag),
-      domains: new Uint16Array(10).map((_, peer) => peer % 2),
-      domainCounts: new Uint32Array([2]),
-    });
     const [swept, sweptCopy] = [map.sweepNow({ atMs: 6 }), copy.sweepNow({ atMs: 6 })];
     expect(sweptCopy.changed.count).toBe(0);
     expect(sweptCopy.files).toEqual(swept.files);

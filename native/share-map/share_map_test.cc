@@ -40,12 +40,13 @@ struct Model {
   }
 };
 
-PeerColumns peers_of(Random& random) {
+PeerColumns peers_of(Random& random, std::vector<std::uint32_t> domain_count = {3, 16, 200}) {
   PeerColumns columns;
-  columns.domain_count = {3, 16, 200};
+  columns.domain_count = std::move(domain_count);
   for (std::uint32_t peer = 0; peer < peer_count; peer++) {
-    columns.flags.push_back(random.below(5) > 0 ? available | counted | retained : retained);
-    for (const std::uint32_t domains : columns.domain_count) columns.domains.push_back(static_cast<std::uint16_t>(random.below(domains)));
+    columns.flags.push_back(random.below(5) > 0 ? available | counted | retained : static_cast<std::uint8_t>(random.below(8)));
+    columns.confidences.push_back(random.below(4) > 0 ? full_confidence : static_cast<std::uint16_t>(random.below(full_confidence + 1)));
+    for (const std::uint32_t domains : columns.domain_count) columns.domains.push_back(random.below(9) == 0 ? no_domain : static_cast<std::uint16_t>(random.below(domains)));
   }
   return columns;
 }
@@ -144,11 +145,94 @@ void events_beside_sweeps(std::uint64_t seed, int rounds) {
   compare(map, model);
 }
 
+/** Rows of any length, on any tables, through every kernel: what the scalar one finds, and nothing beyond the row is read. */
+void kernels_agree(std::uint64_t seed, int rounds) {
+  Random random(seed);
+  for (int round = 0; round < rounds; round++) {
+    Generations generations;
+    generations.reserve_peer(peer_count - 1);
+    const bool some_dead = random.below(2) == 0;
+    for (std::uint32_t peer = 0; some_dead && peer < peer_count; peer++) generations.of(peer).dead = static_cast<std::uint8_t>(random.next() >> 40);
+    std::vector<std::uint32_t> domain_count(random.below(5));
+    for (auto& count : domain_count) count = static_cast<std::uint32_t>(1 + random.below(16));
+    const PeerTables tables(peers_of(random, domain_count), peer_count, generations);
+    const std::size_t slots = random.below(256);
+    const check::GuardedBlock block(head_bytes + slot_bytes * slots, check::GuardedBlock::Against::page_after);
+    const Row row(block.data());
+    for (std::uint32_t share = 0; share < slots; share++) {
+      const bool is_empty = random.below(6) == 0;
+      const auto code = static_cast<std::uint32_t>(random.below(Generations::codes));
+      row.set_slot(share, is_empty ? 0 : slot_of(static_cast<std::uint32_t>(random.below(random.below(5) + 1 == 5 ? 2 : peer_count)), code, false));
+    }
+    const CountInput input{row.before_slots(), static_cast<std::uint32_t>(slots), static_cast<std::uint32_t>(1 + random.below(slots + 1)),
+                           static_cast<std::uint32_t>(random.below(slots + 2)), tables.entries.data(), tables.lanes};
+    const std::size_t groups = tables.lane_groups == 4 ? 2 : tables.lane_groups - 1;
+    Counts expected;
+    count_shares_scalar.by_groups[groups][tables.some_dead](input, expected);
+    for (const isa::Level level : isa::supported()) {
+      isa::set(level);
+      Counts found;
+      kernels_of_current_level().by_groups[groups][tables.some_dead](input, found);
+      CHECK(found.available == expected.available && found.counted == expected.counted && found.retained == expected.retained);
+      CHECK(found.expected == expected.expected);
+      CHECK(found.above_spare == expected.above_spare && found.above_repair == expected.above_repair);
+      for (std::size_t group = 0; group < tables.lane_groups; group++) {
+        CHECK(found.tolerance[group] == expected.tolerance[group] && found.domains[group] == expected.domains[group]);
+      }
+    }
+  }
+}
+
+SweepPart& what_if(ShareMap& map, const PeerColumns& peers, std::shared_ptr<SweepRun>& run) {
+  SweepSettings settings;
+  settings.at_ms = time_origin_ms;
+  settings.what_if = true;
+  settings.most_changed = ~0ull;
+  run = map.start_sweep(settings, 1, &peers);
+  run->run();
+  SweepPart& found = run->result();
+  map.finish_sweep(false);
+  return found;
+}
+
+/** Whole sweeps at every level find what the scalar one does, in every column. */
+void sweeps_agree(std::uint64_t seed, int rounds) {
+  Random random(seed);
+  ShareMap map(random.next(), random.next(), 1e9, 50);
+  for (const std::uint32_t n : {10u, 14u, 256u}) map.classes().add({3, n, 6, n, true});
+  Model model;
+  for (int round = 0; round < rounds; round++) {
+    for (int i = 0; i < 10; i++) {
+      apply_some(map, model, random, 1 + round % 3);
+      register_some(map, random);
+    }
+    end_some(map, model, random, 1 + round % 3);
+    const PeerColumns peers = peers_of(random, {3, 16, 200, 5, 12, 7});
+    std::shared_ptr<SweepRun> scalar_run, run;
+    isa::set(isa::Level::scalar);
+    const SweepPart& expected = what_if(map, peers, scalar_run);
+    CHECK(expected.changed.count > 0);
+    for (const isa::Level level : isa::supported()) {
+      isa::set(level);
+      const SweepPart& found = what_if(map, peers, run);
+      CHECK(found.changed.storage_indexes == expected.changed.storage_indexes);
+      CHECK(found.changed.figures == expected.changed.figures);
+      CHECK(found.changed.tolerance == expected.changed.tolerance);
+      CHECK(found.changed.expected == expected.changed.expected);
+      CHECK(found.totals.expected_below_k == expected.totals.expected_below_k && found.totals.expected_below_repair == expected.totals.expected_below_repair);
+      CHECK(found.exposure.peers_below_k == expected.exposure.peers_below_k && found.exposure.peers_below_repair == expected.exposure.peers_below_repair);
+      CHECK(found.exposure.domains_below_k == expected.exposure.domains_below_k && found.exposure.domains_below_repair == expected.exposure.domains_below_repair);
+    }
+  }
+}
+
 void snapshots_keep_everything(std::uint64_t seed) {
   Random random(seed);
   ShareMap map(1, 2, 1e9, 50);
   for (const std::uint32_t n : {10u, 14u, 256u}) map.classes().add({3, n, 6, n, true});
   Model model;
+  const PeerColumns peers = peers_of(random);
+  map.set_peers(peers);
   for (int i = 0; i < 60; i++) {
     apply_some(map, model, random, 1);
     register_some(map, random);
@@ -167,6 +251,16 @@ void snapshots_keep_everything(std::uint64_t seed) {
   }
   CHECK(copy.file_count() == map.file_count());
   compare(copy, model);
+  std::shared_ptr<SweepRun> run, copied_run;
+  const SweepPart& swept = what_if(map, peers, run);
+  SweepSettings settings;
+  settings.at_ms = time_origin_ms;
+  settings.most_changed = ~0ull;
+  copied_run = copy.start_sweep(settings, 1, nullptr);
+  copied_run->run();
+  const SweepPart& copied = copied_run->result();
+  copy.finish_sweep(true);
+  CHECK(copied.changed.expected == swept.changed.expected && copied.changed.figures == swept.changed.figures);
 }
 
 }  // namespace
@@ -177,6 +271,8 @@ int main(int count, char** values) {
     isa::set(level);
     events_beside_sweeps(static_cast<std::uint64_t>(level) + 7, quick ? 6 : 60);
   }
+  kernels_agree(3, quick ? 300 : 20'000);
+  sweeps_agree(4, quick ? 2 : 20);
   snapshots_keep_everything(5);
   std::puts("share map: every check holds");
 }

@@ -82,10 +82,9 @@ void SlabStore::clear_row(RowNumber number) {
   row_of(number).set(vacant);
 }
 
-void SlabStore::adopt(std::unique_ptr<Slab> slab) {
-  const std::uint32_t slots = slab->slot_count;
-  slabs_.push_back(std::move(slab));
-  if (slabs_.back()->used < rows_per_slab) open_[slots] = static_cast<std::uint32_t>(slabs_.size());
+void SlabStore::offer(RowNumber first) {
+  const Slab& slab = slab_of(first);
+  if (slab.used < rows_per_slab) open_[slab.slot_count] = first / rows_per_slab + 1;
 }
 
 std::size_t SlabStore::bytes() const {

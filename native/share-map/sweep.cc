@@ -23,6 +23,7 @@ void ChangedFiles::add(Row row, const FileFacts& facts, const Health& health, bo
       clipped(health.distinct_peers), clipped(health.happiness), clipped(health.tolerance_peers), settling};
   figures.insert(figures.end(), own, own + figures_each);
   tolerance.insert(tolerance.end(), health.tolerance.begin(), health.tolerance.begin() + kinds);
+  expected.push_back(health.expected);
 }
 
 void ChangedFiles::append(const ChangedFiles& other) {
@@ -33,6 +34,7 @@ void ChangedFiles::append(const ChangedFiles& other) {
   append_all(classes, other.classes);
   append_all(figures, other.figures);
   append_all(tolerance, other.tolerance);
+  append_all(expected, other.expected);
 }
 
 void SweepPart::visit_slab(Slab& slab, std::uint32_t parity) {
@@ -57,6 +59,11 @@ void SweepPart::visit(Slab& slab, std::uint32_t place, std::uint32_t parity) {
     totals.settling_files++;
     return;
   }
+  const auto is_expected_below = [&](std::uint32_t threshold) {
+    return health.available >= threshold && health.expected < threshold * full_confidence;
+  };
+  totals.expected_below_k += is_expected_below(file_class.k);
+  totals.expected_below_repair += is_expected_below(file_class.repair_below);
   if (totals.by_policy.size() <= file_class.policy) totals.by_policy.resize(file_class.policy + 1);
   auto& counts = totals.by_policy[file_class.policy];
   if (!counts) counts = std::make_unique<AvailabilityCounts>();

@@ -28,6 +28,7 @@ struct ChangedFiles {
   std::vector<std::uint32_t> classes;
   std::vector<std::uint16_t> figures;    // available, counted, retained, corrupt, distinct peers, happiness, tolerance to peers, settling
   std::vector<std::uint16_t> tolerance;  // kinds each
+  std::vector<std::uint32_t> expected;   // thousandths of a share
 
   void add(Row row, const FileFacts& facts, const Health& health, bool settling, std::uint32_t kinds);
   void append(const ChangedFiles& other);
@@ -43,6 +44,9 @@ struct SweepTotals {
   std::vector<std::unique_ptr<AvailabilityCounts>> by_policy;
   std::uint64_t files_without_manifest = 0;
   std::uint64_t settling_files = 0;
+  /** Files that have enough available shares, and by their peers' confidence are expected to have fewer. */
+  std::uint64_t expected_below_k = 0;
+  std::uint64_t expected_below_repair = 0;
   /** Files that changed and are not in `changed`, since that was full: they come in the next sweep. */
   std::uint64_t changed_later = 0;
 };

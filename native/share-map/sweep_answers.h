@@ -15,6 +15,7 @@ inline Napi::Object give_changed(Napi::Env env, const ChangedFiles& changed) {
   answer.Set("classes", give_column(env, changed.classes));
   answer.Set("figures", give_column(env, changed.figures));
   answer.Set("tolerance", give_column(env, changed.tolerance));
+  answer.Set("expected", give_column(env, changed.expected));
   return answer;
 }
 
@@ -34,6 +35,8 @@ inline Napi::Object give_sweep(Napi::Env env, SweepPart& part, const PeerTables&
   answer.Set("bytes", give_column(env, bytes));
   answer.Set("filesWithoutManifest", static_cast<double>(part.totals.files_without_manifest));
   answer.Set("settlingFiles", static_cast<double>(part.totals.settling_files));
+  answer.Set("expectedBelowK", static_cast<double>(part.totals.expected_below_k));
+  answer.Set("expectedBelowRepair", static_cast<double>(part.totals.expected_below_repair));
   answer.Set("changedLater", static_cast<double>(part.totals.changed_later));
   answer.Set("changed", give_changed(env, part.changed));
   answer.Set("peersBelowK", give_column(env, part.exposure.peers_below_k));

@@ -20,10 +20,15 @@ void merge(SweepPart& to, const SweepPart& from) {
   }
   to.totals.files_without_manifest += from.totals.files_without_manifest;
   to.totals.settling_files += from.totals.settling_files;
+  to.totals.expected_below_k += from.totals.expected_below_k;
+  to.totals.expected_below_repair += from.totals.expected_below_repair;
   to.totals.changed_later += from.totals.changed_later;
   to.changed.append(from.changed);
   to.exposure.add(from.exposure);
 }
+
+/** Below a millisecond: shorter than what a scheduler gives a thread at a time. */
+constexpr std::size_t slabs_between_yields = 16;
 
 SweepSettings for_each_of(SweepSettings settings, std::uint32_t threads) {
   settings.most_changed = std::max<std::uint64_t>(1, settings.most_changed / threads);
@@ -60,11 +65,15 @@ void SweepRun::run() {
 }
 
 void SweepRun::work(SweepPart& part) {
-  while (!cancelled_) {
+  for (std::size_t visited = 1; !cancelled_; visited++) {
     const std::size_t next = next_++;
     if (next >= slabs_.size()) return;
-    const std::lock_guard held(slabs_[next]->lock);
-    part.visit_slab(*slabs_[next], parity_);
+    {
+      const std::lock_guard held(slabs_[next]->lock);
+      part.visit_slab(*slabs_[next], parity_);
+    }
+    // Where cores are short, the scheduler takes this one now, and not with a slab's lock in hand that ingest may wait for.
+    if (visited % slabs_between_yields == 0) std::this_thread::yield();
   }
 }
 

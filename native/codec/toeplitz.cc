@@ -1,0 +1,165 @@
+#include "codec/toeplitz.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "codec/field.h"
+#include "codec/toeplitz_split.h"
+
+// Why the matrix of an encoding is diagonal · Toeplitz · diagonal. Share i is f(x_i), x_0 = 0 and x_i = a^(i - 1) with a = 2. A
+// weight (weights.cc) is
+//   P(x_w) / ((x_w - x_i) D_i)   with   x_w - x_i = a^(w - 1) - a^(i - 1) = a^(i - 1) (a^(w - i) - 1)   for w, i > 0,
+// which is
+//   P(x_w) · 1 / (1 + a^(w - i)) · 1 / (a^(i - 1) D_i):
+// a factor of the row, one of the column, and between them one that hangs on w - i alone. Where the sources are consecutive
+// shares and the wanted ones too, that is a Toeplitz matrix, and toeplitz_split.h multiplies by one with fewer products. The
+// point 0 is no power of a: source 0 has products of its own, and share 0 among the wanted is left to the other kernels.
+
+namespace meshward::codec {
+namespace {
+
+constexpr std::size_t block_rows = toeplitz_block_rows;
+// What a product of blocks takes, in single products: 36 of them and the additions around them, as measured.
+constexpr std::size_t products_a_step = 58;
+// Of one product a source and output.
+constexpr double worth_it = 0.8;
+
+struct Shape {
+  std::size_t columns;  // of the sources; the last block may have fewer than eight
+  std::size_t column_blocks;
+  std::size_t rows;
+  std::size_t row_blocks;
+};
+
+struct Choice {
+  Shape shape;
+  ToeplitzSplit split;
+  std::size_t products;
+};
+
+bool is_run(std::span<const std::uint8_t> numbers) {
+  for (std::size_t i = 1; i < numbers.size(); i++) {
+    if (numbers[i] != numbers[i - 1] + 1) return false;
+  }
+  return !numbers.empty();
+}
+
+std::uint8_t inverse(std::uint8_t value) { return field.power[255 - field.log[value]]; }
+
+/** 1 / (1 + a^distance). Rows and columns that only fill up a block meet a^distance = 1: any value does for them. */
+std::uint8_t entry_at(int distance) {
+  const auto exponent = static_cast<unsigned>((distance % 255 + 255) % 255);
+  return exponent == 0 ? 0 : inverse(static_cast<std::uint8_t>(1 ^ field.power[exponent]));
+}
+
+std::uint64_t affine_matrix(std::uint8_t weight) {
+  std::uint64_t matrix;
+  fill_affine_table(weight, &matrix);
+  return matrix;
+}
+
+/** The cheapest way to cut the matrix: what is left over of whole blocks is filled up with zeros, or multiplied singly. */
+std::optional<Choice> cheapest(std::size_t sources, std::size_t power_sources, std::size_t wanted, int first_offset) {
+  std::optional<Choice> best;
+  for (const std::size_t column_blocks : {power_sources / block_rows, (power_sources + block_rows - 1) / block_rows}) {
+    for (const std::size_t row_blocks : {wanted / block_rows, (wanted + block_rows - 1) / block_rows}) {
+      if (column_blocks == 0 || row_blocks == 0) continue;
+      const Shape shape{std::min(power_sources, column_blocks * block_rows), column_blocks, std::min(wanted, row_blocks * block_rows), row_blocks};
+      for (const std::size_t largest_square : {8u, 6u, 4u, 3u, 2u}) {
+        ToeplitzSplit split(row_blocks, column_blocks, first_offset, largest_square);
+        if (!split.fits() || split.blocks() + split.slots() > most_toeplitz_blocks) continue;
+        const std::size_t products = split.steps().size() * products_a_step + shape.columns +
+                                     shape.rows * (1 + sources - shape.columns) + (wanted - shape.rows) * sources;
+        if (!best || products < best->products) best.emplace(Choice{shape, std::move(split), products});
+      }
+    }
+  }
+  return best;
+}
+
+/**
+ * The nine 2 × 2 matrices that an 8 × 8 one is split into, twice in two, each by its three values: on the diagonal, right of
+ * it and below it.
+ */
+void append_matrices(const ToeplitzSplit::Offsets& offsets, std::vector<std::uint64_t>& matrices) {
+  const auto parts = {0, -1, 1};  // of a split in two: T(0), T(-1) + T(0), T(1) + T(0)
+  for (const int outer : parts) {
+    for (const int inner : parts) {
+      for (const int distance : parts) {
+        std::uint8_t value = 0;
+        for (const int offset : offsets) {
+          const int at = offset + distance;
+          value ^= entry_at(at);
+          if (outer != 0) value ^= entry_at(at + 4 * outer);
+          if (inner != 0) value ^= entry_at(at + 2 * inner);
+          if (outer != 0 && inner != 0) value ^= entry_at(at + 4 * outer + 2 * inner);
+        }
+        matrices.push_back(affine_matrix(value));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint8_t> source_numbers,
+                                                       std::span<const std::uint8_t> wanted_numbers,
+                                                       std::span<const std::uint8_t> weights) {
+  if (!is_run(source_numbers) || !is_run(wanted_numbers) || wanted_numbers[0] == 0) return nullptr;
+  const std::size_t k = source_numbers.size();
+  const std::size_t first = source_numbers[0] == 0 ? 1 : 0;
+  if (first == k) return nullptr;
+  const auto choice = cheapest(k, k - first, wanted_numbers.size(), wanted_numbers[0] - source_numbers[first]);
+  if (!choice || static_cast<double>(choice->products) > worth_it * static_cast<double>(weights.size())) return nullptr;
+
+  std::unique_ptr<ToeplitzPlan> plan(new ToeplitzPlan);
+  const Shape& shape = choice->shape;
+  const std::size_t end = first + shape.columns;
+  const std::size_t filled_rows = shape.row_blocks * block_rows;
+  const auto entry = [&](std::size_t w, std::size_t i) { return entry_at(wanted_numbers[w] - source_numbers[i]); };
+
+  // The diagonals are determined but for one factor: it is chosen so that the first column's is 1.
+  std::uint8_t first_row_scale = 0;
+  for (std::size_t w = 0; w < shape.rows; w++) {
+    const std::uint8_t scale = multiply(weights[w * k + first], inverse(entry(w, first)));
+    if (w == 0) first_row_scale = scale;
+    plan->row_scales_.push_back(affine_matrix(scale));
+    for (std::size_t i = 0; i < k; i++) {
+      if (i < first || i >= end) plan->direct_weights_.push_back(affine_matrix(weights[w * k + i]));
+    }
+  }
+  for (std::size_t i = first; i < end; i++) {
+    plan->column_scales_.push_back(affine_matrix(multiply(weights[i], inverse(multiply(first_row_scale, entry(0, i))))));
+  }
+  // Rows that fill up the last block are computed too, and not stored.
+  plan->row_scales_.resize(filled_rows);
+  plan->direct_weights_.resize(filled_rows * (k - shape.columns));
+
+  plan->sums_ = choice->split.sums();
+  plan->steps_ = choice->split.steps();
+  for (const auto& offsets : choice->split.offsets()) append_matrices(offsets, plan->matrices_);
+  plan->program_ = {
+      .first_column = first,
+      .columns = shape.columns,
+      .column_blocks = shape.column_blocks,
+      .rows = shape.rows,
+      .slots = choice->split.slots(),
+      .column_scales = plan->column_scales_.data(),
+      .row_scales = plan->row_scales_.data(),
+      .direct_columns = k - shape.columns,
+      .direct_weights = plan->direct_weights_.data(),
+      .sums = plan->sums_.data(),
+      .sum_count = plan->sums_.size(),
+      .steps = plan->steps_.data(),
+      .step_count = plan->steps_.size(),
+      .matrices = plan->matrices_.data(),
+  };
+  return plan;
+}
+
+std::size_t ToeplitzPlan::size_bytes() const {
+  const std::size_t matrices = column_scales_.size() + row_scales_.size() + direct_weights_.size() + matrices_.size();
+  return sizeof(*this) + matrices * sizeof(std::uint64_t) + sums_.size() * sizeof(ToeplitzSum) + steps_.size() * sizeof(ToeplitzStep);
+}
+
+}  // namespace meshward::codec

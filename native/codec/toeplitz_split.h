@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codec/kernel.h"
+
+namespace meshward::codec {
+
+/**
+ * Multiplies a Toeplitz matrix of blocks by blocks of columns with fewer than rows × columns products of blocks: writes the
+ * steps and the sums of blocks that they need. Products that several rows share are kept in slots.
+ *
+ * A matrix T[r - c] of two by two parts,
+ *   y0 = T(0) x0 + T(-1) x1,   y1 = T(1) x0 + T(0) x1,
+ * takes three products instead of four, the first of them for both rows (addition is xor):
+ *   p = T(0) (x0 + x1),   y0 = p + (T(-1) + T(0)) x1,   y1 = p + (T(1) + T(0)) x0;
+ * and one of three by three takes six instead of nine (Fan and Hasan, "A new approach to subquadratic space complexity
+ * parallel multipliers for extended binary fields", IEEE Transactions on Computers 56, 2007).
+ */
+class ToeplitzSplit {
+ public:
+  /** Which entries of T a block of the matrix is the sum of: its entry at distance d from the diagonal is sum of T[d + offset]. */
+  using Offsets = std::vector<int>;
+
+  /** `largest_square`: the largest matrix of blocks, by its rows, that is split; larger ones are cut into such. */
+  ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, int first_offset, std::size_t largest_square);
+
+  const std::vector<ToeplitzSum>& sums() const { return sums_; }
+  const std::vector<ToeplitzStep>& steps() const { return steps_; }
+  /** The matrix of each step. */
+  const std::vector<Offsets>& offsets() const { return offsets_; }
+  std::size_t blocks() const { return column_blocks_ + sums_.size(); }
+  std::size_t slots() const { return slots_; }
+  /** False where a step would have more addends than a ToeplitzStep holds; the steps are then of no use. */
+  bool fits() const { return fits_; }
+
+ private:
+  /** Where a row of blocks goes, and the slots that are added to it. */
+  struct Target {
+    bool is_final;
+    std::uint16_t at;
+    std::vector<std::uint16_t> addends;
+  };
+  using Targets = std::span<const Target>;
+  using Blocks = std::span<const std::uint16_t>;
+
+  void multiply(Targets targets, Blocks blocks, const Offsets& offsets);
+  void multiply_parts(Targets targets, Blocks blocks, const Offsets& offsets, std::size_t columns_a_part);
+  void multiply_one(const Target& target, std::uint16_t block, const Offsets& offsets);
+  void split_in_two(Targets targets, Blocks blocks, const Offsets& offsets);
+  void split_in_three(Targets targets, Blocks blocks, const Offsets& offsets);
+
+  std::uint16_t sum_of(std::uint16_t a, std::uint16_t b);
+  std::vector<std::uint16_t> sums_of(Blocks a, Blocks b);
+  std::vector<Target> slot_targets(std::size_t count);
+
+  const std::size_t column_blocks_;
+  const std::size_t largest_square_;
+  std::vector<ToeplitzSum> sums_;
+  std::vector<ToeplitzStep> steps_;
+  std::vector<Offsets> offsets_;
+  std::size_t slots_ = 0;
+  std::size_t slots_used_ = 0;
+  bool fits_ = true;
+};
+
+}  // namespace meshward::codec
