@@ -299,3 +299,40 @@ test('no mistake on the command line makes it repeat a read cap', async () => {
     expect(stdout + stderr, what).not.toContain(key);
   }
 });
+
+describe('servers of your own', () => {
+  const settings = async (...args: readonly string[]): Promise<unknown> =>
+    JSON.parse((await runMeshward([...nowhere(), '--json', ...args, 'config'])).stdout);
+
+  test('are named by --kafka and --clickhouse, before and after the command', async () => {
+    const named = ['--kafka', 'a:9092, b:9092', '--clickhouse', 'http://c:8123'];
+    const wanted = {
+      log: { adapter: 'kafka' },
+      kafka: { brokers: ['a:9092', 'b:9092'] },
+      clickhouse: { mode: 'external', urls: ['http://c:8123'] },
+    };
+    expect(await settings(...named)).toMatchObject({ config: wanted });
+    const { stdout } = await runMeshward([...nowhere(), '--json', 'config', ...named]);
+    expect(JSON.parse(stdout)).toMatchObject({ config: wanted });
+  });
+
+  test('that are no addresses are refused with exit code 2', async () => {
+    const { exitCode, stderr } = await runMeshward([...nowhere(), '--kafka', 'nowhere', 'config']);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('kafka.brokers');
+  });
+
+  test('are not needed by the embedded log: it has no topics to apply', async () => {
+    const { exitCode, stdout } = await runMeshward([...nowhere(), 'topics', 'apply']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('nothing to do');
+  });
+
+  test('get their rights printed without being asked', async () => {
+    const words = ['topics', 'acls', '--principal-prefix', 'm-', '--role', 'repairer'];
+    const { stdout } = await runMeshward([...nowhere(), '--kafka', '127.0.0.1:1', ...words]);
+    expect(stdout).toContain('--allow-principal User:m-repairer --operation Read --operation Describe');
+    expect(stdout).toContain('--group meshward.repairers');
+    expect(stdout).not.toContain('Write');
+  });
+});

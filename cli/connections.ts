@@ -1,38 +1,86 @@
 /** Opens the log and the store that the configuration names. */
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { metrics } from '@opentelemetry/api';
 import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { migrate } from '#analyzer/store/migrations/apply.ts';
+import { insertMeasure, observeStore } from '#analyzer/store/metrics.ts';
+import type { Topology } from '#analyzer/store/migrations/engine.ts';
+import { prepareSchema } from '#analyzer/store/migrations/prepare.ts';
+import type { Retention } from '#analyzer/store/retention.ts';
 import { createStoreWriter, type StoreWriter } from '#analyzer/store/writer.ts';
-import { createEmbeddedLog, type EmbeddedLog } from '#collector/log/embedded-log.ts';
-import { type Clock, systemClock } from '#mesh/clock.ts';
+import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
+import { type KafkaRole, topicsUsedBy } from '#collector/log/kafka/acl.ts';
+import { checkTopicsForUse } from '#collector/log/kafka/topic-plan.ts';
+import type { EventLog } from '#collector/log/port.ts';
+import { systemClock } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
-import { allTopics, type Topics, topicsOf } from '#mesh/topics.ts';
+import { allTopics, type Topics } from '#mesh/topics.ts';
 import { type Context, foldersOf } from './context.ts';
+import { kafkaConnectionOf, openAdmin, readSettingFile, topicsOfConfig } from './kafka-connection.ts';
+import { type LogStats, observeLog } from './log-metrics.ts';
 
 export interface OpenLog {
-  readonly log: EmbeddedLog;
+  readonly log: EventLog;
   readonly topics: Topics;
 }
 
-export async function openLog(context: Context, clock: Clock = systemClock): Promise<OpenLog> {
-  const { config, dataDir } = context;
-  const topics = topicsOf({
-    prefix: config.log.topicPrefix,
-    shareEventsPartitions: config.log.shareEventsPartitions,
-    peerEventsPartitions: config.log.peerEventsPartitions,
-    retentionMs: config.log.retentionMs,
-    retentionBytes: config.log.retentionBytes,
-  });
-  const log = await createEmbeddedLog({
+export interface LogUse {
+  /** Opens the topics of this role, and no others. */
+  readonly role: KafkaRole;
+  readonly logger: Logger;
+  /** Brokers that are away are waited for, for as long as this lets it; without it, they are not. */
+  readonly signal?: AbortSignal;
+}
+
+/** @throws MeshwardError `log-topics` where Kafka's topics are not as they must be, and what opening the log throws. */
+export async function openLog(context: Context, use: LogUse): Promise<OpenLog> {
+  const topics = topicsOfConfig(context.config);
+  const log = await openAdapter(context, topics, use);
+  observeLog(metrics.getMeter('meshward.log'), () => log.stats());
+  return { log, topics };
+}
+
+type CountingLog = EventLog & { stats(): LogStats };
+
+function openAdapter(context: Context, topics: Topics, use: LogUse): Promise<CountingLog> {
+  if (context.config.log.adapter === 'embedded') return openEmbeddedLog(context, topics);
+  const open = (): Promise<CountingLog> => openKafkaLog(context.config, topics, use);
+  return use.signal === undefined ? open() : whileAway('Kafka', use.logger, use.signal, open);
+}
+
+function openEmbeddedLog({ config, dataDir }: Context, topics: Topics): Promise<CountingLog> {
+  return createEmbeddedLog({
     directory: foldersOf(dataDir, config).log,
     topics: allTopics(topics),
-    clock,
+    clock: systemClock,
     sessionTimeoutMs: config.log.sessionTimeoutMs,
     maxPendingBytes: config.log.maxPendingBytes,
   });
-  return { log, topics };
+}
+
+async function openKafkaLog(config: Config, topics: Topics, { role, logger }: LogUse): Promise<CountingLog> {
+  const used = topicsUsedBy(role).map((word) => topics[word]);
+  const admin = await openAdmin(config, role);
+  try {
+    checkTopicsForUse(used, await admin.findTopics(used.map(({ name }) => name)));
+  } finally {
+    await admin.close();
+  }
+  const { createKafkaLog } = await import('#collector/log/kafka-log.ts');
+  return createKafkaLog({
+    ...(await kafkaConnectionOf(config, role)),
+    topics: used,
+    createTopics: false,
+    compression: config.kafka.compression,
+    clock: systemClock,
+    logger,
+    sessionTimeoutMs: config.log.sessionTimeoutMs,
+    rebalanceTimeoutMs: config.kafka.rebalanceTimeoutMs,
+    appendTimeoutMs: config.kafka.appendTimeoutMs,
+    maxRecordBytes: config.kafka.maxRecordBytes,
+    maxPendingBytes: config.log.maxPendingBytes,
+  });
 }
 
 export interface OpenStore {
@@ -44,23 +92,22 @@ export interface OpenStore {
 /** Connects and brings the schema up to date; waits while the server is away, for as long as `signal` lets it. */
 export async function openStore(context: Context, logger: Logger, signal: AbortSignal): Promise<OpenStore> {
   const { config } = context;
-  const store = connectStore({
-    urls: config.clickhouse.urls,
-    username: config.clickhouse.username,
-    password: await readPassword(config.clickhouse.passwordFile),
-    database: config.clickhouse.database,
-  });
+  const store = await connect(config);
   const log = (message: string, details: Readonly<Record<string, unknown>>): void => logger.info(details, message);
-  await whileAway(logger, signal, () =>
-    migrate({
-      store,
-      topology: { kind: 'single' },
-      clock: systemClock,
-      holder: `${hostname()}-${process.pid}`,
-      signal,
-      log,
-    }),
+  await whileAway('ClickHouse', logger, signal, () =>
+    onEachServer(config, store, (servers) =>
+      prepareSchema({
+        servers,
+        topology: topologyOf(config),
+        retention: retentionOf(config),
+        clock: systemClock,
+        holder: `${hostname()}-${process.pid}`,
+        signal,
+        log,
+      }),
+    ),
   );
+  const meter = metrics.getMeter('meshward.store');
   const giveUp = new AbortController();
   const writer = createStoreWriter({
     store,
@@ -69,7 +116,9 @@ export async function openStore(context: Context, logger: Logger, signal: AbortS
     limits: { maxQueuedBytes: config.clickhouse.maxQueuedBytes },
     signal: giveUp.signal,
     log: (message, details) => logger.warn(details, message),
+    onInserted: insertMeasure(meter),
   });
+  observeStore(meter, store, writer);
   return {
     store,
     writer,
@@ -85,15 +134,67 @@ export async function openStore(context: Context, logger: Logger, signal: AbortS
   };
 }
 
+/** Of a demonstration: what it has made goes when it ends, or before it begins anew. */
+export async function dropDatabase(config: Config): Promise<void> {
+  const store = await connect(config);
+  try {
+    await store.command(`DROP DATABASE IF EXISTS \`${store.database}\``);
+  } finally {
+    await store.close();
+  }
+}
+
+async function connect({ clickhouse, log }: Config, urls: readonly string[] = clickhouse.urls): Promise<Store> {
+  const { username, passwordFile, database } = clickhouse;
+  const password = await readPassword(passwordFile);
+  const retention = retentionOf({ clickhouse });
+  return connectStore({ urls, username, password, database, retention, partitionCount: log.shareEventsPartitions });
+}
+
+/** Without Keeper nothing carries a statement from server to server: each is told by itself. */
+async function onEachServer(
+  config: Config,
+  store: Store,
+  run: (servers: readonly Store[]) => Promise<void>,
+): Promise<void> {
+  if (config.clickhouse.topology !== 'sharded') {
+    await run([store]);
+    return;
+  }
+  const servers = await Promise.all(config.clickhouse.urls.map((url) => connect(config, [url])));
+  try {
+    await run(servers);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
+function topologyOf({ clickhouse: { topology, cluster } }: Config): Topology {
+  return topology === 'single' ? { kind: 'single' } : { kind: topology, cluster };
+}
+
+function retentionOf({ clickhouse }: Pick<Config, 'clickhouse'>): Retention {
+  return {
+    rawDays: clickhouse.keepRawDays,
+    minuteDays: clickhouse.keepMinuteDays,
+    hourDays: clickhouse.keepHourDays,
+    dayDays: clickhouse.keepDayDays,
+    gradeChangesDays: clickhouse.keepGradeChangesDays,
+    peerStatesDays: clickhouse.keepPeerStatesDays,
+    auditDays: clickhouse.keepAuditDays,
+    alertsDays: clickhouse.keepAlertsDays,
+  };
+}
+
 const closePatienceMs = 5000;
 
-async function whileAway<T>(logger: Logger, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+async function whileAway<T>(what: string, logger: Logger, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await run();
     } catch (error) {
       if (!(error instanceof MeshwardError) || !error.retryable || signal.aborted) throw error;
-      if (attempt % 20 === 0) logger.warn({ error: describeError(error) }, 'ClickHouse is away; waiting for it');
+      if (attempt % 20 === 0) logger.warn({ error: describeError(error) }, `${what} is away; waiting for it`);
       await new Promise((resolve) => {
         setTimeout(resolve, 500);
       });
@@ -102,16 +203,5 @@ async function whileAway<T>(logger: Logger, signal: AbortSignal, run: () => Prom
 }
 
 export async function readPassword(path: string): Promise<string> {
-  if (path === '') return '';
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    throw new MeshwardError(
-      'config-invalid',
-      `clickhouse.passwordFile ${path} cannot be read: ${describeError(error)}`,
-      {
-        next: 'Name a file that this user can read and that holds the password alone.',
-      },
-    );
-  }
+  return path === '' ? '' : (await readSettingFile('clickhouse.passwordFile', path)).trim();
 }

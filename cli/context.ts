@@ -6,11 +6,14 @@ import { type EffectiveConfig, loadConfig } from '#mesh/config/load.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { createOutput, type Output } from './output.ts';
+import { runningSettings } from './running-settings.ts';
 
 export interface GlobalOptions {
   readonly config?: string;
   readonly dataDir?: string;
   readonly set: readonly string[];
+  readonly kafka?: string;
+  readonly clickhouse?: string;
   readonly json: boolean;
 }
 
@@ -29,7 +32,8 @@ export function contextOf(command: Command, forced: Readonly<Record<string, unkn
   const options = command.optsWithGlobals<GlobalOptions>();
   const file =
     options.config ?? process.env['MESHWARD_CONFIG'] ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
-  const flags: Record<string, unknown> = { ...forced };
+  const shorthands = shorthandsOf(options);
+  const flags: Record<string, unknown> = { ...forced, ...shorthands };
   if (options.dataDir !== undefined) flags['dataDir'] = options.dataDir;
   for (const setting of options.set) {
     const at = setting.indexOf('=');
@@ -51,12 +55,27 @@ export function contextOf(command: Command, forced: Readonly<Record<string, unkn
       ...(file === undefined ? [] : ['--config', resolve(file)]),
       '--data-dir',
       dataDir,
+      // The last one counts: what was asked for stands after what is forced.
+      ...settingsArguments({ ...forced, ...shorthands }),
       ...options.set.flatMap((setting) => ['--set', setting]),
-      ...Object.entries(forced).flatMap(([key, value]) => [
-        '--set',
-        `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-      ]),
     ],
+  };
+}
+
+/** Settings as flags of a child process. */
+export function settingsArguments(settings: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(settings).flatMap(([key, value]) => [
+    '--set',
+    `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  ]);
+}
+
+/** `--kafka` and `--clickhouse` name servers, and that they are to be used. */
+function shorthandsOf({ kafka, clickhouse }: GlobalOptions): Readonly<Record<string, unknown>> {
+  const list = (text: string): string[] => text.split(',').map((part) => part.trim());
+  return {
+    ...(kafka === undefined ? {} : { 'log.adapter': 'kafka', 'kafka.brokers': list(kafka) }),
+    ...(clickhouse === undefined ? {} : { 'clickhouse.mode': 'external', 'clickhouse.urls': list(clickhouse) }),
   };
 }
 
@@ -71,8 +90,17 @@ export function runningContextOf(command: Command): Context {
   const context = contextOf(command);
   const isNamed = context.effective.origins.get('dataDir') !== 'default';
   const hasRun = (dataDir: string): boolean => existsSync(join(dataDir, 'run.json'));
-  if (isNamed || hasRun(context.dataDir) || !hasRun(demoDataDir)) return context;
-  return contextOf(command, { dataDir: demoDataDir });
+  const isDemo = !isNamed && !hasRun(context.dataDir) && hasRun(demoDataDir);
+  return withRunningSettings(command, isDemo ? contextOf(command, { dataDir: demoDataDir }) : context);
+}
+
+/** What runs may have been told its servers by flags: where nothing else says, its run file does. */
+function withRunningSettings(command: Command, context: Context): Context {
+  const { origins } = context.effective;
+  const running = Object.entries(runningSettings(join(context.dataDir, 'run.json')));
+  const untold = running.filter(([key]) => origins.get(key) === 'default');
+  if (untold.length === 0) return context;
+  return contextOf(command, { ...Object.fromEntries(untold), dataDir: context.config.dataDir });
 }
 
 /** Folders below the data directory. */

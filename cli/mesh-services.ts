@@ -5,9 +5,11 @@ import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { ReadyFacts } from './child.ts';
 import { type ClickHouseProcess, runClickHouse } from './clickhouse-process.ts';
-import { type Context, foldersOf } from './context.ts';
+import { type Context, foldersOf, settingsArguments } from './context.ts';
 import { choosePorts } from './ports.ts';
+import { prepareTopics } from './prepare-topics.ts';
 import { type RunFile, removeRunFile, writeRunFile } from './run-file.ts';
+import { serverSettings } from './running-settings.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface MeshServicesOptions {
@@ -53,6 +55,7 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
         note,
       });
     }
+    await prepareTopics(config, note);
     const reached: Partial<Config['clickhouse']> =
       clickhouse === null
         ? {}
@@ -86,6 +89,7 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
       collectorOpsUrl: `http://127.0.0.1:${collector['opsPort']}`,
       repairerUrl: String(repairer['url']),
       clickhouseUrl: clickhouse?.url ?? config.clickhouse.urls[0] ?? '',
+      settings: serverSettings(context.effective),
     };
     await writeRunFile(folders.runFile, run);
     return {
@@ -110,13 +114,6 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
     await stop();
     throw error;
   }
-}
-
-function settingsArguments(settings: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(settings).flatMap(([key, value]) => [
-    '--set',
-    `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  ]);
 }
 
 /** Where the peers of a demonstration keep their shares. */

@@ -42,13 +42,18 @@ export interface PeerPorts {
   release(): Promise<void>;
 }
 
+/** `count` ports on loopback for the peers of one demonstration. @throws MeshwardError `service-unavailable` where there are not so many. */
+export function reservePeerPorts(count: number): Promise<PeerPorts> {
+  return reserveBlock(firstPeerPort, lastPeerPort, count);
+}
+
 /**
- * `count` ports on loopback for the peers of one demonstration. Each takes a block of ports, and listens on the first one of
- * it for as long as it runs: so two of them never share a block, even while their peers are away.
- * @throws MeshwardError `service-unavailable` where there are not so many.
+ * A block of `count` ports on loopback for its owner, who listens on the port before it for as long as it runs: so two of them
+ * never share a block, even while what listens there is away. All blocks of a range must have one size.
+ * @throws MeshwardError `service-unavailable` where there is none.
  */
-export async function reservePeerPorts(count: number): Promise<PeerPorts> {
-  for (let mark = firstPeerPort; mark + count < lastPeerPort; mark += count + 1) {
+export async function reserveBlock(first: number, last: number, count: number): Promise<PeerPorts> {
+  for (let mark = first; mark + count < last; mark += count + 1) {
     const holder = await listen('127.0.0.1', mark);
     if (holder === null) continue;
     const ports = Array.from({ length: count }, (_, i) => mark + 1 + i);
@@ -57,13 +62,9 @@ export async function reservePeerPorts(count: number): Promise<PeerPorts> {
     if (free.every((port) => port !== null)) return { ports, release };
     await release();
   }
-  throw new MeshwardError(
-    'service-unavailable',
-    `there are no ${count + 1} free ports in a row below ${lastPeerPort}`,
-    {
-      next: 'Stop other programs that listen on this machine, or use fewer peers (--peers).',
-    },
-  );
+  throw new MeshwardError('service-unavailable', `there are no ${count + 1} free ports in a row below ${last}`, {
+    next: 'Stop other programs that listen on this machine, or use fewer peers (--peers).',
+  });
 }
 
 /** The port, or the free one that 0 asks for; null where it is taken. */

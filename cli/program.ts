@@ -1,11 +1,13 @@
 /** The command line: global options here, one file for each family of commands. */
 import { Command } from 'commander';
 import { addConfigCommands } from './commands/config.ts';
+import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addFileCommands } from './commands/file.ts';
 import { addPeerCommands } from './commands/peer.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addShareCommands } from './commands/share.ts';
+import { addTopicsCommands } from './commands/topics.ts';
 import { addUpCommand } from './commands/up.ts';
 import { redactCaps } from './redact.ts';
 import { softwareVersion } from './version.ts';
@@ -17,6 +19,8 @@ export function createProgram(): Command {
     .option('--config <file>', 'configuration file (YAML); without it meshward.yaml in this folder, if there is one')
     .option('--data-dir <dir>', 'where the embedded log and database, keys and run files live')
     .option('--set <key=value>', 'set a configuration key; may be given several times', collect, [])
+    .option('--kafka <brokers>', 'keep the log on Kafka: HOST:PORT,… (sets log.adapter and kafka.brokers)')
+    .option('--clickhouse <urls>', 'use your ClickHouse: URL,… (sets clickhouse.mode and clickhouse.urls)')
     .option('--json', 'print results as JSON', false)
     .configureOutput({ outputError: (text, write) => write(redactCaps(text)) })
     .showHelpAfterError('(see meshward --help)')
@@ -27,6 +31,8 @@ export function createProgram(): Command {
   addFileCommands(program);
   addPeerCommands(program);
   addShareCommands(program);
+  addDeadLetterCommands(program);
+  addTopicsCommands(program);
   addConfigCommands(program);
   return program;
 }

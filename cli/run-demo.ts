@@ -20,13 +20,14 @@ import { proofRow } from '#repairer/audit.ts';
 import { proveFile } from '#repairer/prove.ts';
 import { putFile } from '#repairer/put.ts';
 import { stopRequested } from './child.ts';
-import { openStore } from './connections.ts';
+import { dropDatabase, openStore } from './connections.ts';
 import { type Context, demoDataDir } from './context.ts';
 import { withCollector } from './mesh-address.ts';
 import { openMeshPeers } from './mesh-peers.ts';
 import { type MeshServices, peersFolder, startMeshServices } from './mesh-services.ts';
 import { formatBytes, formatDuration } from './output.ts';
 import { reservePeerPorts } from './ports.ts';
+import { removeTopics } from './prepare-topics.ts';
 
 export interface DemoFlags {
   readonly once: boolean;
@@ -38,6 +39,12 @@ export interface DemoFlags {
   readonly keep: boolean;
 }
 
+/** Which names on Kafka and ClickHouse are this demonstration's alone. */
+export interface OwnedNames {
+  readonly topics: boolean;
+  readonly database: boolean;
+}
+
 const coding = { k: 25, n: 100 };
 const hostProcesses = 2;
 const maxTotalBytes = 64 * 1024 * 1024;
@@ -46,7 +53,7 @@ const verifyBytesPerSecond = 64 * 1024;
 const registeredAtOnce = 500;
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-export async function runDemo(context: Context, flags: DemoFlags): Promise<void> {
+export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNames): Promise<void> {
   const { output, dataDir } = context;
   const startedMs = performance.now();
   const seed = flags.seed ?? randomBytes(4).readUInt32LE();
@@ -62,6 +69,10 @@ export async function runDemo(context: Context, flags: DemoFlags): Promise<void>
   await prepareFolder(dataDir, flags.keep);
   narrator.chapter(`A mesh of ${flags.peers} peers (seed ${seed})`);
   await using cleanUp = new AsyncDisposableStack();
+  if (!flags.keep) {
+    await removeOwned(context, owned);
+    cleanUp.defer(() => removeOwned(context, owned));
+  }
   const services = await startMeshServices({
     context,
     clock: systemClock,
@@ -168,6 +179,12 @@ export async function runDemo(context: Context, flags: DemoFlags): Promise<void>
     );
     await stop;
   });
+}
+
+/** On servers that others use too: what is there under names that only this demonstration has. */
+async function removeOwned({ config }: Context, owned: OwnedNames): Promise<void> {
+  if (owned.topics) await removeTopics(config);
+  if (owned.database) await dropDatabase(config);
 }
 
 const folderMark = 'demonstration';

@@ -12,6 +12,8 @@ export interface RunFile {
   readonly collectorOpsUrl: string;
   readonly repairerUrl: string;
   readonly clickhouseUrl: string;
+  /** Settings by which this run reaches servers that it has not started, as they were given to it. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Control of the demonstration mesh, where one runs. */
   readonly demo?: { readonly url: string; readonly token: string };
 }

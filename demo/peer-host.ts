@@ -132,26 +132,16 @@ function quickServing(identity: PeerIdentity): StartShareServer {
 }
 
 function agentConfig(peer: HostedPeer, settings: HostSettings): Config['agent'] {
-  const { agent } = configSchema.parse({
-    log: {},
-    clickhouse: {},
-    collector: {},
-    analyzer: {},
-    api: {},
-    repairer: {},
-    telemetry: {},
-    agent: {
-      shares: peer.folder,
-      name: peer.name,
-      capacityBytes: peer.capacityBytes,
-      port: peer.port,
-      collectorUrl: settings.collectorUrl,
-      collectorPin: settings.collectorPin,
-      heartbeatMs: settings.heartbeatMs,
-      verifyBytesPerSecond: settings.verifyBytesPerSecond,
-    },
+  return configSchema.shape.agent.parse({
+    shares: peer.folder,
+    name: peer.name,
+    capacityBytes: peer.capacityBytes,
+    port: peer.port,
+    collectorUrl: settings.collectorUrl,
+    collectorPin: settings.collectorPin,
+    heartbeatMs: settings.heartbeatMs,
+    verifyBytesPerSecond: settings.verifyBytesPerSecond,
   });
-  return agent;
 }
 
 const host = new PeerHost();

@@ -1,7 +1,9 @@
 /** `meshward demo`: a mesh of real peers on this machine, and the story told on it. */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { describeUse } from '../command-help.ts';
-import { contextOf, demoDataDir } from '../context.ts';
+import { type Context, contextOf, demoDataDir } from '../context.ts';
 import type { DemoFlags } from '../run-demo.ts';
 import { refuseSecondRun } from '../run-file.ts';
 
@@ -33,26 +35,49 @@ export function addDemoCommands(program: Command): void {
       .option('--max-files <count>', 'store at most so many files', wholeNumber(1, 100_000), 100)
       .option('--seed <number>', 'repeat the choices of another run', wholeNumber(0, 0xffffffff), undefined)
       .option('--patience <factor>', 'multiply every time limit, for a slow machine', Number, 1)
-      .option('--keep', 'keep the data directory of an earlier demonstration', false)
+      .option('--keep', 'keep what an earlier demonstration left, and leave what this one makes', false)
       .action(async (flags: DemoFlags, command: Command) => {
         const { dataDir } = command.optsWithGlobals<{ dataDir?: string }>();
-        const context = contextOf(command, {
-          ...hastyTimes,
-          ...(dataDir === undefined ? { dataDir: demoDataDir } : {}),
-        });
+        const forced = { ...hastyTimes, ...(dataDir === undefined ? { dataDir: demoDataDir } : {}) };
+        const own = ownNames(contextOf(command, forced));
+        const context = contextOf(command, { ...forced, ...own });
         await refuseSecondRun(context);
         const { runDemo } = await import('../run-demo.ts');
-        await runDemo(context, flags);
+        const owned = { topics: 'log.topicPrefix' in own, database: 'clickhouse.database' in own };
+        await runDemo(context, flags, owned);
       }),
     {
-      examples: ['npm start', 'npm start -- --once --files ~/papers', 'meshward peer kill alder-01'],
+      examples: [
+        'npm start',
+        'npm start -- --once --files ~/papers',
+        'npm start -- --kafka 127.0.0.1:9092 --clickhouse http://127.0.0.1:8123',
+        'meshward peer kill alder-01',
+      ],
       exits: { 5: 'a promise was broken: the message says which' },
       notes: [
         'While it runs, play with it from another terminal: meshward peers, peer kill, peer wipe, peer return, put, file show.',
         `Its data directory is ${demoDataDir} unless --data-dir names another; it is emptied at each start (see --keep).`,
+        'On your own Kafka and ClickHouse it makes topics and a database of its own, named meshward-demo-… and meshward_demo_…, and removes them at its end.',
       ],
     },
   );
+}
+
+/** What Kafka brokers take at least, as they come. */
+const kafkaSessionTimeoutMs = 6000;
+
+/** On servers that others use too, a demonstration has topics and a database of its own, by its folder; unless they are named. */
+function ownNames({ config, dataDir, effective }: Context): Readonly<Record<string, string | number>> {
+  const own = createHash('sha256').update(`${hostname()} ${dataDir}`).digest('hex').slice(0, 8);
+  const isFree = (key: string): boolean => effective.origins.get(key) === 'default';
+  const names: Record<string, string | number> = {};
+  if (config.log.adapter === 'kafka') {
+    names['log.sessionTimeoutMs'] = kafkaSessionTimeoutMs;
+    if (isFree('log.topicPrefix')) names['log.topicPrefix'] = `meshward-demo-${own}.`;
+  }
+  if (config.clickhouse.mode === 'external' && isFree('clickhouse.database'))
+    names['clickhouse.database'] = `meshward_demo_${own}`;
+  return names;
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

@@ -55,6 +55,10 @@ async function seeInstallation(context: Context, see: (checks: readonly Check[])
   const { storageChecks } = await import('../doctor/storage-checks.ts');
   const { serviceChecks } = await import('../doctor/service-checks.ts');
   const { clockChecks } = await import('../doctor/clock-checks.ts');
+  if (context.config.log.adapter === 'kafka') {
+    const { kafkaChecks } = await import('../doctor/kafka-checks.ts');
+    await see(kafkaChecks(context));
+  }
   await see(storageChecks(context));
   await see(serviceChecks(context, run));
   await see(clockChecks(context, run));

@@ -1,6 +1,7 @@
 /** Commands about peers: who is there, tokens to enrol, an operator's words about a peer, and the demonstration's switches. */
 import type { Command } from 'commander';
 import { addDemoPeerCommands } from './peer-demo.ts';
+import { addPeerInventoryCommand } from './peer-inventory.ts';
 import { addPeersCommand } from './peer-list.ts';
 import { addPeerSettingsCommand } from './peer-settings.ts';
 import { addPeerStandingCommands } from './peer-standing.ts';
@@ -11,9 +12,12 @@ export function addPeerCommands(program: Command): void {
   addTokenCommand(program);
   const peer = program
     .command('peer')
-    .description('one peer or several: enrol, drain, maintain, revoke; switch peers of the demonstration');
+    .description(
+      'one peer or several: enrol, drain, maintain, revoke, ask for inventories; switch peers of the demonstration',
+    );
   addTokenCommand(peer);
   addPeerStandingCommands(peer);
   addPeerSettingsCommand(peer);
+  addPeerInventoryCommand(peer);
   addDemoPeerCommands(peer);
 }

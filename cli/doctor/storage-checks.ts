@@ -2,7 +2,8 @@
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import type { EventLog } from '#collector/log/port.ts';
-import { repairersGroup } from '#repairer/service.ts';
+import { silentLogger } from '#mesh/logger.ts';
+import { consumerGroups } from '#mesh/topics.ts';
 import { openLog } from '../connections.ts';
 import { type Context, foldersOf } from '../context.ts';
 import { formatBytes } from '../output.ts';
@@ -21,12 +22,14 @@ export function storageChecks(context: Context): readonly Check[] {
       async run() {
         const folder = foldersOf(dataDir, config).log;
         // Opening would make it: a look must leave nothing behind.
-        if (!(await exists(folder))) return skipped(`there is none in ${folder} yet: nothing has run here`);
-        const { log, topics } = await openLog(context);
+        if (config.log.adapter === 'embedded' && !(await exists(folder)))
+          return skipped(`there is none in ${folder} yet: nothing has run here`);
+        const { log, topics } = await openLog(context, { role: 'cli', logger: silentLogger });
         try {
+          const { analyzers, repairers } = consumerGroups(config.log.topicPrefix);
           const groups = [
-            { name: 'analyzers', group: `${config.log.topicPrefix}analyzers`, topic: topics.shareEvents.name },
-            { name: 'repairers', group: repairersGroup, topic: topics.atRisk.name },
+            { name: 'analyzers', group: analyzers, topic: topics.shareEvents.name },
+            { name: 'repairers', group: repairers, topic: topics.atRisk.name },
           ];
           const lags = await Promise.all(
             groups.map(

@@ -5,6 +5,7 @@ import { createApi } from '#analyzer/api/api.ts';
 import { askRepairers } from '#analyzer/api/running-repairs.ts';
 import { StoreHistory } from '#analyzer/api/store-history.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse-store.ts';
+import { instanceName } from '#analyzer/instance-name.ts';
 import { analyzerMetrics, observeAnalyzer } from '#analyzer/metrics.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { NativeShareMap } from '#analyzer/share-map/native-share-map.ts';
@@ -19,13 +20,15 @@ const failureLookMs = 250;
 
 export async function startAnalyzer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config } = context;
-  const { log, topics } = await openLog(context);
+  const { log, topics } = await openLog(context, { role: 'analyzer', logger, signal });
   const { store, writer, close } = await openStore(context, logger, signal);
   const meter = metrics.getMeter('meshward.analyzer');
+  const instance = instanceName(hostname(), config.api.port, process.pid);
   const analyzer = new Analyzer({
+    instance,
     log,
     topics,
-    store: new ClickHouseAnalyzerStore({ store, writer, clock: systemClock, analyzer: hostname() }),
+    store: new ClickHouseAnalyzerStore({ store, writer, clock: systemClock, analyzer: instance }),
     config,
     clock: systemClock,
     logger,
@@ -47,10 +50,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       addOpsRoutes(app, {
         telemetry,
         alive: () => analyzer.failure === null,
-        readiness: () => {
-          const { state, reasons } = analyzer.freshness();
-          return { ready: state === 'fresh', reasons };
-        },
+        readiness: () => analyzer.readiness(),
       });
     },
   });

@@ -8,12 +8,12 @@ import { foldersOf } from '../context.ts';
 import { startOpsServer } from '../ops-server.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
-export async function startCollector({ context, telemetry, logger }: ServiceStart): Promise<RunningService> {
+export async function startCollector({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config, dataDir } = context;
   const folders = foldersOf(dataDir, config);
   const identity = await openKeyFolder(folders.collectorKey, { commonName: 'meshward-collector' });
   const operator = await openKeyFolder(folders.operatorKey, { commonName: 'meshward-operator' });
-  const { log, topics } = await openLog(context);
+  const { log, topics } = await openLog(context, { role: 'collector', logger, signal });
   // Who can write to the log's folder decides who operates this mesh: the key beside it is the first operator.
   await enrolOperator(log, topics, operator.peerId, 'first operator');
   const gateway = createGateway({

@@ -4,6 +4,7 @@ import { metrics, trace } from '@opentelemetry/api';
 import fastify from 'fastify';
 import type { RepairerState } from '#analyzer/api/running-repairs.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { consumerGroups } from '#mesh/topics.ts';
 import { openMeshAccess } from '#repairer/mesh-access.ts';
 import { createPeerView } from '#repairer/peer-view.ts';
 import { createRepairer, type Repairer } from '#repairer/service.ts';
@@ -19,7 +20,7 @@ const peersRefreshMs = 1000;
 
 export async function startRepairer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config, dataDir } = context;
-  const { log, topics } = await openLog(context);
+  const { log, topics } = await openLog(context, { role: 'repairer', logger, signal });
   const { writer, close } = await openStore(context, logger, signal);
   const storageClient = createStorageClient();
   const peerView = createPeerView({
@@ -40,6 +41,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   const repairer = await createRepairer({
     log,
     atRiskTopic: topics.atRisk.name,
+    group: consumerGroups(config.log.topicPrefix).repairers,
     config: config.repairer,
     policies: config.policies,
     mesh,
