@@ -3,6 +3,7 @@
  * `npm test -- PATH` runs only the tests below PATH.
  */
 import { spawnSync } from 'node:child_process';
+import { installKafka } from './kafka/install.ts';
 import { installChromium } from './setup/chromium.ts';
 import { installTahoe } from './tahoe-grid/install.ts';
 
@@ -27,6 +28,7 @@ const steps: readonly Step[] = [
     name: 'what the tests need',
     run: async () => {
       await installTahoe();
+      await installKafka();
       installChromium();
       return true;
     },

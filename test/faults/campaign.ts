@@ -1,0 +1,151 @@
+/**
+ * A mesh on a log, ClickHouse and several analyzers under full load, and faults upon it. After each fault the load
+ * falls quiet, and everything that analyzers, ClickHouse and the at-risk topic say must be what the oracle computed.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectStore } from '#analyzer/store/client.ts';
+import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
+import { seededRandom } from '#mesh/clock.ts';
+import { topicsOf } from '#mesh/topics.ts';
+import { AnalyzerProcesses } from './analyzer-processes.ts';
+import { differences } from './comparison.ts';
+import type { Fault, FaultScene } from './faults.ts';
+import { MeshLoad } from './mesh-load.ts';
+import { embeddedStage, kafkaStage } from './stage.ts';
+
+export interface CampaignOptions {
+  readonly seed: number;
+  readonly log: 'kafka' | 'embedded';
+  /** The faults in their order; ends when there is none any more. */
+  readonly faults: Iterable<Fault>;
+  readonly files?: number;
+  readonly peers?: number;
+  readonly partitions?: number;
+  readonly analyzers?: number;
+  readonly say: (line: string) => void;
+}
+
+export interface CampaignReport {
+  readonly faults: number;
+  readonly acknowledgedBatches: number;
+  readonly acknowledgedEvents: number;
+  readonly repeatedAppends: number;
+  /** Longest time from the end of the load to full agreement. */
+  readonly slowestAgreementMs: number;
+}
+
+const sessionTimeoutMs = 6000;
+const loadBeforeMs = 1500;
+const agreementTimeoutMs = 120_000;
+
+/** @throws Error with every difference that stays. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const { seed, say } = options;
+  const random = seededRandom(seed);
+  await using stack = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'meshward-faults-'));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const clickhouse = await startEmbeddedClickHouse({ directory: join(directory, 'clickhouse') });
+  stack.defer(() => clickhouse.stop());
+  const topics = topicsOf({
+    prefix: 'faults.',
+    shareEventsPartitions: options.partitions ?? 6,
+    peerEventsPartitions: 1,
+    retentionMs: 0,
+    retentionBytes: 0,
+  });
+  const stage =
+    options.log === 'kafka'
+      ? await kafkaStage(topics, sessionTimeoutMs)
+      : await embeddedStage(directory, topics, sessionTimeoutMs);
+  stack.use(stage);
+  const { log, cluster } = stage;
+  const store = connectStore({ urls: [clickhouse.url], username: clickhouse.username, password: clickhouse.password });
+  stack.defer(() => store.close());
+  const analyzers = new AnalyzerProcesses([
+    '--data-dir',
+    join(directory, 'analyzers'),
+    ...settingsOf({
+      ...stage.settings,
+      'log.topicPrefix': 'faults.',
+      'log.shareEventsPartitions': topics.shareEvents.partitions,
+      'log.peerEventsPartitions': topics.peerEvents.partitions,
+      'log.retentionMs': 1_000_000_000_000,
+      'log.sessionTimeoutMs': sessionTimeoutMs,
+      'clickhouse.mode': 'external',
+      'clickhouse.urls': [clickhouse.url],
+      'clickhouse.username': clickhouse.username,
+      'clickhouse.passwordFile': join(directory, 'clickhouse', 'password'),
+      'analyzer.settleMs': 1,
+      'analyzer.sweepIntervalMs': 1000,
+      'analyzer.flushIntervalMs': 250,
+      'agent.heartbeatMs': 2000,
+      'analyzer.graceMs': 600_000,
+      'api.port': 0,
+    }),
+  ]);
+  stack.use(analyzers);
+  for (let number = 0; number < (options.analyzers ?? 2); number++) analyzers.start(number);
+  const load = new MeshLoad({
+    log,
+    topics,
+    random,
+    files: options.files ?? 300,
+    peers: options.peers ?? 20,
+    eventsPerBatch: 50,
+    restMs: 20,
+  });
+  stack.defer(() => load.end());
+  say(`seed ${seed}: ${options.log} log, ${analyzers.running.length} analyzers, ${load.files.length} files`);
+  await load.begin();
+
+  let slowestAgreementMs = 0;
+  let count = 0;
+  const agree = async (after: string): Promise<void> => {
+    const startedMs = performance.now();
+    for (;;) {
+      const found = await differences({
+        oracle: load.oracle,
+        files: load.files,
+        store,
+        log,
+        topics,
+        analyzers: analyzers.running.flatMap(({ url }) => (url === null ? [] : [url])),
+      }).catch((error: unknown) => [`the comparison failed: ${String(error)}`]);
+      const tookMs = performance.now() - startedMs;
+      if (found.length === 0) {
+        slowestAgreementMs = Math.max(slowestAgreementMs, tookMs);
+        say(`agreement after ${after} in ${Math.round(tookMs)} ms (${load.acknowledgedEvents} events so far)`);
+        return;
+      }
+      if (tookMs > agreementTimeoutMs) {
+        throw new Error(`no agreement after ${after} (seed ${seed}):\n${found.join('\n')}\n${analyzers.output()}`);
+      }
+      await pause(500);
+    }
+  };
+  await agree('the start');
+  const scene: FaultScene = { cluster, analyzers, load, topics, random, sessionTimeoutMs, say };
+  for (const fault of options.faults) {
+    load.speak();
+    await pause(loadBeforeMs);
+    say(`— ${fault.name}`);
+    await fault.run(scene);
+    await pause(loadBeforeMs);
+    await load.quiet();
+    await agree(fault.name);
+    count++;
+  }
+  const { acknowledgedBatches, acknowledgedEvents, repeatedAppends } = load;
+  return { faults: count, acknowledgedBatches, acknowledgedEvents, repeatedAppends, slowestAgreementMs };
+}
+
+function settingsOf(settings: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(settings).flatMap(([key, value]) => [
+    '--set',
+    `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  ]);
+}

@@ -1,0 +1,156 @@
+/** Compares what analyzers, ClickHouse and the at-risk topic say with what the oracle expects; says each difference. */
+import { fromBinary } from '@bufbuild/protobuf';
+import type { Store } from '#analyzer/store/client.ts';
+import { peerId, storageIndex, text, uint8, uint64 } from '#analyzer/store/row-binary/columns.ts';
+import type { EventLog } from '#collector/log/port.ts';
+import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
+import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import type { Topics } from '#mesh/topics.ts';
+import { afterEntry, afterOwner, generationOf, isOwnerRecord, noFence, standingOf } from '#repairer/list-fence.ts';
+import { type Oracle, placementName } from './oracle.ts';
+
+export interface Compared {
+  readonly oracle: Oracle;
+  readonly files: readonly StorageIndex[];
+  readonly store: Store;
+  readonly log: EventLog;
+  readonly topics: Topics;
+  /** Bases of the HTTP APIs of the analyzers that run. */
+  readonly analyzers: readonly string[];
+}
+
+const shownDifferences = 20;
+const askedAtOnce = 32;
+
+/** @returns nothing where all agree. */
+export async function differences(compared: Compared): Promise<readonly string[]> {
+  const found = [
+    ...(await placementDifferences(compared)),
+    ...(await healthDifferences(compared)),
+    ...(await listDifferences(compared)),
+    ...(await analyzerDifferences(compared)),
+    ...(await repeatedChanges(compared.store)),
+  ];
+  const more = found.length - shownDifferences;
+  return more > 0 ? [...found.slice(0, shownDifferences), `and ${more} more`] : found;
+}
+
+async function placementDifferences({ oracle, files, store }: Compared): Promise<string[]> {
+  const columns = { storageIndex, shareNumber: uint8, peerId, state: text };
+  const rows = await store.select(
+    columns,
+    `SELECT storage_index, share_number, toFixedString(peer_id, 32), toString(state) FROM ${store.qualified('placements')} FINAL WHERE state != 'lost'`,
+  );
+  const stored = new Map<StorageIndex, string[]>();
+  for (const row of rows) {
+    const names = stored.get(row.storageIndex) ?? [];
+    names.push(placementName(row.shareNumber, row.peerId, row.state === 'corrupt'));
+    stored.set(row.storageIndex, names);
+  }
+  return files.flatMap((file) => {
+    const expected = oracle.expect(file).placements.join(' ');
+    const found = (stored.get(file) ?? []).sort().join(' ');
+    return found === expected ? [] : [`placements in ClickHouse of ${file}: ${found} — expected ${expected}`];
+  });
+}
+
+async function healthDifferences({ oracle, files, store }: Compared): Promise<string[]> {
+  const rows = await store.select(
+    { storageIndex, figures: text },
+    `SELECT storage_index, concat(toString(grade), ' ', toString(available), ' ', toString(margin), ' ', toString(corrupt))
+     FROM ${store.qualified('file_health')} FINAL`,
+  );
+  const stored = new Map(rows.map((row) => [row.storageIndex, row.figures]));
+  return files.flatMap((file) => {
+    const { health } = oracle.expect(file);
+    const expected = `${health.grade} ${health.available} ${health.margin} ${health.corrupt}`;
+    const found = stored.get(file);
+    return found === expected ? [] : [`health in ClickHouse of ${file}: ${found} — expected ${expected}`];
+  });
+}
+
+/** The list as a repairer reads it: what a lost generation wrote behind the fence does not count. */
+async function listDifferences({ oracle, files, log, topics }: Compared): Promise<string[]> {
+  const listed = new Map<StorageIndex, number>();
+  for (const { partition, firstOffset, nextOffset } of await log.bounds(topics.atRisk.name)) {
+    const said = new Map<StorageIndex, { available: number | null; generation: number; offset: number }>();
+    let fence = noFence;
+    for (let offset = firstOffset; offset < nextOffset; ) {
+      const records = await log.read(topics.atRisk.name, partition, offset, 1 << 20);
+      for (const record of records) {
+        if (isOwnerRecord(record)) {
+          fence = afterOwner(fence, record);
+          continue;
+        }
+        fence = afterEntry(fence, record);
+        const generation = generationOf(record) ?? 0;
+        if (standingOf(fence, generation, record.offset) === 'fenced') continue;
+        const available = record.value === null ? null : fromBinary(AtRiskFileSchema, record.value).available;
+        said.set(storageIndexFromBytes(record.key as Uint8Array), { available, generation, offset: record.offset });
+      }
+      offset = (records.at(-1)?.offset ?? nextOffset) + 1;
+    }
+    for (const [file, { available, generation, offset }] of said) {
+      if (available !== null && standingOf(fence, generation, offset) === 'counts') listed.set(file, available);
+    }
+  }
+  return files.flatMap((file) => {
+    const { health, isListed } = oracle.expect(file);
+    const expected = isListed ? `listed with ${health.available}` : 'not listed';
+    const available = listed.get(file);
+    const found = available === undefined ? 'not listed' : `listed with ${available}`;
+    return found === expected ? [] : [`at-risk list of ${file}: ${found} — expected ${expected}`];
+  });
+}
+
+interface Told {
+  readonly grade: string;
+  readonly available: number;
+  readonly margin: number;
+  readonly onAtRiskList: boolean;
+  readonly freshness: { readonly state: string; readonly reasons: readonly string[] };
+}
+
+/** Every file is asked for at every analyzer; one of them owns it. */
+async function analyzerDifferences({ oracle, files, analyzers }: Compared): Promise<string[]> {
+  const found: string[] = [];
+  for (let from = 0; from < files.length; from += askedAtOnce) {
+    await Promise.all(
+      files.slice(from, from + askedAtOnce).map(async (file) => {
+        const told = (await Promise.all(analyzers.map((url) => ask(url, file)))).filter((answer) => answer !== null);
+        const { health, isListed } = oracle.expect(file);
+        const expected = `${health.grade} ${health.available} ${health.margin} ${isListed} fresh`;
+        if (told.length === 0) found.push(`no analyzer answers for ${file} — expected ${expected}`);
+        for (const { grade, available, margin, onAtRiskList, freshness } of told) {
+          const said = `${grade} ${available} ${margin} ${onAtRiskList} ${freshness.state}`;
+          if (said !== expected)
+            found.push(`analyzer on ${file}: ${said} (${freshness.reasons.join('; ')}) — expected ${expected}`);
+        }
+      }),
+    );
+  }
+  return found;
+}
+
+async function ask(url: string, file: StorageIndex): Promise<Told | null> {
+  const answer = await fetch(`${url}/v1/files/${file}`).catch(() => null);
+  if (answer === null || answer.status !== 200) return null;
+  return (await answer.json()) as Told;
+}
+
+/** Each change of a grade is there once: every row goes on from the grade that the row before it came to. */
+async function repeatedChanges(store: Store): Promise<string[]> {
+  const rows = await store.select(
+    { file: storageIndex, broken: uint64, changes: uint64 },
+    `SELECT storage_index,
+       countIf(ifNull(toString(from_grade), '') != previous) AS broken, count() AS changes
+     FROM (
+       SELECT storage_index, from_grade, to_grade,
+         lagInFrame(toString(to_grade), 1, '') OVER (PARTITION BY storage_index ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous
+       FROM ${store.qualified('grade_changes')}
+     ) GROUP BY storage_index HAVING broken > 0`,
+  );
+  return rows.map(
+    ({ file, broken, changes }) => `${broken} of ${changes} changes of ${file} do not follow one another`,
+  );
+}

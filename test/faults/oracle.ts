@@ -1,0 +1,60 @@
+/**
+ * What the mesh must look like, computed from the batches that were sent and from nothing else: each batch once, in its
+ * peer's order, on the plain share map.
+ */
+import { PeerTable } from '#analyzer/share-map/peer-table.ts';
+import { PlainShareMap } from '#analyzer/share-map/plain-share-map.ts';
+import type { FileHealth, PeerBatch } from '#analyzer/share-map/share-map.ts';
+import { needsRepair } from '#mesh/grade.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import { policyFor } from '#mesh/policy.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+
+export interface ExpectedFile {
+  readonly health: FileHealth;
+  readonly isListed: boolean;
+  /** `share number/peer` of each placement that is there, with `!` behind it where it is corrupt; sorted. */
+  readonly placements: readonly string[];
+}
+
+export class Oracle {
+  readonly #map: PlainShareMap;
+  /** Files settle at once, and log time goes on by itself. */
+  #atMs = 1_000_000;
+
+  constructor(peers: readonly PeerId[], domainsOf: (peer: PeerId) => Readonly<Record<string, string>>) {
+    const table = new PeerTable();
+    for (const peer of peers) {
+      table.setState(peer, 'up');
+      table.setDomains(peer, domainsOf(peer));
+    }
+    this.#map = new PlainShareMap({
+      peers: table,
+      policyFor: (coding, tag) => policyFor([], coding, tag),
+      maxFiles: 10_000_000,
+      settleMs: 1,
+    });
+  }
+
+  apply(batch: PeerBatch): void {
+    this.#atMs += 1000;
+    this.#map.apply(batch, this.#atMs);
+  }
+
+  expect(file: StorageIndex): ExpectedFile {
+    const health = this.#map.health(file, this.#atMs + 1_000_000);
+    if (health === undefined) throw new Error(`nothing was sent of ${file}`);
+    return {
+      health,
+      isListed: needsRepair(health.counted, health.policy),
+      placements: this.#map
+        .placements(file)
+        .map(({ shareNumber, peer, corrupt }) => placementName(shareNumber, peer, corrupt))
+        .sort(),
+    };
+  }
+}
+
+export function placementName(shareNumber: number, peer: PeerId, corrupt: boolean): string {
+  return `${shareNumber}/${peer}${corrupt ? '!' : ''}`;
+}
