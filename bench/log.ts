@@ -1,68 +1,116 @@
-/** How fast the embedded log appends and hands over records of one size, on this machine's disk. Run: node bench/log.ts */
+/**
+ * The embedded log: appends that survive a crash, and records handed over. Beside it what is written first without it: one
+ * durable transaction of node:sqlite for each record, and a plain SELECT.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { createEmbeddedLog, type EmbeddedLog } from '#collector/log/embedded-log.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { type Bench, type BenchCase, median, spreadOf } from './case.ts';
 
-export interface LogFigures {
+interface Shape {
   readonly valueBytes: number;
   readonly records: number;
-  readonly appendedPerSecond: number;
-  /** Mean time of a transaction, from the asking thread. */
-  readonly commitMs: number;
-  readonly recordsPerCommit: number;
-  /** By a follower in the same process, from the first record to the last. */
-  readonly followedPerSecond: number;
-  /** From an append by one client to the handler of another client, one record at a time; median. */
-  readonly handOverMs: number;
+  readonly callers: number;
 }
 
-export async function run(options: {
-  valueBytes: number;
-  records: number;
-  concurrency: number;
-  directory?: string;
-}): Promise<LogFigures> {
-  const { valueBytes, records, concurrency } = options;
-  const directory = await mkdtemp(join(options.directory ?? tmpdir(), 'meshward-bench-'));
-  const topics = [{ name: 'bench', partitions: 16, compacted: false, retentionMs: 0, retentionBytes: 0 }];
-  const log = await createEmbeddedLog({ directory, topics, clock: systemClock });
-  const other = await createEmbeddedLog({ directory, topics, clock: systemClock });
-  try {
-    const value = new Uint8Array(valueBytes).map((_, index) => index * 17);
-    let sent = 0;
-    const appender = async (): Promise<void> => {
-      while (sent < records) await log.append('bench', [{ partition: sent++ % 16, key: null, value }]);
-    };
-    const appendStartMs = performance.now();
-    await Promise.all(Array.from({ length: concurrency }, appender));
-    const appendMs = performance.now() - appendStartMs;
-    const { commits, commitMsTotal, appendedRecords } = log.stats();
+/** Records a second. */
+interface Rates {
+  readonly appended: number;
+  readonly handedOver: number;
+}
 
-    const followStartMs = performance.now();
-    const following = await log.follow(['bench'], 'first', () => Promise.resolve());
-    await following.caughtUp;
-    const followMs = performance.now() - followStartMs;
-    await following.close();
-    return {
-      valueBytes,
-      records: appendedRecords,
-      appendedPerSecond: (appendedRecords / appendMs) * 1000,
-      commitMs: commitMsTotal / commits,
-      recordsPerCommit: appendedRecords / commits,
-      followedPerSecond: (appendedRecords / followMs) * 1000,
-      handOverMs: await medianHandOver(log, other, value),
-    };
+const shapes: readonly Shape[] = [
+  { valueBytes: 200, records: 20_000, callers: 64 },
+  { valueBytes: 10_000, records: 5000, callers: 64 },
+  { valueBytes: 10_000, records: 1000, callers: 1 },
+];
+const partitions = 16;
+const rounds = 3;
+const handOvers = 50;
+
+export const run: Bench = async function* bench({ note }): AsyncGenerator<BenchCase> {
+  for (const shape of shapes) {
+    const ours: Rates[] = [];
+    const theirs: Rates[] = [];
+    for (let round = 0; round < rounds; round++) {
+      ours.push(await inFolder((folder) => runOurs(folder, shape)));
+      theirs.push(await inFolder((folder) => runSqlite(folder, shape)));
+      note(`${shape.valueBytes} bytes, round ${round}: ${JSON.stringify([ours.at(-1), theirs.at(-1)])}`);
+    }
+    const callers = shape.callers === 1 ? 'one caller' : `${shape.callers} callers`;
+    for (const [what, title] of [
+      ['appended', `log: ${shape.valueBytes} bytes appended, ${callers}`],
+      ['handedOver', `log: ${shape.valueBytes} bytes followed (${callers})`],
+    ] as const) {
+      const own = ours.map((rates) => rates[what]);
+      const peers = { 'node:sqlite': median(theirs.map((rates) => rates[what])) };
+      yield { case: title, unit: 'records/s', ours: median(own), peers, spread: spreadOf(own) };
+    }
+  }
+  const times = await inFolder(handOverTimes);
+  yield { case: 'log: append to handler', unit: 'ms', ours: median(times), peers: {}, spread: spreadOf(times) };
+};
+
+async function inFolder<T>(work: (folder: string) => T | Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'meshward-bench-'));
+  try {
+    return await work(folder);
   } finally {
-    await Promise.all([log.close(), other.close()]);
-    await rm(directory, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
-type Log = Awaited<ReturnType<typeof createEmbeddedLog>>;
+function openLog(directory: string): Promise<EmbeddedLog> {
+  const topic = { name: 'bench', partitions, compacted: false, retentionMs: 0, retentionBytes: 0 };
+  return createEmbeddedLog({ directory, topics: [topic], clock: systemClock });
+}
 
-async function medianHandOver(from: Log, to: Log, value: Uint8Array): Promise<number> {
+async function runOurs(folder: string, { valueBytes, records, callers }: Shape): Promise<Rates> {
+  await using stack = new AsyncDisposableStack();
+  const log = await openLog(folder);
+  stack.defer(() => log.close());
+  const value = valueOf(valueBytes);
+  let sent = 0;
+  const appender = async (): Promise<void> => {
+    while (sent < records) await log.append('bench', [{ partition: sent++ % partitions, key: null, value }]);
+  };
+  const appended = await perSecond(records, () => Promise.all(Array.from({ length: callers }, appender)));
+  const handedOver = await perSecond(records, async () => {
+    const following = await log.follow(['bench'], 'first', () => Promise.resolve());
+    await following.caughtUp;
+    await following.close();
+  });
+  return { appended, handedOver };
+}
+
+/** The same durability: write-ahead log, synced at each commit. */
+async function runSqlite(folder: string, { valueBytes, records }: Shape): Promise<Rates> {
+  const database = new DatabaseSync(join(folder, 'records.db'));
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    database.exec('CREATE TABLE records (partition INTEGER, value BLOB)');
+    const insert = database.prepare('INSERT INTO records VALUES (?, ?)');
+    const value = valueOf(valueBytes);
+    const appended = await perSecond(records, () => {
+      for (let i = 0; i < records; i++) insert.run(i % partitions, value);
+    });
+    const handedOver = await perSecond(records, () => {
+      for (const row of database.prepare('SELECT * FROM records').iterate()) void row;
+    });
+    return { appended, handedOver };
+  } finally {
+    database.close();
+  }
+}
+
+/** From an append by one client to the handler of another, one record at a time, in milliseconds. */
+async function handOverTimes(folder: string): Promise<readonly number[]> {
+  await using stack = new AsyncDisposableStack();
+  const [from, to] = [await openLog(folder), await openLog(folder)];
+  stack.defer(() => Promise.all([from.close(), to.close()]).then(() => undefined));
   let arrived = Promise.withResolvers<void>();
   const following = await to.follow(['bench'], 'next', () => {
     arrived.resolve();
@@ -70,33 +118,23 @@ async function medianHandOver(from: Log, to: Log, value: Uint8Array): Promise<nu
   });
   await following.caughtUp;
   const times: number[] = [];
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < handOvers; i++) {
     arrived = Promise.withResolvers<void>();
     const startMs = performance.now();
-    await from.append('bench', [{ partition: 0, key: null, value }]);
+    await from.append('bench', [{ partition: 0, key: null, value: valueOf(10_000) }]);
     await arrived.promise;
     times.push(performance.now() - startMs);
   }
   await following.close();
-  return times.sort((a, b) => a - b)[25] as number;
+  return times;
 }
 
-if (import.meta.main) {
-  for (const [valueBytes, records] of [
-    [200, 50_000],
-    [10_000, 20_000],
-    [100_000, 2000],
-  ] as const) {
-    for (const concurrency of [1, 64]) {
-      const figures = await run({
-        valueBytes,
-        records: concurrency === 1 ? Math.min(records, 1000) : records,
-        concurrency,
-      });
-      console.log(
-        concurrency,
-        JSON.stringify(figures, (_, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value)),
-      );
-    }
-  }
+async function perSecond(records: number, work: () => unknown): Promise<number> {
+  const startMs = performance.now();
+  await work();
+  return (records / (performance.now() - startMs)) * 1000;
+}
+
+function valueOf(bytes: number): Uint8Array {
+  return new Uint8Array(bytes).map((_, index) => index * 17);
 }

@@ -1,402 +1,234 @@
 /**
- * The share map: memory a share, events, sweeps, snapshots; against the same rules on JavaScript maps and against ClickHouse
- * counting the same placements. `npm run bench -- share-map [FILES …]`, by default 10000 100000 1000000 (10000000 needs 5 GB).
+ * The share map from ten thousand to ten million files: memory, events, sweeps on one thread and two, pauses beside a sweep,
+ * snapshots; beside the same rules on JavaScript's own maps and a ClickHouse that counts the same placements.
+ * `npm run bench -- share-map [K-of-N …] [FILES …]`, by default 25-of-100 at 10000 100000 1000000. 10000000 needs 6 GB.
+ * `bench/share-map/draw.ts` draws what `--json` prints.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { freemem } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { PeerTable } from '#analyzer/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/share-map/plain-share-map.ts';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
 import { type Coding, formatCoding } from '#mesh/coding.ts';
-import { peerIdFromBytes } from '#mesh/peer-id.ts';
-import { defaultPolicy } from '#mesh/policy.ts';
-import { storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { NativeShareMap, type PeerColumns, peerFlags } from '#native/share-map.ts';
+import { NativeShareMap, type PeerColumns } from '#native/share-map.ts';
 import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
+import { measureClickHouse, type QueryFigures } from './share-map/clickhouse.ts';
+import { residentBytes } from './share-map/memory.ts';
+import {
+  applyAll,
+  applyRandom,
+  atMs,
+  cpuMilliseconds,
+  drain,
+  Mesh,
+  newMap,
+  peerCount,
+  wallMilliseconds,
+} from './share-map/mesh.ts';
+import { measurePlainMaps, type PlainFigures } from './share-map/plain-maps.ts';
 
-const peerCount = 10_000;
-const kinds = 4;
-const domainsPerKind = 16;
-const eventsPerBatch = 20_000;
-const rounds = 5;
-/** JavaScript's own maps take some 120 bytes a share, and ClickHouse its time: they are asked at sizes they can bear. */
-const mostPlainShares = 1_000_000;
-const mostQueryShares = 10_000_000;
-const atMs = 1_700_000_000_000;
+const rounds = 7;
+/** JavaScript's own maps take some 200 bytes a share and end where they would take more than 4 GB. */
+const mostPlainShares = 4e9 / 200;
+/** ClickHouse ends where it would have so many rows, or where one step takes so long. */
+const mostQueryShares = 100_000_000;
+const mostQueryStepMs = 300_000;
+const bytesPerShareNeeded = 6;
+/** Beyond these one inventory of all is enough, and a sweep that tells of every file is not what is done. */
+const mostChangedFiles = 1_000_000;
+const besideMs = 400;
+const eventsBeside = 1000;
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncIterable<BenchCase> {
-  const sizes = words.length > 0 ? words.map(Number) : [10_000, 100_000, 1_000_000];
-  for (const coding of [
-    { k: 25, n: 100 },
-    { k: 3, n: 10 },
-  ]) {
-    for (const files of sizes) yield* atSize(files, coding, note);
+  const codings = words.map((word) => /^(\d+)-of-(\d+)$/.exec(word)).filter((found) => found !== null);
+  const sizes = words.filter((word) => /^\d+$/.test(word)).map(Number);
+  for (const coding of codings.length > 0
+    ? codings.map(([, k, n]) => ({ k: Number(k), n: Number(n) }))
+    : [{ k: 25, n: 100 }]) {
+    for (const files of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) yield* atSize(files, coding, note);
   }
 }
 
 async function* atSize(files: number, coding: Coding, note: (line: string) => void): AsyncIterable<BenchCase> {
   const title = `${formatCoding(coding)}, ${files.toLocaleString('en')} files`;
-  note(title);
-  const mesh = new Mesh(files, coding);
   const shares = files * coding.n;
-  const of = (value: number | undefined): Record<string, number> =>
-    value === undefined ? {} : { 'JavaScript maps': value };
+  note(title);
+  if (freemem() < shares * bytesPerShareNeeded) {
+    note(
+      `${title}: not measured, ${Math.round(freemem() / 1e9)} GB are free and ${shares * bytesPerShareNeeded} bytes are needed`,
+    );
+    return;
+  }
+  const mesh = new Mesh(files, coding);
+  const others = await measureOthers(mesh, title, note);
+  const { plain, query } = others;
 
   const before = await residentBytes();
   const map = newMap(mesh);
   const first = applyAll(map, mesh, 1);
-  takeChanges(map);
+  drain(map);
   const resident = (await residentBytes()) - before;
+  yield figure(`${title}: memory`, 'bytes/share', [map.memoryBytes / shares], {
+    ...ofPlain(plain && plain.bytes / shares),
+    ...ofTable(query && query.tableBytes / shares),
+  });
+  yield figure(`${title}: memory in all`, 'MB', [map.memoryBytes / 1e6], {
+    ...ofPlain(plain && plain.bytes / 1e6),
+    ...ofQuery(query && query.queryBytes / 1e6),
+  });
+  yield figure(`${title}: resident memory`, 'bytes/share', [resident / shares], {});
+  yield figure(`${title}: first inventories`, 'events/CPU s', [first], ofPlain(plain?.eventsPerSecond));
+  if (files <= mostChangedFiles) {
+    yield figure(`${title}: inventories again`, 'events/CPU s', [applyAll(map, mesh, 2)], {});
+  }
   drain(map);
-  const plain = shares <= mostPlainShares ? measurePlain(mesh) : null;
-  yield figure(`${title}: memory`, 'bytes/share', [map.memoryBytes / shares], of(plain?.bytesPerShare));
-  yield figure(`${title}: resident memory`, 'bytes/share', [resident / shares], of(plain?.bytesPerShare));
-  yield figure(`${title}: first inventories`, 'events/s', [first], of(plain?.eventsPerSecond));
-  yield figure(
-    `${title}: one peer's inventory again`,
-    'events/s',
-    repeat(3, (i) => applyAll(map, mesh, 2 + i)),
-    {},
-  );
-  drain(map);
+
+  map.sweepNow({ atMs, mostChanged: 100_000 });
+  const times = sweepTimes(map, mesh);
+  yield figure(`${title}: sweep`, 'CPU ms', times.plain, { ...ofPlain(plain?.sweepMs), ...ofQuery(query?.queryMs) });
+  yield figure(`${title}: sweep with confidences`, 'CPU ms', times.weighed, { 'all full': median(times.plain) });
+  yield figure(`${title}: sweep on two threads`, 'ms', [Math.min(...times.two)], {
+    'one thread': Math.min(...times.one),
+  });
+  if (files <= mostChangedFiles) {
+    yield figure(`${title}: sweep, every file changed`, 'CPU ms', changedTimes(map, mesh), {});
+  }
+  yield* await besideSweeps(map, mesh, title);
+  if (freemem() > shares * bytesPerShareNeeded * 2) yield* snapshots(map, title);
   yield figure(
     `${title}: events of random files`,
-    'events/s',
+    'events/CPU s',
     repeat(rounds, () => applyRandom(map, mesh)),
     {},
   );
+}
+
+async function measureOthers(
+  mesh: Mesh,
+  title: string,
+  note: (line: string) => void,
+): Promise<{ plain: PlainFigures | null; query: QueryFigures | null }> {
+  const shares = mesh.files * mesh.coding.n;
+  const plain = shares <= mostPlainShares ? measurePlainMaps(mesh) : null;
+  if (plain === null)
+    note(`${title}: JavaScript maps stop here, they would take some ${Math.round(shares * 200e-9)} GB`);
+  const query = shares <= mostQueryShares ? await measureClickHouse(mesh, mostQueryStepMs) : null;
+  if (query === null)
+    note(`${title}: ClickHouse stops here, a step would take more than ${mostQueryStepMs / 60_000} minutes`);
+  return { plain, query };
+}
+
+/** In turns, so that what else the machine does falls on all of them; two threads can only be timed by the wall, at their best. */
+function sweepTimes(map: NativeShareMap, mesh: Mesh): Record<'plain' | 'weighed' | 'one' | 'two', readonly number[]> {
+  const confidences = Uint16Array.from({ length: peerCount }, (_, peer) => peer % 1001);
+  const sweep = (threads: number) => (): unknown => map.sweepNow({ atMs, threads, mostChanged: 1000 });
+  // CPU time comes in coarse steps, so a short sweep is timed several times over.
+  const runs = Math.ceil(200_000 / mesh.files);
+  const cpu = (): number => cpuMilliseconds(() => repeat(runs, sweep(1))) / runs;
+  const times = { plain: [] as number[], weighed: [] as number[], one: [] as number[], two: [] as number[] };
+  for (let i = 0; i < rounds; i++) {
+    map.setPeers({ ...mesh.peers(0), confidences });
+    sweep(1)();
+    times.weighed.push(cpu());
+    map.setPeers(mesh.peers(0));
+    sweep(1)();
+    times.plain.push(cpu());
+    times.one.push(wallMilliseconds(sweep(1)));
+    times.two.push(wallMilliseconds(sweep(2)));
+  }
+  return times;
+}
+
+function changedTimes(map: NativeShareMap, mesh: Mesh): readonly number[] {
+  const sweepWith = (peers: PeerColumns): number => {
+    map.setPeers(peers);
+    return cpuMilliseconds(() => map.sweepNow({ atMs, mostChanged: mostChangedFiles }));
+  };
+  const times = repeat(rounds, (i) => sweepWith(mesh.peers(i + 1)));
+  sweepWith(mesh.peers(0));
+  return times;
+}
+
+/**
+ * Batches of 1,000 events of random files, all the while that sweeps run on another thread: the longest that one took, and the
+ * longest for which the event loop did not come round. Beside them the same without a sweep, since a batch takes its time and
+ * a busy machine takes some more.
+ */
+async function besideSweeps(map: NativeShareMap, mesh: Mesh, title: string): Promise<readonly BenchCase[]> {
+  const longest = {
+    apply: [] as number[],
+    turn: [] as number[],
+    applyAlone: [] as number[],
+    turnAlone: [] as number[],
+  };
+  for (let round = 0; round < rounds; round++) {
+    for (const sweeps of [true, false]) {
+      const { apply, turn } = await applyFor(map, mesh, sweeps);
+      (sweeps ? longest.apply : longest.applyAlone).push(apply);
+      (sweeps ? longest.turn : longest.turnAlone).push(turn);
+    }
+  }
   drain(map);
-  const clean = newMap(mesh);
-  applyAll(clean, mesh, 1);
-  drain(clean);
-  clean.sweepNow({ atMs });
-  const sweeps = repeat(rounds, () => milliseconds(() => clean.sweepNow({ atMs })));
-  const changes = repeat(rounds, (i) => {
-    clean.setPeers(mesh.peers(i + 1));
-    return milliseconds(() => clean.sweepNow({ atMs }));
-  });
-  const query = shares <= mostQueryShares ? { 'ClickHouse available only': await queryMs(mesh) } : {};
-  yield figure(`${title}: sweep`, 'ms', sweeps, {
-    ...(plain === null ? {} : { 'JavaScript maps': plain.sweepMs }),
-    ...query,
-  });
-  yield figure(
-    `${title}: sweep per million files`,
-    'ms',
-    sweeps.map((ms) => (ms / files) * 1e6),
-    {},
-  );
-  yield figure(
-    `${title}: the same, every file changed`,
-    'ms',
-    changes.map((ms) => (ms / files) * 1e6),
-    {},
-  );
-  yield figure(`${title}: longest pause in a sweep beside`, 'ms', [await longestPause(clean, mesh)], {});
-  yield* snapshots(clean, title);
+  return [
+    figure(`${title}: longest batch beside a sweep`, 'ms', longest.apply, {
+      'without a sweep': median(longest.applyAlone),
+    }),
+    figure(`${title}: longest turn beside a sweep`, 'ms', longest.turn, {
+      'without a sweep': median(longest.turnAlone),
+    }),
+  ];
+}
+
+async function applyFor(map: NativeShareMap, mesh: Mesh, sweeps: boolean): Promise<{ apply: number; turn: number }> {
+  const endsAt = performance.now() + besideMs;
+  let sweeping = 0;
+  const longest = { apply: 0, turn: 0 };
+  const batches = Array.from({ length: 50 }, () => mesh.randomBatch(eventsBeside));
+  for (let i = 0; performance.now() < endsAt || sweeping > 0; i++) {
+    if (sweeps && sweeping === 0 && performance.now() < endsAt) {
+      sweeping++;
+      void map.sweep({ atMs, mostChanged: 1000 }).finally(() => sweeping--);
+    }
+    const started = performance.now();
+    const { peer, indexes, shares, kinds } = batches[i % batches.length] as (typeof batches)[number];
+    const apply = wallMilliseconds(() => map.apply(peer, 2, indexes, shares, kinds));
+    await wait(0);
+    longest.apply = Math.max(longest.apply, apply);
+    longest.turn = Math.max(longest.turn, performance.now() - started);
+    if (i % 500 === 0) map.takePlacements(100_000);
+  }
+  return longest;
 }
 
 function* snapshots(map: NativeShareMap, title: string): Iterable<BenchCase> {
-  const writes: number[] = [];
-  const reads: number[] = [];
+  const [writes, reads]: [number[], number[]] = [[], []];
   for (let i = 0; i < 3; i++) {
     const copy = new NativeShareMap({ maxFiles: 1e8, settleMs: 0 });
-    let bytes = 0;
-    let writeMs = 0;
-    let readMs = 0;
+    let [bytes, writeMs, readMs] = [0, 0, 0];
     const parts = map.snapshot();
     for (;;) {
-      const started = performance.now();
-      const { value: part, done } = parts.next();
-      writeMs += performance.now() - started;
-      if (done === true) break;
+      let next: IteratorResult<Uint8Array, void> | undefined;
+      writeMs += cpuMilliseconds(() => (next = parts.next()));
+      if (next === undefined || next.done === true) break;
+      const part = next.value;
       bytes += part.length;
-      readMs += milliseconds(() => copy.readSnapshotPart(part));
+      readMs += cpuMilliseconds(() => copy.readSnapshotPart(part));
     }
     writes.push(bytes / writeMs / 1e6);
     reads.push(bytes / readMs / 1e6);
   }
-  yield figure(`${title}: snapshot`, 'GB/s', writes, {});
-  yield figure(`${title}: load`, 'GB/s', reads, {});
+  yield figure(`${title}: snapshot`, 'GB/CPU s', writes, {});
+  yield figure(`${title}: load`, 'GB/CPU s', reads, {});
 }
 
-/** Files whose shares lie on consecutive peers, so that every peer holds as many; each peer tells its own in one order. */
-class Mesh {
-  readonly files: number;
-  readonly coding: Coding;
-  readonly storageIndexes: Uint8Array;
-  #state = 88172645;
-
-  constructor(files: number, coding: Coding) {
-    this.files = files;
-    this.coding = coding;
-    this.storageIndexes = new Uint8Array(files * 16);
-    const words = new Uint32Array(this.storageIndexes.buffer);
-    for (let i = 0; i < words.length; i++) words[i] = this.next();
-  }
-
-  next(): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return this.#state >>> 0;
-  }
-
-  /** States differ with `turn`, so that no sweep finds what the last one found. */
-  peers(turn: number): PeerColumns {
-    const up = peerFlags.available | peerFlags.counted | peerFlags.retained;
-    return {
-      flags: Uint8Array.from({ length: peerCount }, (_, peer) =>
-        (peer * 7 + turn) % 10 === 0 ? peerFlags.retained : up,
-      ),
-      domains: Uint16Array.from(
-        { length: peerCount * kinds },
-        (_, i) => Math.floor(i / kinds) ** (1 + (i % kinds)) % domainsPerKind,
-      ),
-      domainCounts: new Uint32Array(kinds).fill(domainsPerKind),
-    };
-  }
-
-  /** The batches of every peer, one peer after another; the arrays are used again. */
-  *batches(): Generator<{ peer: number; indexes: Uint8Array; shares: Uint8Array; kinds: Uint8Array }> {
-    const { n } = this.coding;
-    const groups = peerCount / n;
-    const indexes = new Uint8Array(eventsPerBatch * 16);
-    const [to, from] = [new Uint32Array(indexes.buffer), new Uint32Array(this.storageIndexes.buffer)];
-    const shares = new Uint8Array(eventsPerBatch);
-    const kindColumn = new Uint8Array(eventsPerBatch).fill(1);
-    for (let peer = 0; peer < peerCount; peer++) {
-      let count = 0;
-      for (let file = peer % groups; file < this.files; file += groups) {
-        for (let word = 0; word < 4; word++) to[count * 4 + word] = from[file * 4 + word] as number;
-        shares[count++] = (Math.floor(peer / groups) + Math.floor(file / groups)) % n;
-        if (count === eventsPerBatch || file + groups >= this.files) {
-          yield {
-            peer,
-            indexes: indexes.subarray(0, count * 16),
-            shares: shares.subarray(0, count),
-            kinds: kindColumn.subarray(0, count),
-          };
-          count = 0;
-        }
-      }
-    }
-  }
-}
-
-function newMap(mesh: Mesh): NativeShareMap {
-  const map = new NativeShareMap({ maxFiles: 1e8, settleMs: 0 });
-  const { repairBelow } = defaultPolicy(mesh.coding);
-  const fileClass = map.addClass({ ...mesh.coding, repairBelow, policy: 0, byOwner: true });
-  map.setPeers(mesh.peers(0));
-  for (let from = 0; from < mesh.files; from += 5000) {
-    const count = Math.min(5000, mesh.files - from);
-    map.registerFiles(
-      {
-        storageIndexes: mesh.storageIndexes.subarray(from * 16, (from + count) * 16),
-        uebHashes: new Uint8Array(count * 32),
-        sizesBytes: new Float64Array(count).fill(10e6),
-        classes: new Uint32Array(count).fill(fileClass),
-      },
-      atMs,
-    );
-  }
-  return map;
-}
-
-/** @returns events a second. */
-function applyAll(map: NativeShareMap, mesh: Mesh, generation: number): number {
-  let events = 0;
-  let ms = 0;
-  for (const { peer, indexes, shares, kinds: kindColumn } of mesh.batches()) {
-    ms += milliseconds(() => map.apply(peer, generation, indexes, shares, kindColumn));
-    events += shares.length;
-    if (events % 1_000_000 < shares.length) takeChanges(map);
-  }
-  return (events / ms) * 1000;
-}
-
-/** A share of a random file is lost on its peer, or stored again: the map's state stays like what it was. */
-function applyRandom(map: NativeShareMap, mesh: Mesh): number {
-  const count = Math.min(eventsPerBatch, mesh.files * 2);
-  let ms = 0;
-  const batches = 25;
-  for (let batch = 0; batch < batches; batch++) {
-    const indexes = new Uint8Array(count * 16);
-    const shares = new Uint8Array(count);
-    const kindColumn = new Uint8Array(count);
-    for (let i = 0; i < count; i++) {
-      const file = mesh.next() % mesh.files;
-      for (let byte = 0; byte < 16; byte++) indexes[i * 16 + byte] = mesh.storageIndexes[file * 16 + byte] as number;
-      shares[i] = mesh.next() % mesh.coding.n;
-      kindColumn[i] = mesh.next() % 2 === 0 ? 1 : 3;
-    }
-    ms += milliseconds(() => map.apply(mesh.next() % peerCount, 1, indexes, shares, kindColumn));
-  }
-  return ((count * batches) / ms) * 1000;
-}
-
-/** The longest time for which the event loop did not come round, with batches applied all the while. */
-async function longestPause(map: NativeShareMap, mesh: Mesh): Promise<number> {
-  let swept = false;
-  const sweeping = map.sweep({ atMs, threads: 2, mostChanged: 1000 }).then(() => {
-    swept = true;
-  });
-  let longest = 0;
-  while (!swept) {
-    const index = (mesh.next() % mesh.files) * 16;
-    const started = performance.now();
-    const one = mesh.storageIndexes.subarray(index, index + 16);
-    map.apply(mesh.next() % peerCount, 1, one, new Uint8Array(1), new Uint8Array([1]));
-    await wait(0);
-    longest = Math.max(longest, performance.now() - started);
-  }
-  await sweeping;
-  drain(map);
-  return longest;
-}
-
-function drain(map: NativeShareMap): void {
-  takeChanges(map);
-  map.look(atMs);
-}
-
-function takeChanges(map: NativeShareMap): void {
-  while (map.takePlacements(50_000).left > 0);
-  map.takeFiles();
-}
-
-function measurePlain(mesh: Mesh): { bytesPerShare: number; eventsPerSecond: number; sweepMs: number } {
-  const peers = new PeerTable();
-  const ids = Array.from({ length: peerCount }, (_, i) => {
-    const bytes = new Uint8Array(32);
-    new DataView(bytes.buffer).setUint32(0, i);
-    return peerIdFromBytes(bytes);
-  });
-  const columns = mesh.peers(0);
-  ids.forEach((peer, number) => {
-    peers.setState(peer, columns.flags[number] === peerFlags.retained ? 'down' : 'up');
-    const named = Array.from({ length: kinds }, (_, kind) => [
-      `kind${kind}`,
-      `d${columns.domains[number * kinds + kind]}`,
-    ]);
-    peers.setDomains(peer, Object.fromEntries(named) as Record<string, string>);
-  });
-  const before = usedBytes();
-  const map = new PlainShareMap({ peers, policyFor: defaultPolicy, maxFiles: 1e8, settleMs: 0 });
-  const none = new Uint8Array(0);
-  const origin = 'owner' as const;
-  let sequence = 0;
-  const order = () => ({ incarnation: 1, sequence: ++sequence });
-  map.apply(
-    {
-      ...order(),
-      peer: ids[0] as (typeof ids)[number],
-      storageIndexes: none,
-      shareNumbers: none,
-      kinds: none,
-      registrations: Array.from({ length: mesh.files }, (_, file) => {
-        const storageIndex = storageIndexFromBytes(mesh.storageIndexes, file * 16);
-        return {
-          manifest: { storageIndex, uebHash: new Uint8Array(32), ...mesh.coding, sizeBytes: 10e6 },
-          origin,
-          tag: '',
-        };
-      }),
-      deletedFiles: none,
-      inventory: null,
-    },
-    atMs,
-  );
-  let ms = 0;
-  let events = 0;
-  for (const { peer, indexes, shares, kinds: kindColumn } of mesh.batches()) {
-    const batch = {
-      storageIndexes: indexes,
-      shareNumbers: shares,
-      kinds: kindColumn,
-      registrations: [],
-      deletedFiles: none,
-    };
-    ms += milliseconds(() =>
-      map.apply({ ...order(), ...batch, peer: ids[peer] as (typeof ids)[number], inventory: null }, atMs),
-    );
-    events += shares.length;
-  }
-  map.takeChanges();
-  const bytesPerShare = (usedBytes() - before) / events;
-  const sweepMs = milliseconds(() => map.sweep(atMs));
-  return { bytesPerShare, eventsPerSecond: (events / ms) * 1000, sweepMs };
-}
-
-/** Counts available shares of every file, which is a part of what a sweep finds. */
-async function queryMs(mesh: Mesh): Promise<number> {
-  const directory = await mkdtemp(join(tmpdir(), 'meshward-bench-'));
-  const server = await startEmbeddedClickHouse({ directory, memoryLimitBytes: 3 * 1024 ** 3 });
-  try {
-    const query = async (text: string): Promise<void> => {
-      const credentials = Buffer.from(`${server.username}:${server.password}`).toString('base64');
-      const headers = { Authorization: `Basic ${credentials}` };
-      const answer = await fetch(`${server.url}/?max_threads=1`, { method: 'POST', headers, body: text });
-      const words = await answer.text();
-      if (!answer.ok) throw new Error(words.slice(0, 500));
-    };
-    const { n } = mesh.coding;
-    await query('CREATE DATABASE bench ENGINE = Atomic');
-    await query(
-      'CREATE TABLE bench.placements (file FixedString(16), share UInt8, peer UInt32) ENGINE = MergeTree ORDER BY (file, share)',
-    );
-    await query(
-      `INSERT INTO bench.placements SELECT sipHash128(intDiv(number, ${n})), number % ${n}, (intDiv(number, ${n}) + number % ${n} * 101) % ${peerCount} FROM numbers(${mesh.files * n})`,
-    );
-    const times: number[] = [];
-    for (let i = 0; i < 3; i++) {
-      const started = performance.now();
-      await query(
-        'SELECT available, count() FROM (SELECT file, uniqExactIf(share, peer % 10 != 0) AS available FROM bench.placements GROUP BY file) GROUP BY available FORMAT Null',
-      );
-      times.push(performance.now() - started);
-    }
-    return median(times);
-  } finally {
-    await server.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
-}
+const named =
+  (name: string) =>
+  (value: number | null | undefined): Record<string, number> =>
+    value === null || value === undefined || Number.isNaN(value) ? {} : { [name]: value };
+const ofPlain = named('JavaScript maps');
+const ofQuery = named('ClickHouse query');
+const ofTable = named('ClickHouse table');
 
 function figure(title: string, unit: string, values: readonly number[], peers: Record<string, number>): BenchCase {
   return { case: title, unit, ours: median(values), peers, spread: spreadOf(values) };
 }
 
-const repeat = (times: number, measure: (i: number) => number): number[] =>
+const repeat = <T>(times: number, measure: (i: number) => T): T[] =>
   Array.from({ length: times }, (_, i) => measure(i));
-
-function milliseconds(work: () => unknown): number {
-  const started = performance.now();
-  work();
-  return performance.now() - started;
-}
-
-/** What the addon gave to JavaScript is freed when the event loop comes round after a collection. */
-async function residentBytes(): Promise<number> {
-  for (let i = 0; i < 3; i++) {
-    collectGarbage();
-    await wait(10);
-  }
-  return process.memoryUsage.rss();
-}
-
-function usedBytes(): number {
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}

@@ -83,7 +83,7 @@ function buildZfec(): string {
   return library;
 }
 
-function installZfec(note: (line: string) => void): string | null {
+export function installZfec(note: (line: string) => void): string | null {
   const folder = join(outFolder, 'python');
   if (existsSync(join(folder, 'zfec'))) return folder;
   try {

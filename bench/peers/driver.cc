@@ -62,6 +62,36 @@ int ours_run(void* coder, uint8_t* const* shares) {
 
 void ours_destroy(void* coder) { delete static_cast<Ours*>(coder); }
 
+/**
+ * No code at all, and the least that any code moves: every source block is read once and every wanted one written once, in
+ * tiles of a page. Says how far memory and caches, and not the products, set the speed of a case.
+ */
+struct Moving {
+  std::vector<uint8_t> sources;
+  std::vector<uint8_t> wanted;
+  size_t length;
+};
+
+void* moving_create(const PeerCase* arguments) {
+  return new Moving{{arguments->source_numbers, arguments->source_numbers + arguments->k},
+                    {arguments->wanted_numbers, arguments->wanted_numbers + arguments->wanted_count},
+                    arguments->length};
+}
+
+int moving_run(void* coder, uint8_t* const* shares) {
+  const auto* moving = static_cast<const Moving*>(coder);
+  alignas(64) uint8_t tile[4096];
+  for (size_t at = 0; at < moving->length; at += sizeof tile) {
+    const size_t bytes = std::min(sizeof tile, moving->length - at);
+    for (uint8_t number : moving->sources) memcpy(tile, shares[number] + at, bytes);
+    for (uint8_t number : moving->wanted) memcpy(shares[number] + at, tile, bytes);
+    asm volatile("" : : "r"(tile) : "memory");
+  }
+  return 0;
+}
+
+void moving_destroy(void* coder) { delete static_cast<Moving*>(coder); }
+
 uint64_t thread_nanoseconds() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -186,7 +216,7 @@ void measure(const Shape& shape, const std::vector<Peer>& peers) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::vector<Peer> peers{{"ours", ours_create, ours_run, ours_destroy}};
+  std::vector<Peer> peers{{"ours", ours_create, ours_run, ours_destroy}, {"memcpy", moving_create, moving_run, moving_destroy}};
   for (int i = 1; i < count; i++) {
     const std::string argument = arguments[i];
     const std::string name = argument.substr(0, argument.find('='));
