@@ -3,8 +3,8 @@
  *
  * Every case is measured in one run, its peers taking turns on the same blocks, in processor time of one thread; figures are
  * medians. "Staggered" blocks are 64-byte aligned and spread over the page; "node" blocks lie as Node allocates large Buffers,
- * each 16 bytes into a page. leopard and reed-solomon-simd are other codes (their shares are not zfec's). "memcpy" is no code:
- * it reads each source and writes each output once, the least that any code moves in the case.
+ * each 16 bytes into a page. leopard and reed-solomon-simd are other codes (their shares are not zfec's). "memcpy" and
+ * "xor" are no codes: they read each source and write each output once, in tiles of a page and 256 columns at a time.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
