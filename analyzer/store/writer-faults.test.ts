@@ -1,8 +1,6 @@
 /** The writer against a real server that is killed, stopped and started again. */
 
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,6 +13,7 @@ import { uint64 } from './row-binary/columns.ts';
 import { writeRow } from './row-binary/table.ts';
 import { RowBinaryWriter } from './row-binary/writer.ts';
 import { type GradeChangeRow, gradeChanges, marginHistory } from './tables.ts';
+import { freePorts } from './testing/ports.ts';
 import { createStoreWriter } from './writer.ts';
 
 let directory: string;
@@ -24,11 +23,7 @@ let store: Store;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'meshward-faults-'));
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  port = (probe.address() as { port: number }).port;
-  probe.close();
-  await once(probe, 'close');
+  [port] = (await freePorts(1)) as [number];
   server = await start();
   store = connectStore({ urls: [server.url], username: server.username, password: server.password });
   await migrate({ store, topology: { kind: 'single' }, clock: systemClock, holder: 'test' });

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
+import '#collector/log/kafka/kafkajs-timers.ts';
 import type { Random } from '#mesh/clock.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { KafkaCluster, KafkaNode } from '#test/kafka/cluster.ts';
