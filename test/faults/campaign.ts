@@ -12,7 +12,7 @@ import { seededRandom } from '#mesh/clock.ts';
 import { topicsOf } from '#mesh/topics.ts';
 import { AnalyzerProcesses } from './analyzer-processes.ts';
 import { differences } from './comparison.ts';
-import type { Fault, FaultScene } from './faults.ts';
+import { type Fault, type FaultScene, inSync } from './faults.ts';
 import { MeshLoad } from './mesh-load.ts';
 import { embeddedStage, kafkaStage } from './stage.ts';
 
@@ -134,6 +134,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     await pause(loadBeforeMs);
     say(`— ${fault.name}`);
     await fault.run(scene);
+    if (cluster !== null) await inSync(cluster);
     await pause(loadBeforeMs);
     await load.quiet();
     await agree(fault.name);

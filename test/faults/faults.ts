@@ -180,27 +180,39 @@ async function activeController(cluster: KafkaCluster): Promise<number> {
 
 type Admin = ReturnType<kafkajs.Kafka['admin']>;
 
+const adminPatienceMs = 60_000;
+
+/** Tried again for a while: leaders move and connections break under faults. */
 async function withAdmin<T>(cluster: KafkaCluster, run: (admin: Admin) => Promise<T>): Promise<T> {
-  const kafka = new kafkajs.Kafka({ brokers: [...cluster.brokers], logLevel: kafkajs.logLevel.NOTHING });
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    return await run(admin);
-  } finally {
-    await admin.disconnect();
+  const giveUpAtMs = performance.now() + adminPatienceMs;
+  for (;;) {
+    const kafka = new kafkajs.Kafka({ brokers: [...cluster.brokers], logLevel: kafkajs.logLevel.NOTHING });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await run(admin);
+    } catch (error) {
+      if (performance.now() > giveUpAtMs) throw error;
+      await pause(200);
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
   }
 }
 
 async function leaderOfSome(cluster: KafkaCluster, { shareEvents }: Topics, random: Random): Promise<number> {
-  const { topics } = await withAdmin(cluster, (admin) => admin.fetchTopicMetadata({ topics: [shareEvents.name] }));
-  const partitions = topics[0]?.partitions ?? [];
-  const leader = partitions[Math.floor(random() * partitions.length)]?.leader;
-  if (leader === undefined || leader < 0) throw new Error('no partition has a leader');
-  return leader;
+  const chosen = random();
+  return withAdmin(cluster, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [shareEvents.name] });
+    const partitions = topics[0]?.partitions ?? [];
+    const leader = partitions[Math.floor(chosen * partitions.length)]?.leader;
+    if (leader === undefined || leader < 0) throw new Error('the partition has no leader');
+    return leader;
+  });
 }
 
 /** Resolves when every partition of every topic is on all of its replicas: the next broker may go. */
-async function inSync(cluster: KafkaCluster): Promise<void> {
+export async function inSync(cluster: KafkaCluster): Promise<void> {
   for (;;) {
     const isInSync = await withAdmin(cluster, async (admin) => {
       const { topics } = await admin.fetchTopicMetadata();
