@@ -1,5 +1,4 @@
 /** What becomes of a file's new health: an entry or tombstone on the at-risk list, a row in the store. */
-import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { causeOf } from './partition/cause.ts';
 import { generationHeader } from './partition/list-ownership.ts';
@@ -45,7 +44,7 @@ export class Publisher {
     const atMs = this.#options.clock.nowMs();
     for (const health of changed) {
       owned.list.update(health, this.log10LossOf(health), atMs);
-      if (!health.settling && !isStored(owned, health)) owned.unsavedHealth.add(health.storageIndex);
+      if (!health.settling) noteUnsaved(owned, health);
       if (turns.over) await turns.next();
     }
   }
@@ -53,8 +52,12 @@ export class Publisher {
   /** Lists files anew of which shares have only moved. */
   async relist(owned: OwnedPartition): Promise<void> {
     const turns = new Turns(this.#options.clock);
+    owned.list.beginLooking();
     while (owned.list.touched > 0) {
-      owned.list.lookAtTouched(filesALook, (file) => owned.map.placements(file));
+      owned.list.lookAtTouched(filesALook, (file) => ({
+        health: owned.map.health(file, owned.time.watermarkMs),
+        placements: owned.map.placements(file),
+      }));
       await turns.pause();
     }
   }
@@ -65,7 +68,7 @@ export class Publisher {
     for (const file of owned.deletedFiles) {
       if (isWatched(owned, file)) continue;
       owned.list.remove(file);
-      if (owned.published.has(file)) owned.unsavedHealth.add(file);
+      if (owned.published.has(file)) owned.unsavedHealth.set(file, null);
       removed = true;
     }
     owned.deletedFiles.clear();
@@ -125,15 +128,20 @@ export class Publisher {
     const atMs = Math.max(Math.round(this.#options.clock.nowMs()), this.#lastAtMs + 1);
     this.#lastAtMs = atMs;
     const turns = new Turns(this.#options.clock);
-    const waiting = [...owned.unsavedHealth];
+    const waiting = [...owned.unsavedHealth.keys()];
     for (let from = 0; from < waiting.length && goOn(); from += rowsPerSave) {
       const rows: HealthRow[] = [];
       const gone: GoneFile[] = [];
       for (const file of waiting.slice(from, from + rowsPerSave)) {
-        owned.unsavedHealth.delete(file);
-        const row = this.#rowOf(owned, file, atMs);
-        if (row !== undefined) rows.push(row);
-        else if (owned.published.delete(file)) gone.push({ ...placeOf(owned), storageIndex: file, atMs });
+        const toldFigures = owned.unsavedHealth.get(file);
+        // Meanwhile it was told to be what is stored.
+        if (toldFigures === undefined) continue;
+        const health = owned.map.health(file, owned.time.watermarkMs);
+        const isThere = health !== undefined && !health.settling;
+        if (isThere && !isStored(owned, health)) rows.push(this.#rowOf(owned, health, atMs));
+        if (!isThere && owned.published.delete(file)) gone.push({ ...placeOf(owned), storageIndex: file, atMs });
+        // What has changed since it was told may change back, and is not told again then: the file is looked at again.
+        if (!isThere || toldFigures === null || toldFigures === figuresOf(health)) owned.unsavedHealth.delete(file);
         if (turns.over) await turns.next();
       }
       await store.saveHealth(rows);
@@ -142,9 +150,8 @@ export class Publisher {
     }
   }
 
-  #rowOf(owned: OwnedPartition, file: StorageIndex, atMs: number): HealthRow | undefined {
-    const health = owned.map.health(file, owned.time.watermarkMs);
-    if (health === undefined || health.settling) return undefined;
+  #rowOf(owned: OwnedPartition, health: FileHealth, atMs: number): HealthRow {
+    const file = health.storageIndex;
     const previous = owned.published.get(file);
     const gradeChanged = previous?.grade !== health.grade;
     const gradeSinceMs = previous === undefined || gradeChanged ? atMs : previous.sinceMs;
@@ -160,6 +167,11 @@ export class Publisher {
       log10Loss: this.log10LossOf(health),
     };
   }
+}
+
+function noteUnsaved(owned: OwnedPartition, health: FileHealth): void {
+  if (isStored(owned, health)) owned.unsavedHealth.delete(health.storageIndex);
+  else owned.unsavedHealth.set(health.storageIndex, figuresOf(health));
 }
 
 function isStored(owned: OwnedPartition, health: FileHealth): boolean {

@@ -62,8 +62,8 @@ export class OwnedPartition {
   readonly published: PublishedHealth;
   /** As the last whole sweep found it; null before the first one. */
   totals: SweepTotals | null = null;
-  /** Files whose row in the store is not what it should be. */
-  readonly unsavedHealth = new Set<StorageIndex>();
+  /** Files whose row in the store is not what was told of them last, with a sum of that (`figuresOf`); null where they were deleted. */
+  readonly unsavedHealth = new Map<StorageIndex, number | null>();
   /** Files that batches said were deleted, since the last look. */
   readonly deletedFiles = new Set<StorageIndex>();
   /** Which traces lead to what becomes of files. */

@@ -8,7 +8,7 @@ import { healthOf } from '../share-map/health.ts';
 import { PeerTable } from '../share-map/peer-table.ts';
 import type { FileHealth } from '../share-map/share-map.ts';
 import { fileOf, peerOf, registrationOf } from '../testing/share-events.ts';
-import { compareUrgency, type EntryFacts, type ListRecord, StandingList } from './standing-list.ts';
+import { compareUrgency, type EntryFacts, type ListedNow, type ListRecord, StandingList } from './standing-list.ts';
 
 /** A 2-of-6 file (repaired below 4) with its first `available` shares on peers of their own. */
 function healthWith(file: number, available: number, settling = false): FileHealth {
@@ -141,6 +141,11 @@ describe('a listed file of which shares only move', () => {
     });
   };
 
+  const now = (available: number, placements: ListedNow['placements']): ListedNow => ({
+    health: healthWith(1, available),
+    placements,
+  });
+
   /** Written once with its shares on peers 1, 2 and 3. */
   function listed(): StandingList {
     const list = new StandingList();
@@ -154,10 +159,10 @@ describe('a listed file of which shares only move', () => {
   it('is written again once its placements are others, in whatever order they come', () => {
     const list = listed();
     list.touch(column(7, 1));
-    list.lookAtTouched(10, () => placed(1, 2, 3).reverse());
+    list.lookAtTouched(10, () => now(3, placed(1, 2, 3).reverse()));
     expect(list.waiting).toBe(0);
     list.touch(column(1));
-    list.lookAtTouched(10, () => placed(1, 2, 4));
+    list.lookAtTouched(10, () => now(3, placed(1, 2, 4)));
     expect(list.takeUnwritten(10)).toEqual([fileOf(1)]);
   });
 
@@ -168,7 +173,7 @@ describe('a listed file of which shares only move', () => {
     list.touch(column(7, 8));
     expect(list.touched).toBe(0);
     list.touchAll();
-    list.lookAtTouched(1, () => placed(9));
+    list.lookAtTouched(1, () => now(3, placed(9)));
     expect([list.touched, list.waiting]).toEqual([1, 1]);
   });
 
@@ -184,7 +189,7 @@ describe('a listed file of which shares only move', () => {
     }
     after.update(healthWith(1, 3), -1, 5000);
     after.update(healthWith(2, 2), -1, 5000);
-    after.lookAtTouched(10, () => placed(1, 2, 3));
+    after.lookAtTouched(10, (file) => now(file === fileOf(1) ? 3 : 2, placed(1, 2, 3)));
     expect(after.takeUnwritten(10)).toEqual([fileOf(2)]);
   });
 });

@@ -40,11 +40,22 @@ export interface Listed {
 
 interface Entry extends Listed {
   readonly sinceMs: number;
-  /** Sums of what the topic says of the file: where neither has changed there is no news. */
+  /** A sum of the file's figures as they were told last. */
   readonly figures: number;
+  /** Sums of what the topic says of the file: where neither has changed there is no news. */
+  written: number;
   placements: number;
   revision: bigint;
 }
+
+/** A listed file as it is now. */
+export interface ListedNow {
+  /** Undefined where it is not watched any more. */
+  readonly health: FileHealth | undefined;
+  readonly placements: readonly PlacementView[];
+}
+
+const nothingWritten = -1;
 
 export const fileGrades: Readonly<Record<Grade, FileGrade>> = {
   lost: FileGrade.LOST,
@@ -66,6 +77,8 @@ export class StandingList {
   readonly #unwritten = new Set<StorageIndex>();
   /** Files on the list of which it is not known whether their placements are still those of their record. */
   readonly #touched = new Set<StorageIndex>();
+  /** Files whose record is ahead of what was told of them: they are to be looked at until both say the same. */
+  readonly #ahead = new Set<StorageIndex>();
   readonly #heads = new IndexHeads();
 
   /** A record that is already in the topic; in order, from the first one kept. */
@@ -77,6 +90,7 @@ export class StandingList {
     }
     const message = fromBinary(AtRiskFileSchema, value);
     const { sinceMs, revision, margin, risk: log10Loss } = message;
+    const figures = figuresOf(message);
     this.#keep({
       file,
       sinceMs: Number(sinceMs),
@@ -84,7 +98,8 @@ export class StandingList {
       margin,
       log10Loss,
       grade: grades.find((name) => fileGrades[name] === message.grade) ?? 'at-risk',
-      figures: figuresOf(message),
+      figures,
+      written: figures,
       placements: placementsOf(message),
     });
   }
@@ -122,8 +137,8 @@ export class StandingList {
       this.#touched.add(file);
       return;
     }
-    const { sinceMs, revision, placements } = known ?? { sinceMs: atMs, revision: 0n, placements: 0 };
-    this.#keep({ file, grade, margin, log10Loss, sinceMs, revision, figures, placements });
+    const { sinceMs, revision, placements, written } = known ?? newEntry(atMs);
+    this.#keep({ file, grade, margin, log10Loss, sinceMs, revision, figures, written, placements });
     this.#wait(file, grade);
   }
 
@@ -146,14 +161,28 @@ export class StandingList {
     for (const file of this.#entries.keys()) this.#touched.add(file);
   }
 
-  /** Looks at some files that were touched. A share that only moved changes no figure, but a repair must know where it is. */
-  lookAtTouched(mostFiles: number, placementsOf: (file: StorageIndex) => readonly PlacementView[]): void {
+  /** A new round of looking: files whose record was ahead of what was told of them are in it. */
+  beginLooking(): void {
+    for (const file of this.#ahead) this.#touched.add(file);
+    this.#ahead.clear();
+  }
+
+  /**
+   * Looks at some files that were touched. A share that only moved changes no figure, but a repair must know where it is; and a
+   * file that changed after it was told of, was written so and has changed back, is not told of again.
+   */
+  lookAtTouched(mostFiles: number, nowOf: (file: StorageIndex) => ListedNow): void {
     let looked = 0;
     for (const file of this.#touched) {
       if (looked++ >= mostFiles) return;
       this.#touched.delete(file);
       const entry = this.#entries.get(file);
-      if (entry !== undefined && entry.placements !== sumOf(placementsOf(file))) this.#wait(file, entry.grade);
+      if (entry === undefined || entry.written === nothingWritten) continue;
+      const { health, placements } = nowOf(file);
+      if (health === undefined) continue;
+      const figures = figuresOf(figureFieldsOf(health, entry.log10Loss));
+      if (entry.written !== figures || entry.placements !== sumOf(placements)) this.#wait(file, entry.grade);
+      else if (entry.written !== entry.figures) this.#ahead.add(file);
     }
   }
 
@@ -187,6 +216,8 @@ export class StandingList {
     entry.revision += 1n;
     const known = facts();
     entry.placements = sumOf(known.placements);
+    entry.written = figuresOf(figureFieldsOf(health, entry.log10Loss));
+    if (entry.written !== entry.figures) this.#ahead.add(file);
     return { key, value: encodeEntry(health, entry, known) };
   }
 
@@ -197,6 +228,7 @@ export class StandingList {
 
   #drop(file: StorageIndex): boolean {
     this.#touched.delete(file);
+    this.#ahead.delete(file);
     const was = this.#entries.delete(file);
     if (was) this.#heads.remove(file);
     return was;
@@ -207,6 +239,10 @@ export class StandingList {
     (isUrgent ? this.#urgent : this.#unwritten).add(file);
     (isUrgent ? this.#unwritten : this.#urgent).delete(file);
   }
+}
+
+function newEntry(sinceMs: number): Pick<Entry, 'sinceMs' | 'revision' | 'placements' | 'written'> {
+  return { sinceMs, revision: 0n, placements: 0, written: nothingWritten };
 }
 
 function encodeEntry(health: FileHealth, entry: Entry, facts: EntryFacts): Uint8Array {
