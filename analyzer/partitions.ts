@@ -1,5 +1,6 @@
 /** The partitions of share-events that this analyzer owns: they come, are fed with records, and go. */
 import { type AssignedPartition, type LogRecord, partitionKey } from '#collector/log/port.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import { keepDeadLetter } from './dead-letter.ts';
 import type { PeerFacts } from './liveness/peer-register.ts';
 import type { AnalyzerOptions } from './options.ts';
@@ -171,12 +172,11 @@ export class Partitions {
     );
   }
 
-  /** Peers that count in figures, and of which records were lost. */
-  owedInventories(): number {
+  /** Peers that count in figures, and of which records were lost: each owes an inventory. */
+  owingPeers(): readonly PeerId[] {
     const owing = new Set<number>();
     for (const { map } of this.owned.values()) for (const peer of map.progress.owing) owing.add(peer);
-    let count = 0;
-    for (const peer of owing) if (this.#options.table.row(peer).counted) count++;
-    return count;
+    const rows = [...owing].map((peer) => this.#options.table.row(peer));
+    return rows.filter(({ counted }) => counted).map(({ peer }) => peer);
   }
 }

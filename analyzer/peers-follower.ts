@@ -170,8 +170,14 @@ export class PeersFollower {
     await this.#each(records, (_record, value) => {
       const { body } = fromBinary(EnrolmentSchema, value);
       if (body.case !== 'peer') return;
-      const { peerId, name, domains, revoked, capacityBytes } = body.value;
-      this.register.enrolled(peerIdFromBytes(peerId), { name, domains, revoked, capacityBytes: Number(capacityBytes) });
+      const { peerId, name, domains, revoked, capacityBytes, settings } = body.value;
+      this.register.enrolled(peerIdFromBytes(peerId), {
+        name,
+        domains,
+        revoked,
+        capacityBytes: Number(capacityBytes),
+        inventoryRequest: Number(settings?.inventoryRequest ?? 0n),
+      });
     });
   }
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
-import { fileOf } from './testing/share-events.ts';
+import { fileOf, peerOf } from './testing/share-events.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
 
 const owes = /records left the log before they were read: (\d+) peers? owes? an inventory/;
@@ -100,6 +100,19 @@ describe('a log that lost records before they were read', () => {
     await mesh.tick(peers);
     await mesh.seenBy(running);
     expect(owing(running)).toBe(1);
+  });
+
+  it('asks peers that are there for their inventories, each once, and no one for nothing', async () => {
+    await mesh.enrol(4, { inventoryRequest: 6 });
+    const running = await restartedBehindGap(() => mesh.lose(1, [0]));
+    const requests = new Map(peers.map((peer) => [peerOf(peer), peer === 4 ? 7 : 1]));
+    await eventually(async () => expect(await mesh.inventoryAsks()).toEqual(requests));
+    await mesh.enrol(4, { inventoryRequest: 7 });
+    requests.delete(peerOf(4));
+    await eventually(async () => expect(await mesh.inventoryAsks()).toEqual(requests));
+    for (const peer of peers) await inventoryOf(peer, 1, [1, 2]);
+    await mesh.seenBy(running);
+    await eventually(async () => expect(await mesh.inventoryAsks()).toEqual(new Map()));
   });
 
   it('takes nothing away by the end of an inventory that began before', async () => {

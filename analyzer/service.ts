@@ -98,7 +98,7 @@ export class Analyzer {
       newAlertId: randomUUID,
       peers: () => this.#peers?.register ?? null,
       freshness: () => this.freshness(),
-      owedInventories: () => this.#partitions.owedInventories(),
+      owingPeers: () => this.#partitions.owingPeers(),
       complain: (error, message) => this.#complain(error, message),
     });
     this.#sweeper = new Sweeper({
@@ -227,7 +227,7 @@ export class Analyzer {
 
   /** Of what is owned here. */
   freshness(): Freshness {
-    return this.#freshness(this.#partitions.owedInventories());
+    return this.#freshness(this.#partitions.owingPeers().length);
   }
 
   /** As `freshness`, except that what only inventories of peers can mend is no reason to ask another analyzer. */

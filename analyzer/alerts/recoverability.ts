@@ -163,7 +163,7 @@ function operationAlerts({ refusedEvents, truncatedRecords, owedInventories }: A
       key: 'events-truncated',
       severity: 'page',
       summary: `${lost} left the log before they were read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
-      next: 'Nothing is declared lost by it. Inventories come by themselves; `meshward peer inventory --all` asks for them now. Files that owners put or deleted meanwhile must be put or deleted again. Then raise log.retentionMs and log.retentionBytes, or start more analyzers.',
+      next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Then raise log.retentionMs and log.retentionBytes, or start more analyzers.',
       files: 0,
       details: { truncatedRecords, owedInventories },
     });

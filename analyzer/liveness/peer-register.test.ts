@@ -14,7 +14,13 @@ const rules: LivenessRules = {
   memoryHalfLifeMs: 3_600_000,
 };
 const heartbeat: PeerEventBody = { kind: 'heartbeat', vitals: null };
-const enrolment: EnrolmentFacts = { name: 'enrolled', domains: { zone: 'e' }, revoked: false, capacityBytes: 0 };
+const enrolment: EnrolmentFacts = {
+  name: 'enrolled',
+  domains: { zone: 'e' },
+  revoked: false,
+  inventoryRequest: 0,
+  capacityBytes: 0,
+};
 
 describe('the register of peers', () => {
   let times: readonly LogTime[];

@@ -13,6 +13,8 @@ export interface EnrolmentFacts {
   readonly domains: Domains;
   readonly revoked: boolean;
   readonly capacityBytes: number;
+  /** How often its agent was asked for an inventory. */
+  readonly inventoryRequest: number;
 }
 
 export interface PeerFacts {
@@ -23,6 +25,7 @@ export interface PeerFacts {
   readonly state: PeerState;
   readonly revoked: boolean;
   readonly capacityBytes: number;
+  readonly inventoryRequest: number;
   /** Log time since it was last heard; null where it never was. */
   readonly silenceMs: number | null;
   /** Log time since it has been in its state. */
@@ -192,6 +195,7 @@ export class PeerRegister {
       state: this.#stateOf(peer, life),
       revoked: enrolment?.revoked === true,
       capacityBytes: life.capacityBytes || enrolment?.capacityBytes || 0,
+      inventoryRequest: enrolment?.inventoryRequest ?? 0,
       silenceMs: life.lastHeardMs === null ? null : elapsedMs - life.lastHeardMs,
       inStateMs: elapsedMs - life.stateSinceMs,
       graceMs: graceOf(life, this.#rules, elapsedMs),

@@ -16,7 +16,15 @@ const judged = (partition: number, generation: number, files: number): JudgedPar
 };
 const noTroubles: AnalyzerTroubles = { staleReasons: [], refusedEvents: 0, truncatedRecords: 0, owedInventories: 0 };
 const reportOf = (analyzer: string, partitions: readonly JudgedPartition[], more: Partial<Report> = {}): Report => {
-  return { ...noTroubles, analyzer, atMs: 1000, partitions, ownedPartitions: partitions.length, ...more };
+  return {
+    ...noTroubles,
+    analyzer,
+    atMs: 1000,
+    partitions,
+    ownedPartitions: partitions.length,
+    inventoryAsks: [],
+    ...more,
+  };
 };
 
 describe('a report', () => {

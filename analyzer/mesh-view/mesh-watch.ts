@@ -2,6 +2,8 @@
  * What follows from a sweep for the mesh as a whole: a report to the other analyzers, alerts, history and exposure. Every analyzer knows
  * the same of the mesh; the owner of one partition is the only one that tells and writes it.
  */
+
+import type { PeerId } from '#mesh/peer-id.ts';
 import { AlertBoard } from '../alerts/alert-board.ts';
 import { recoverabilityAlerts, staleAlertKey } from '../alerts/recoverability.ts';
 import type { Freshness } from '../freshness.ts';
@@ -11,6 +13,7 @@ import type { OwnedPartition } from '../partition/owned-partition.ts';
 import type { Exposure } from '../share-map/peer-numbering.ts';
 import type { WaitingHistory } from '../waiting-history.ts';
 import { ExposureRows, mergeExposure } from './exposure.ts';
+import { InventoryAsks } from './inventory-asks.ts';
 import { MeshView, type WholeMesh } from './mesh-view.ts';
 import { type AnalyzerTroubles, encodeReport, type JudgedPartition, type Report } from './report.ts';
 
@@ -25,7 +28,7 @@ export interface MeshWatchOptions {
   /** Of this analyzer's own part. */
   readonly freshness: () => Freshness;
   /** Peers that owe an inventory and count. */
-  readonly owedInventories: () => number;
+  readonly owingPeers: () => readonly PeerId[];
   readonly complain: (error: unknown, message: string) => void;
 }
 
@@ -42,6 +45,7 @@ export class MeshWatch {
   readonly #options: MeshWatchOptions;
   readonly #view: MeshView;
   readonly #exposureRows = new ExposureRows();
+  readonly #asks = new InventoryAsks();
   #exposures = new Map<number, Exposure>();
   #staleSinceMs: number | null = null;
   #refusedBefore = 0;
@@ -131,7 +135,7 @@ export class MeshWatch {
   }
 
   #troubles(): AnalyzerTroubles {
-    const { owned, owedInventories } = this.#options;
+    const { owned, owingPeers } = this.#options;
     let refusedEvents = 0;
     let truncatedRecords = 0;
     for (const { map, lostRecords } of owned.values()) {
@@ -139,11 +143,11 @@ export class MeshWatch {
       if (map.progress.owing.size > 0) truncatedRecords += lostRecords;
     }
     const staleReasons = this.#lastingStaleReasons();
-    return { staleReasons, refusedEvents, truncatedRecords, owedInventories: owedInventories() };
+    return { staleReasons, refusedEvents, truncatedRecords, owedInventories: owingPeers().length };
   }
 
   #report(now: number): void {
-    const { analyzer, instance, owned, complain } = this.#options;
+    const { analyzer, instance, owned, complain, owingPeers, peers } = this.#options;
     if (this.#reporting !== null || now < this.#nextReportMs) return;
     const { sweepIntervalMs } = analyzer.config.analyzer;
     this.#nextReportMs = now + Math.min(historyIntervalMs, sweepIntervalMs);
@@ -153,6 +157,7 @@ export class MeshWatch {
       atMs: analyzer.clock.nowMs(),
       partitions: this.#judged(),
       ownedPartitions: owned.size,
+      inventoryAsks: this.#asks.open(owingPeers(), (peer) => peers()?.find(peer), now),
     };
     const record = { partition: 0, key: null, value: encodeReport(report) };
     this.#reporting = analyzer.log

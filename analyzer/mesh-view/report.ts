@@ -9,9 +9,11 @@ import {
   PolicyReportSchema,
 } from '#mesh/generated/events_pb.js';
 import { type Grade, grades } from '#mesh/grade.ts';
+import { peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import { fileGrades } from '../partition/standing-list.ts';
 import type { SweepTotals } from '../share-map/share-map.ts';
 import { emptyTotals } from '../share-map/totals.ts';
+import type { InventoryAsk } from './inventory-asks.ts';
 
 /** What keeps one analyzer from seeing everything. */
 export interface AnalyzerTroubles {
@@ -37,6 +39,7 @@ export interface Report extends AnalyzerTroubles {
   readonly partitions: readonly JudgedPartition[];
   /** Those that it has not judged yet too. */
   readonly ownedPartitions: number;
+  readonly inventoryAsks: readonly InventoryAsk[];
 }
 
 interface Count {
@@ -60,6 +63,10 @@ export function encodeReport(report: Report): Uint8Array {
     truncatedRecords: BigInt(report.truncatedRecords),
     owedInventories: report.owedInventories,
     ownedPartitions: report.ownedPartitions,
+    inventoryAsks: report.inventoryAsks.map(({ peer, request }) => ({
+      peerId: peerIdToBytes(peer),
+      request: BigInt(request),
+    })),
   });
   return toBinary(PeerEventsRecordSchema, create(PeerEventsRecordSchema, { body: { case: 'report', value } }));
 }
@@ -79,6 +86,10 @@ export function readReport(message: AnalyzerReport): Report {
     truncatedRecords: Number(message.truncatedRecords),
     owedInventories: message.owedInventories,
     ownedPartitions: message.ownedPartitions,
+    inventoryAsks: message.inventoryAsks.map(({ peerId, request }) => ({
+      peer: peerIdFromBytes(peerId),
+      request: Number(request),
+    })),
   };
 }
 

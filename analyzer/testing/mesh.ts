@@ -11,14 +11,17 @@ import { type Clock, systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import {
+  type AnalyzerReport,
   type AtRiskFile,
   AtRiskFileSchema,
   type AtRiskOwner,
   AtRiskOwnerSchema,
   type DeadLetter,
   DeadLetterSchema,
+  PeerEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
+import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import {
   partitionOfStorageIndex,
   type StorageIndex,
@@ -314,6 +317,17 @@ export class TestMesh {
       if (isOwnerKey(key)) owners[partition]?.push(fromBinary(AtRiskOwnerSchema, value as Uint8Array));
     }
     return owners;
+  }
+
+  /** Which inventories the newest report of each analyzer asks for, as `peer: request`. */
+  async inventoryAsks(): Promise<ReadonlyMap<PeerId, number>> {
+    const newest = new Map<string, AnalyzerReport>();
+    for (const { value } of await this.#all(this.topics.peerEvents.name)) {
+      const { body } = fromBinary(PeerEventsRecordSchema, value as Uint8Array);
+      if (body.case === 'report') newest.set(body.value.analyzer, body.value);
+    }
+    const asks = [...newest.values()].flatMap(({ inventoryAsks }) => inventoryAsks);
+    return new Map(asks.map(({ peerId, request }) => [peerIdFromBytes(peerId), Number(request)]));
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {

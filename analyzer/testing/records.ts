@@ -111,7 +111,13 @@ function bodyOf(peer: number, saying: PeerSaying) {
   }
 }
 
-export function enrolmentRecord(peer: number, fields: { readonly revoked?: boolean; readonly domains?: Domains } = {}) {
+export interface EnrolmentFields {
+  readonly revoked?: boolean;
+  readonly domains?: Domains;
+  readonly inventoryRequest?: number;
+}
+
+export function enrolmentRecord(peer: number, fields: EnrolmentFields = {}) {
   const value = {
     peerId: peerIdToBytes(peerOf(peer)),
     name: `enrolled-${peer}`,
@@ -119,6 +125,7 @@ export function enrolmentRecord(peer: number, fields: { readonly revoked?: boole
     nurl: 'pb://a-secret-swissnum',
     revoked: fields.revoked ?? false,
     capacityBytes: 5n,
+    settings: { inventoryRequest: BigInt(fields.inventoryRequest ?? 0) },
   };
   const body = { case: 'peer', value } as const;
   return { key: peerIdToBytes(peerOf(peer)), value: toBinary(EnrolmentSchema, create(EnrolmentSchema, { body })) };

@@ -85,7 +85,7 @@ export class RatesInForce {
     const last = this.#inventoryRequest;
     this.#inventoryRequest = inventoryRequest;
     if (last === null || inventoryRequest <= last) return false;
-    this.#log.info({ inventoryRequest }, 'an operator asked for an inventory');
+    this.#log.info({ inventoryRequest }, 'an inventory is asked for');
     return true;
   }
 }

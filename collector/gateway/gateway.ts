@@ -16,6 +16,7 @@ import { answerClientError } from './client-errors.ts';
 import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
 import { DeadLetters, lettersPerSender } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
+import { InventoryAsks } from './inventory-asks.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { OwnerBatches } from './owner-batches.ts';
@@ -101,6 +102,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     unreadable: () => metrics.unreadableEnrolment(),
   });
+  const inventoryAsks = new InventoryAsks({
+    log,
+    topic: topics.peerEvents,
+    enrolments,
+    clock,
+    logger,
+    asked: () => metrics.inventoryAsked(),
+  });
   const rate = (perSecond: number, burst: number) => new RateLimits({ perSecond, burst }, clock, maxRememberedPeers);
   const service: GatewayService = {
     log,
@@ -154,6 +163,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         );
       }
       state = 'listening';
+      inventoryAsks.start();
       ticks = startTicks({ log, topics, tickMs: config.tickMs, clock, metrics, logger });
       const address = app.server.address() as AddressInfo;
       logger.info({ host: address.address, port: address.port, pin }, 'the collector listens');
@@ -178,6 +188,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await app.close();
       callOff();
       await ticks?.stop();
+      await inventoryAsks.stop();
       await enrolments.stop();
     },
   };

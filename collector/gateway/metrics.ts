@@ -18,6 +18,8 @@ export interface GatewayMetrics {
   connectionRefused(reason: 'full' | 'evicted'): void;
   tick(topic: string, outcome: 'written' | 'failed' | 'skipped'): void;
   enrolment(outcome: 'enrolled' | 'refused'): void;
+  /** A peer was asked for an inventory, since analyzers need one. */
+  inventoryAsked(): void;
   /** A record of the enrolments topic that could not be read. */
   unreadableEnrolment(): void;
 }
@@ -86,6 +88,9 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
   const enrolments = meter.createCounter('meshward_collector_enrolments', {
     description: 'Attempts of peers to enrol.',
   });
+  const inventoryAsks = meter.createCounter('meshward_collector_inventory_asks', {
+    description: 'Peers that were asked for an inventory, since events of their shares left the log unread.',
+  });
   const unreadable = meter.createCounter('meshward_collector_unreadable_enrolments', {
     description: 'Enrolment records that could not be read.',
   });
@@ -140,6 +145,7 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
   for (const reason of ['full', 'evicted']) refusedConnections.add(0, { reason });
   events.add(0);
   unknownEvents.add(0);
+  inventoryAsks.add(0);
   unreadable.add(0);
 
   return {
@@ -155,6 +161,7 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     connectionRefused: (reason) => refusedConnections.add(1, { reason }),
     tick: (topic, outcome) => ticks.add(1, { topic, outcome }),
     enrolment: (outcome) => enrolments.add(1, { outcome }),
+    inventoryAsked: () => inventoryAsks.add(1),
     unreadableEnrolment: () => unreadable.add(1),
   };
 }

@@ -40,6 +40,7 @@ import {
   tokenBody,
 } from './bodies.ts';
 import { admitOperator, requireOperator, withinRate } from './callers.ts';
+import { withInventoryRequest } from './inventory-asks.ts';
 import type { OwnedFile } from './owner-batches.ts';
 import { settingsAnswer } from './peer-routes.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
@@ -285,14 +286,6 @@ function withSettings(peer: EnrolledPeer | undefined, said: SettingsBody): Enrol
     serveBytesPerSecond: BigInt(wanted.serveBytesPerSecond),
     version: (peer.settings?.version ?? 0n) + 1n,
   });
-  return create(EnrolledPeerSchema, { ...peer, settings: next });
-}
-
-/** The version stays: from 2 on it says that an operator chose the rates, which overrule the agent's own. */
-function withInventoryRequest(peer: EnrolledPeer | undefined, wanted: bigint): EnrolledPeer | null {
-  if (peer === undefined) return null;
-  if ((peer.settings?.inventoryRequest ?? 0n) >= wanted) return peer;
-  const next = create(PeerSettingsSchema, { ...settingsOf(peer), inventoryRequest: wanted });
   return create(EnrolledPeerSchema, { ...peer, settings: next });
 }
 

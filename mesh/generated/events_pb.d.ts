@@ -589,6 +589,13 @@ export declare type AnalyzerReport = Message<"meshward.events.v1.AnalyzerReport"
    * @generated from field: uint32 owned_partitions = 8;
    */
   ownedPartitions: number;
+
+  /**
+   * for collectors: peers that owe an inventory and were not asked for it yet
+   *
+   * @generated from field: repeated meshward.events.v1.InventoryAsk inventory_asks = 9;
+   */
+  inventoryAsks: InventoryAsk[];
 };
 
 /**
@@ -596,6 +603,31 @@ export declare type AnalyzerReport = Message<"meshward.events.v1.AnalyzerReport"
  * Use `create(AnalyzerReportSchema)` to create a new message.
  */
 export declare const AnalyzerReportSchema: GenMessage<AnalyzerReport>;
+
+/**
+ * A peer's agent is to list its whole folder. Whoever grants it sets the peer's `inventory_request` to this number: granted twice, it is one request.
+ *
+ * @generated from message meshward.events.v1.InventoryAsk
+ */
+export declare type InventoryAsk = Message<"meshward.events.v1.InventoryAsk"> & {
+  /**
+   * @generated from field: bytes peer_id = 1;
+   */
+  peerId: Uint8Array;
+
+  /**
+   * the peer's last request, and one
+   *
+   * @generated from field: uint64 request = 2;
+   */
+  request: bigint;
+};
+
+/**
+ * Describes the message meshward.events.v1.InventoryAsk.
+ * Use `create(InventoryAskSchema)` to create a new message.
+ */
+export declare const InventoryAskSchema: GenMessage<InventoryAsk>;
 
 /**
  * Files of one partition. Of several reports the one with the largest generation counts, and of those the newest.
@@ -841,7 +873,7 @@ export declare type PeerSettings = Message<"meshward.events.v1.PeerSettings"> & 
   version: bigint;
 
   /**
-   * counts what operators asked for; not part of the version, which says who chose the rates
+   * counts how often it was asked for one; not part of the version, which says who chose the rates
    *
    * @generated from field: uint64 inventory_request = 6;
    */

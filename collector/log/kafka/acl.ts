@@ -22,7 +22,8 @@ type Use = 'append' | 'read' | 'look';
 const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWord, readonly Use[]>>>> = {
   collector: {
     shareEvents: ['append'],
-    peerEvents: ['append'],
+    // Analyzers ask there for inventories of peers.
+    peerEvents: ['append', 'read'],
     enrolments: ['append', 'read'],
     deadLetters: ['append'],
   },
