@@ -7,8 +7,9 @@ export default defineConfig({
     exclude: ['node_modules/**', 'native/build/**'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // For what hangs, not for what is slow: a busy machine takes ten times as long.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     teardownTimeout: 30_000,
     // Where brokers, servers and kernels share two cores, a second try is allowed; the reporter names each test that took one.
     retry: process.env['CI'] === undefined ? 0 : 1,

@@ -73,7 +73,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
     });
     const authority = options.tls === undefined ? null : await createAuthority();
     const tls = authority === null ? null : await writeStores(folder, authority, options.tls?.clients === true);
-    const clusterId = randomBytes(16).toString('base64url');
+    const clusterId = newClusterId();
     const nodes = await Promise.all(
       ports.map(async (port, i): Promise<KafkaNode> => {
         const nodeId = i + 1;
@@ -114,6 +114,14 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** 16 bytes in URL-safe base64, as Kafka has them; a tool that is given one which begins with a dash takes it for an option. */
+function newClusterId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
   }
 }
 
