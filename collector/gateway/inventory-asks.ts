@@ -57,15 +57,23 @@ export class InventoryAsks {
   async #follow(): Promise<void> {
     const { log, topic, clock, logger } = this.#options;
     const { signal } = this.#stopped;
+    let isFailing = false;
     while (!signal.aborted) {
       let following: Following | null = null;
       try {
         following = await log.follow([topic.name], 'next', (_topic, _partition, records) => this.#read(records), {
           truncated: () => Promise.resolve(),
         });
+        isFailing = false;
         await Promise.race([following.ended, aborted(signal)]);
       } catch (error) {
-        logger.warn({ error: describeError(error) }, 'analyzers cannot be heard asking for inventories; trying again');
+        // Said once: without this, inventories come by themselves, only later.
+        if (!isFailing)
+          logger.warn(
+            { error: describeError(error) },
+            'analyzers cannot be heard asking for inventories; trying again',
+          );
+        isFailing = true;
       }
       await following?.close();
       if (!signal.aborted) await sleep(clock, refollowMs, signal).catch(() => undefined);
