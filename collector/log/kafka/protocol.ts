@@ -226,6 +226,12 @@ function faultOf(broker: string, error: unknown): Error {
       next: 'Use brokers of Kafka 2.4 or newer.',
     });
   }
+  // What a broker says of our certificate comes as an alert of TLS.
+  if (code !== undefined && /_ALERT_.*(CERT|CA$)/.test(code)) {
+    return new MeshwardError('log-forbidden', `${broker} refused this client's certificate: ${message}`, {
+      next: 'Set a certificate and key (cert, key) that is signed by an authority which the brokers trust.',
+    });
+  }
   if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     return new MeshwardError('log-forbidden', `the certificate of ${broker} is not trusted: ${message}`, {
       next: "Set the certificates that sign the brokers' (ca), or the name that they carry (servername).",
