@@ -1,5 +1,5 @@
 /**
- * The codec and share hashing against other implementations: `npm run bench -- codec [all|quick]`.
+ * The codec and share hashing against other implementations: `npm run bench -- codec [all|quick|encode|threads]`.
  *
  * Every case is measured in one run, its peers taking turns on the same blocks, in processor time of one thread; figures are
  * medians. "Staggered" blocks are 64-byte aligned and spread over the page; "node" blocks lie as Node allocates large Buffers,
@@ -11,7 +11,14 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { hashMany, isaLevel, regenerate, regenerateAsync, regenerateSegments } from '#native/index.ts';
+import {
+  hashMany,
+  isaLevel,
+  regenerate,
+  regenerateAsync,
+  regenerateSegments,
+  regenerateSegmentsAsync,
+} from '#native/index.ts';
 import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
 import { buildPeers, type Peers } from './peers/build.ts';
 
@@ -34,13 +41,17 @@ const allLengths = [4096, tahoeBlockBytes, 65_536, 1_048_576];
 
 export async function* run(options: BenchOptions): AsyncIterable<BenchCase> {
   const quick = options.arguments.includes('quick');
-  const shapes = options.arguments.includes('all') ? allShapes : allShapes.slice(0, quick ? 1 : 4);
+  if (options.arguments.includes('threads')) return yield* onAllThreadsAtAllSizes(quick ? 5 : 25);
+  const encode = options.arguments.includes('encode');
+  const usual = encode ? allShapes.filter(([, , missing]) => missing === 0) : allShapes.slice(0, quick ? 1 : 4);
+  const shapes = options.arguments.includes('all') ? allShapes : usual;
   options.note(`instruction level ${isaLevel()}; ISA-L is 2.31 (crate isal-sys 0.5.3); one thread, processor time`);
   const peers = buildPeers(options.note);
   yield* againstLibraries(peers, shapes, quick ? [4096, tahoeBlockBytes] : allLengths, quick ? 100 : 400);
+  if (encode) return;
   yield* repairWithHashes(peers, quick ? 5 : 15);
   yield inNode(quick ? 5 : 15);
-  for (const lengthBytes of [tahoeBlockBytes, 65_536, 1_048_576]) yield* onAllThreads(lengthBytes, quick ? 5 : 25);
+  yield* onAllThreadsAtAllSizes(quick ? 5 : 25);
 }
 
 const peerTitles: Readonly<Record<string, string>> = { isal: 'ISA-L', rssimd: 'reed-solomon-simd' };
@@ -144,24 +155,61 @@ function inNode(rounds: number): BenchCase {
   };
 }
 
+async function* onAllThreadsAtAllSizes(rounds: number): AsyncIterable<BenchCase> {
+  for (const lengthBytes of [tahoeBlockBytes, 65_536, 1_048_576]) yield* onAllThreads(lengthBytes, rounds);
+  for (const count of [8, 64]) yield* segmentsOnAllThreads(count, rounds);
+}
+
+/** One segment's blocks in each call. */
+async function* onAllThreads(lengthBytes: number, rounds: number): AsyncIterable<BenchCase> {
+  const request = repairRequest(lengthBytes);
+  yield* ofAllThreads({
+    title: `repair 25/100, 50 missing, ${sizeOf(lengthBytes)}`,
+    alone: () => regenerate(request),
+    together: () => regenerateAsync(request),
+    times: Math.max(12, Math.round(4_194_304 / lengthBytes)),
+    rounds,
+  });
+}
+
+/** As a repair calls it: many segments at once, their blocks hashed on the way; 64 MiB of sources in the larger case. */
+async function* segmentsOnAllThreads(count: number, rounds: number): AsyncIterable<BenchCase> {
+  const segments = Array.from({ length: count }, () => {
+    const { sources, outputs } = repairRequest(tahoeBlockBytes);
+    return { sources, outputs };
+  });
+  const request = { ...repairRequest(tahoeBlockBytes), segments };
+  yield* ofAllThreads({
+    title: `the same and hashed, ${count} segments of ${sizeOf(tahoeBlockBytes)} in a call`,
+    alone: () => regenerateSegments(request),
+    together: () => regenerateSegmentsAsync(request),
+    times: Math.max(1, Math.round(24 / count)),
+    rounds,
+  });
+}
+
 /**
  * How much faster all threads are than one. In processor time: their count times what the work costs one thread over what it
  * costs them together, which on a busy machine still says what sharing caches and memory takes. In elapsed time: what a caller
  * sees; only rounds in which nobody else had the processor for more than a twentieth of the time are counted.
  */
-async function* onAllThreads(lengthBytes: number, rounds: number): AsyncIterable<BenchCase> {
+async function* ofAllThreads(work: {
+  title: string;
+  alone: () => unknown;
+  together: () => Promise<unknown>;
+  times: number;
+  rounds: number;
+}): AsyncIterable<BenchCase> {
   const threads = Math.min(availableParallelism(), 16);
-  const request = repairRequest(lengthBytes);
-  const times = Math.max(12, Math.round(4_194_304 / lengthBytes));
   const byProcessor: number[] = [];
   const byClock: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < work.rounds; round++) {
     const aloneBegan = performance.now();
-    const aloneSeconds = threadSeconds(() => regenerate(request), times) * times;
+    const aloneSeconds = threadSeconds(work.alone, work.times) * work.times;
     const aloneElapsed = (performance.now() - aloneBegan) / 1e3;
     const began = performance.now();
     const begin = process.cpuUsage();
-    for (let i = 0; i < times; i++) await regenerateAsync(request);
+    for (let i = 0; i < work.times; i++) await work.together();
     const { user, system } = process.cpuUsage(begin);
     const elapsed = (performance.now() - began) / 1e3;
     const togetherSeconds = (user + system) / 1e6;
@@ -169,7 +217,7 @@ async function* onAllThreads(lengthBytes: number, rounds: number): AsyncIterable
     if (aloneSeconds > 0.95 * aloneElapsed && togetherSeconds > 0.9 * threads * elapsed)
       byClock.push(aloneElapsed / elapsed);
   }
-  const title = `repair 25/100, 50 missing, ${sizeOf(lengthBytes)}: ${threads} threads`;
+  const title = `${work.title}: ${threads} threads`;
   const figure = (values: readonly number[]) => ({
     unit: '× one',
     ours: median(values),

@@ -1,4 +1,4 @@
-// Measures this codec and its peers in one run: every round lets each of them do the case once, in turn, on the same
+// Measures this codec and its peers in one run: every round lets each of them do the case once, in some order, on the same
 // blocks, and counts the thread's processor time. Cases come as lines on standard input:
 //   k n missing length alignment milliseconds      (missing = 0: encode; alignment: staggered | node)
 // and each gives one line of JSON: the peers' samples as nanoseconds a run.
@@ -217,10 +217,15 @@ void measure(const Shape& shape, const std::vector<Peer>& peers) {
     repeats[p] = std::clamp<size_t>(2'000'000 / once, 1, 1000);
   }
   // zfec takes its time in three rounds; the others then have theirs.
+  std::vector<size_t> order(peers.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 shuffling(5);
   uint64_t deadline = 0;
   for (size_t round = 0; round < 11 || thread_nanoseconds() < deadline; round++) {
     if (round == 3) deadline = thread_nanoseconds() + static_cast<uint64_t>(shape.milliseconds * 1e6);
-    for (size_t p = 0; p < peers.size(); p++) {
+    // In another order each round: who comes after a library that collects its garbage shares cores and caches with that.
+    std::shuffle(order.begin(), order.end(), shuffling);
+    for (const size_t p : order) {
       if (coders[p] == nullptr || (peers[p].name == "zfec" && round >= 3)) continue;
       peers[p].run(coders[p], blocks.data());  // each begins with the caches as it leaves them itself
       const uint64_t begin = thread_nanoseconds();

@@ -19,7 +19,12 @@ bool Pool::submit(const std::shared_ptr<PoolJob>& job) {
     unfinished_++;
     queue_.push_back(job);
   }
-  job_added_.notify_all();
+  // No more than have work to do: each thread that wakes for nothing costs as much as one that does not.
+  if (job->slice_count >= thread_count_) {
+    job_added_.notify_all();
+  } else {
+    for (std::size_t i = 0; i < job->slice_count; i++) job_added_.notify_one();
+  }
   return true;
 }
 

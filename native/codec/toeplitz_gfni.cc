@@ -122,6 +122,16 @@ void run_step(const KernelCall& call, const ToeplitzStep& now, const uint64_t* m
   for (size_t s = 0; s < (tile_steps == 1 ? 1 : steps); s++, x += block_bytes, at += step) {
     if (streams) prefetch.fetch();
     asm("" : "+r"(matrices));  // or GCC would keep all of them, in memory, over the loop
+    if constexpr (is_final && tile_steps == 1) {
+      // The lines come for writing while the products are made, not when the stores wait for them.
+#pragma GCC unroll 8
+      for (size_t j = 0; j < 8; j++) {
+        if (j < rows) {
+          __builtin_prefetch(outputs[j] + at, 1);
+          __builtin_prefetch(outputs[j] + at + width, 1);
+        }
+      }
+    }
     Pair y[toeplitz_block_rows];
     multiply_eight(y, matrices, x);
     size_t a = 0;
@@ -159,18 +169,29 @@ void run_step(const KernelCall& call, const ToeplitzStep& now, const uint64_t* m
   }
 }
 
+template <size_t tile_steps, int rows>
+MESHWARD_INLINE void other_rows(const KernelCall& tile) {
+  const size_t first = tile.toeplitz->rows;
+  if constexpr (tile_steps == 1) {
+    // Too few columns for the wide form of an output group, whose remainder goes vector by vector.
+    column_group<rows, 2, false, false>(tile, first, tile.begin, 0);
+  } else {
+    output_group<rows, false>(tile, first);
+  }
+}
+
 /** The rows that are not in the programme: fewer than eight. */
-void run_other_rows(const KernelCall& call) {
-  const size_t first = call.toeplitz->rows;
-  switch (call.output_count - first) {
+template <size_t tile_steps>
+void run_other_rows(const KernelCall& tile) {
+  switch (tile.output_count - tile.toeplitz->rows) {
     case 0: return;
-    case 1: return output_group<1, false>(call, first);
-    case 2: return output_group<2, false>(call, first);
-    case 3: return output_group<3, false>(call, first);
-    case 4: return output_group<4, false>(call, first);
-    case 5: return output_group<5, false>(call, first);
-    case 6: return output_group<6, false>(call, first);
-    default: return output_group<7, false>(call, first);
+    case 1: return other_rows<tile_steps, 1>(tile);
+    case 2: return other_rows<tile_steps, 2>(tile);
+    case 3: return other_rows<tile_steps, 3>(tile);
+    case 4: return other_rows<tile_steps, 4>(tile);
+    case 5: return other_rows<tile_steps, 5>(tile);
+    case 6: return other_rows<tile_steps, 6>(tile);
+    default: return other_rows<tile_steps, 7>(tile);
   }
 }
 
@@ -200,7 +221,7 @@ void run_tiles(const KernelCall& call) {
         run_step<tile_steps, false, streams>(call, now, matrices, tile.begin, steps, scratch, prefetch);
       }
     }
-    run_other_rows(tile);
+    run_other_rows<tile_steps>(tile);
   }
 }
 

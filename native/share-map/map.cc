@@ -38,8 +38,7 @@ bool ShareMap::register_file(const RegistrationColumns& files, std::size_t i, do
   }
   put_registration(number, files, i, registered_at_ms);
   const RowNumber now = where_now(number);
-  Slab& slab = store_.slab_of(now);
-  const Guard guard(*this, slab);
+  const Guard guard(*this, now);
   const Row moved = store_.row_of(now);
   if (is_new) moved.clear(settled);
   if (file_class.by_owner) moved.clear(deleted);
@@ -52,10 +51,12 @@ void ShareMap::put_registration(RowNumber number, const RegistrationColumns& fil
   const std::uint32_t n = classes_[files.classes[i]].n;
   if (store_.slab_of(number).slot_count != n) number = relocate(number, n);
   Slab& slab = store_.slab_of(number);
-  const Guard guard(*this, slab);
+  const FileFacts facts{files.size_bytes[i], registered_at_ms, files.classes[i]};
+  const bool in_row = Slab::fit_a_row(facts) && !(flags_of(number) & has_rare);
+  const Guard guard(*this, slab, in_row ? number % rows_per_slab : SlabLock::all_rows);
   const Row row = store_.row_of(number);
   std::memcpy(row.ueb_hash(), files.ueb_hashes + i * ueb_hash_bytes, ueb_hash_bytes);
-  slab.set_facts(number % rows_per_slab, {files.size_bytes[i], registered_at_ms, files.classes[i]});
+  slab.set_facts(number % rows_per_slab, facts);
   row.set(registered);
   row.clear(reported);
 }
@@ -95,7 +96,7 @@ void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t k
   if (change_known(number, share, kind, peer, code)) return;
   number = make_room(number, share);
   Slab& slab = store_.slab_of(number);
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   insert_placement(slab, number % rows_per_slab, share, slot_of(peer, code, kind == corrupt));
   generations_.of(peer).placements[code]++;
   placement_count_++;
@@ -107,7 +108,7 @@ void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t k
 bool ShareMap::change_known(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code) {
   Slab& slab = store_.slab_of(number);
   const std::uint32_t place = number % rows_per_slab;
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   const Row row = slab.row(place);
   const Found known = find_placement(slab, place, share, peer);
   if (!known.found) return kind == lost;
@@ -158,7 +159,7 @@ void ShareMap::delete_files(std::size_t count, const std::uint8_t* storage_index
     const std::uint8_t* index = storage_indexes + i * storage_index_bytes;
     const RowNumber number = entry(index, index_.hash(index), 0);
     if (number == no_row) continue;
-    const Guard guard(*this, store_.slab_of(number));
+    const Guard guard(*this, number);
     const Row row = store_.row_of(number);
     if (row.has(deleted)) continue;
     row.set(deleted);
@@ -175,7 +176,7 @@ void ShareMap::load_files(const RegistrationColumns& files, const double* regist
     if (number == no_row) continue;
     if (is_known) put_registration(number, files, i, registered_at_ms[i]);
     const RowNumber now = where_now(number);
-    const Guard guard(*this, store_.slab_of(now));
+    const Guard guard(*this, now);
     const Row row = store_.row_of(now);
     row.clear(deleted);
     if (deleted_files[i]) row.set(deleted);
@@ -186,7 +187,7 @@ void ShareMap::mark_settled(std::size_t count, const std::uint8_t* storage_index
   for (std::size_t i = 0; i < count; i++) {
     const RowNumber number = find(storage_indexes + i * storage_index_bytes);
     if (number == no_row) continue;
-    const Guard guard(*this, store_.slab_of(number));
+    const Guard guard(*this, number);
     store_.row_of(number).set(settled);
   }
 }
@@ -211,12 +212,12 @@ void ShareMap::load_placements(const PlacementColumns& placements) {
       use_peer(peer);
       const std::uint32_t slot = slot_of(peer, code_for(peer, placements.generations[i]), placements.states[i] == placement_corrupt);
       const Found known = [&] {
-        const Guard guard(*this, store_.slab_of(number));
+        const Guard guard(*this, number);
         return find_placement(store_.slab_of(number), number % rows_per_slab, share, peer);
       }();
       if (!known.found) number = make_room(number, share);
       Slab& slab = store_.slab_of(number);
-      const Guard guard(*this, slab);
+      const Guard guard(*this, number);
       if (known.found) {
         replace_slot(slab, number % rows_per_slab, known, slot);
         slab.row(number % rows_per_slab).clear(structure_known);

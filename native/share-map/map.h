@@ -1,6 +1,6 @@
 #pragma once
 // The share map: rows found by storage index, events applied to them, and what has changed since somebody asked.
-// All of it belongs to one thread; only a running sweep reads and notes beside it, slab by slab under the slab's lock.
+// All of it belongs to one thread; only a running sweep reads and notes beside it, row by row under the slab's lock.
 
 #include <memory>
 #include <mutex>
@@ -100,7 +100,7 @@ class ShareMap {
   bool health(RowNumber number, Health& health);
   FileFacts facts(RowNumber number);
   std::uint32_t flags_of(RowNumber number) const {
-    const Guard guard(*this, store_.slab_of(number));
+    const Guard guard(*this, number);
     return store_.row_of(number).flags();
   }
   /** For the storage index and UEB hash: a sweep does not write them. */
@@ -137,20 +137,14 @@ class ShareMap {
     std::uint32_t at = 0;
     std::uint32_t slot = 0;
   };
-  /** Holds the slab's lock while a sweep runs; without one nobody else is there. */
+  /** Holds a row, or all rows of its slab, while a sweep runs; without one nobody else is there. */
   class Guard {
    public:
-    Guard(const ShareMap& map, Slab& slab) : lock_(map.sweep_ ? &slab.lock : nullptr) {
-      if (lock_) lock_->lock();
-    }
-    ~Guard() {
-      if (lock_) lock_->unlock();
-    }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+    Guard(const ShareMap& map, Slab& slab, std::uint32_t place) : held_(map.sweep_ ? &slab.lock : nullptr, place) {}
+    Guard(const ShareMap& map, RowNumber number) : Guard(map, map.store_.slab_of(number), number % rows_per_slab) {}
 
    private:
-    SlabLock* lock_;
+    HeldRows held_;
   };
 
   static constexpr std::uint64_t nothing_judged = ~0ull;

@@ -29,7 +29,7 @@ bool ShareMap::health(RowNumber number, Health& health) {
   const PeerTables& tables = this->tables();
   if (!examiner_) examiner_ = std::make_unique<Examiner>(tables, kernels_of_current_level());
   Slab& slab = store_.slab_of(number);
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   const std::uint32_t place = number % rows_per_slab;
   if (slab.row(place).has(deleted) || !slab.row(place).has(registered)) return false;
   examiner_->examine(slab, place, classes_[slab.facts(place).file_class], health, nullptr);
@@ -38,20 +38,20 @@ bool ShareMap::health(RowNumber number, Health& health) {
 
 bool ShareMap::is_settling(RowNumber number, const Health& health, double at_ms) {
   const FileFacts known = facts(number);
-  const Guard guard(*this, store_.slab_of(number));
+  const Guard guard(*this, number);
   return !store_.row_of(number).has(settled) && health.counted < classes_[known.file_class].repair_below && at_ms - known.registered_at_ms < settle_ms_;
 }
 
 FileFacts ShareMap::facts(RowNumber number) {
   Slab& slab = store_.slab_of(number);
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   return slab.facts(number % rows_per_slab);
 }
 
 std::vector<PlacementFacts> ShareMap::placements(RowNumber number) {
   Slab& slab = store_.slab_of(number);
   const std::uint32_t place = number % rows_per_slab;
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   const Row row = slab.row(place);
   std::vector<PlacementFacts> found;
   const auto take = [&](std::uint32_t share, std::uint32_t slot) {
@@ -77,7 +77,7 @@ std::size_t ShareMap::look(const SweepSettings& settings, std::size_t most, Chan
   for (std::size_t i = 0; i < looked; i++) {
     const RowNumber number = touched_[i];
     Slab& slab = store_.slab_of(number);
-    const Guard guard(*this, slab);
+    const Guard guard(*this, number);
     const Row row = store_.row_of(number);
     // A row that moved is in the list again where it is now.
     if (row.has(vacant) || !row.has(touched)) continue;
@@ -139,7 +139,7 @@ std::size_t ShareMap::take_placements(std::size_t most_rows, ChangedPlacements& 
     const auto share = static_cast<std::uint32_t>(entry >> 20 & 0xff);
     const auto peer = static_cast<std::uint32_t>(entry & 0xfffff);
     const Slab& slab = store_.slab_of(number);
-    const Guard guard(*this, store_.slab_of(number));
+    const Guard guard(*this, number);
     const Found found = store_.row_of(number).has(vacant) ? Found{} : find_placement(slab, number % rows_per_slab, share, peer);
     const bool is_there = found.found && !generations_.is_dead(found.slot);
     std::memcpy(&changed.storage_indexes[i * storage_index_bytes], store_.row_of(number).storage_index(), storage_index_bytes);
@@ -160,7 +160,7 @@ std::size_t ShareMap::take_placements(std::size_t most_rows, ChangedPlacements& 
 void ShareMap::take_files(FileColumns& changed) {
   for (const RowNumber number : changed_files_) {
     Slab& slab = store_.slab_of(number);
-    const Guard guard(*this, slab);
+    const Guard guard(*this, number);
     const Row row = store_.row_of(number);
     if (row.has(vacant) || !row.has(file_changed)) continue;
     row.clear(file_changed);

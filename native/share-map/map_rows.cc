@@ -19,7 +19,7 @@ RowNumber ShareMap::entry(const std::uint8_t* storage_index, std::uint64_t hash,
     return no_row;
   }
   const RowNumber number = store_.allocate(slots);
-  const Guard guard(*this, store_.slab_of(number));
+  const Guard guard(*this, number);
   const Row row = store_.row_of(number);
   std::memcpy(row.storage_index(), storage_index, storage_index_bytes);
   index_.insert(store_, hash, number);
@@ -100,7 +100,7 @@ RowNumber ShareMap::relocate(RowNumber from_number, std::uint32_t slots) {
   std::uint32_t flags;
   std::uint32_t seen;
   {
-    const Guard guard(*this, from_slab);
+    const Guard guard(*this, from_number);
     if (sweep_ && (from.flags() & sweep_parity) != parity_) sweep_->visit_before_move(from_slab, from_place);
     for (std::uint32_t share = 0; share < from_slab.slot_count; share++) {
       if (const std::uint32_t slot = from.slot(share)) placements.emplace_back(share, slot);
@@ -110,14 +110,14 @@ RowNumber ShareMap::relocate(RowNumber from_number, std::uint32_t slots) {
       for (std::uint32_t i = 0; i < extras.count(); i++) placements.emplace_back(extras.share(i), extras.slot(i));
     }
     known = from_slab.facts(from_place);
-    flags = from.flags() & kept_flags;
+    flags = from.flags();
     seen = from.seen();
   }
   {
-    const Guard guard(*this, to_slab);
+    const Guard guard(*this, to_slab, Slab::fit_a_row(known) ? to_place : SlabLock::all_rows);
     std::memcpy(to.storage_index(), from.storage_index(), storage_index_bytes + ueb_hash_bytes);
     to.set_seen(seen);
-    to.set(flags);
+    to.set(flags & kept_flags);
     if (flags & registered) to_slab.set_facts(to_place, known);
     for (const auto& [share, slot] : placements) insert_placement(to_slab, to_place, share, slot);
     index_.replace(index_.hash(to.storage_index()), from_number, to_number);
@@ -125,7 +125,7 @@ RowNumber ShareMap::relocate(RowNumber from_number, std::uint32_t slots) {
   }
   if (flags & touched) touched_.push_back(to_number);
   if (flags & file_changed) changed_files_.push_back(to_number);
-  const Guard guard(*this, from_slab);
+  const Guard guard(*this, from_slab, flags & has_rare ? SlabLock::all_rows : from_place);
   leave(from_slab, from_number, to_number);
   return to_number;
 }
@@ -159,7 +159,7 @@ void ShareMap::leave_if_empty(Slab& slab, RowNumber number) {
 void ShareMap::purge_share(RowNumber number, std::uint32_t share) {
   if (number == no_row) return;
   Slab& slab = store_.slab_of(number);
-  const Guard guard(*this, slab);
+  const Guard guard(*this, number);
   remove_dead(slab, number, share, share + 1);
 }
 
@@ -167,8 +167,8 @@ bool ShareMap::reap(std::size_t most_slabs) {
   for (std::size_t i = 0; i < most_slabs && dead_placements_ > 0; i++) {
     if (reap_cursor_ >= store_.slabs().size()) reap_cursor_ = 0;
     Slab& slab = *store_.slabs()[reap_cursor_];
-    const Guard guard(*this, slab);
     for (std::uint32_t place = 0; place < slab.used; place++) {
+      const Guard guard(*this, slab, place);
       if (!slab.row(place).has(vacant)) remove_dead(slab, static_cast<RowNumber>(reap_cursor_ * rows_per_slab + place), 0, most_slots);
     }
     reap_cursor_++;

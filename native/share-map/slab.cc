@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <stdexcept>
 
 namespace meshward::share_map {
@@ -41,11 +40,15 @@ FileFacts Slab::facts(std::uint32_t place) const {
   return {static_cast<double>(row.size_field()), time_origin_ms + static_cast<double>(row.time_field()), row.class_field()};
 }
 
+bool Slab::fit_a_row(const FileFacts& facts) {
+  const double time = facts.registered_at_ms - time_origin_ms;
+  return fits(facts.size_bytes, static_cast<double>(size_limit)) && fits(time, static_cast<double>(time_limit)) && facts.file_class < class_limit;
+}
+
 void Slab::set_facts(std::uint32_t place, const FileFacts& facts) {
   const Row row = this->row(place);
-  const double time = facts.registered_at_ms - time_origin_ms;
-  const bool ordinary = fits(facts.size_bytes, static_cast<double>(size_limit)) && fits(time, static_cast<double>(time_limit)) && facts.file_class < class_limit;
-  if (ordinary) {
+  if (fit_a_row(facts)) {
+    const double time = facts.registered_at_ms - time_origin_ms;
     if (row.has(has_rare)) rare->erase(place);
     row.clear(has_rare);
     row.set_fields(static_cast<std::uint64_t>(facts.size_bytes), static_cast<std::uint64_t>(time), facts.file_class);
@@ -61,7 +64,7 @@ RowNumber SlabStore::allocate(std::uint32_t slots) {
   if (!free_[slots].empty()) {
     number = free_[slots].back();
     free_[slots].pop_back();
-    const std::lock_guard held(slab_of(number).lock);
+    const HeldRows held(&slab_of(number).lock, number % rows_per_slab);
     clear_row(number);
   } else {
     if (open_[slots] == 0 || slabs_[open_[slots] - 1]->used == rows_per_slab) {
@@ -70,7 +73,7 @@ RowNumber SlabStore::allocate(std::uint32_t slots) {
       open_[slots] = static_cast<std::uint32_t>(slabs_.size());
     }
     Slab& slab = *slabs_[open_[slots] - 1];
-    const std::lock_guard held(slab.lock);
+    const HeldRows held(&slab.lock, SlabLock::all_rows);
     number = (open_[slots] - 1) * rows_per_slab + slab.used++;
     clear_row(number);
   }

@@ -39,24 +39,63 @@ struct FileFacts {
 };
 
 /**
- * Held for some 30 microseconds by a sweep for the rows of one slab, for less by the map for one change. Who waits spins for about as
- * long as that, since sleeping costs the core; who waits longer sleeps, since the core may be what the holder waits for.
+ * Between the map's thread and the one thread of a sweep that is at this slab: each says which row it is at, and waits while the
+ * other is at the same. So the map waits for a sweep that has lost its core only where it wants the very row; whoever changes
+ * what the rows share (their count, the rare facts) takes them all. Who waits spins first, since sleeping costs the core, and
+ * then sleeps, since the core may be what the other waits for.
  */
 class SlabLock {
  public:
-  void lock() {
-    for (int spins = 0; spins < most_spins; spins++) {
-      std::int32_t expected = free;
-      if (state_.load(std::memory_order_relaxed) == free && state_.compare_exchange_strong(expected, held, std::memory_order_acquire)) return;
-      pause();
-    }
-    while (state_.exchange(held_and_wanted, std::memory_order_acquire) != free) state_.wait(held_and_wanted, std::memory_order_relaxed);
-  }
-  void unlock() {
-    if (state_.exchange(free, std::memory_order_release) == held_and_wanted) state_.notify_one();
-  }
+  static constexpr std::uint32_t all_rows = rows_per_slab;
+
+  /** For the map's thread. */
+  void lock(std::uint32_t place) { take<map_shift>(place); }
+  void unlock() { leave<map_shift>(); }
+  /** For a sweep's thread: goes from the row where it is, if at one, to another. */
+  void sweep(std::uint32_t place) { take<sweep_shift>(place); }
+  void end_sweep() { leave<sweep_shift>(); }
 
  private:
+  // The place plus one; zero for nowhere.
+  static constexpr std::uint32_t place_mask = 0x3ff;
+  static constexpr int map_shift = 0;
+  static constexpr int sweep_shift = 10;
+  static constexpr std::uint32_t somebody_sleeps = 1u << 20;
+  static constexpr int most_spins = 3000;
+
+  static bool clashes(std::uint32_t state) {
+    const std::uint32_t map = state >> map_shift & place_mask;
+    const std::uint32_t swept = state >> sweep_shift & place_mask;
+    return swept != 0 && (map == swept || map == all_rows + 1);
+  }
+
+  template <int shift>
+  void take(std::uint32_t place) {
+    std::uint32_t state = state_.load(std::memory_order_relaxed);
+    for (int spins = 0;;) {
+      const std::uint32_t taken = (state & ~(place_mask << shift | somebody_sleeps)) | (place + 1) << shift;
+      if (!clashes(taken)) {
+        if (!state_.compare_exchange_weak(state, taken, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+        if (state & somebody_sleeps) state_.notify_all();
+        return;
+      }
+      if (spins < most_spins) {
+        spins++;
+        pause();
+        state = state_.load(std::memory_order_relaxed);
+      } else if (state & somebody_sleeps || state_.compare_exchange_weak(state, state | somebody_sleeps, std::memory_order_relaxed)) {
+        state_.wait(state | somebody_sleeps, std::memory_order_relaxed);
+        state = state_.load(std::memory_order_relaxed);
+      }
+    }
+  }
+
+  template <int shift>
+  void leave() {
+    const std::uint32_t state = state_.fetch_and(~(place_mask << shift | somebody_sleeps), std::memory_order_acq_rel);
+    if (state & somebody_sleeps) state_.notify_all();
+  }
+
   /** Tells the core that this is a loop of waiting: 30 to 140 cycles on x64. */
   static void pause() {
 #if defined(__x86_64__)
@@ -66,11 +105,23 @@ class SlabLock {
 #endif
   }
 
-  static constexpr int most_spins = 3000;
-  static constexpr std::int32_t free = 0;
-  static constexpr std::int32_t held = 1;
-  static constexpr std::int32_t held_and_wanted = 2;
-  std::atomic<std::int32_t> state_{free};
+  std::atomic<std::uint32_t> state_{0};
+};
+
+/** Holds rows for the map's thread; of no slab where there is nobody to wait for. */
+class HeldRows {
+ public:
+  HeldRows(SlabLock* lock, std::uint32_t place) : lock_(lock) {
+    if (lock_) lock_->lock(place);
+  }
+  ~HeldRows() {
+    if (lock_) lock_->unlock();
+  }
+  HeldRows(const HeldRows&) = delete;
+  HeldRows& operator=(const HeldRows&) = delete;
+
+ private:
+  SlabLock* const lock_;
 };
 
 struct Slab {
@@ -82,6 +133,8 @@ struct Slab {
 
   FileFacts facts(std::uint32_t place) const;
   void set_facts(std::uint32_t place, const FileFacts& facts);
+  /** Whether they fit a row's own fields; setting others takes all rows. */
+  static bool fit_a_row(const FileFacts& facts);
 
   const std::uint32_t slot_count;
   const std::uint32_t row_bytes;

@@ -38,7 +38,15 @@ void ChangedFiles::append(const ChangedFiles& other) {
 }
 
 void SweepPart::visit_slab(Slab& slab, std::uint32_t parity) {
-  for (std::uint32_t place = 0; place < slab.used; place++) visit(slab, place, parity);
+  struct Leaving {
+    SlabLock& lock;
+    ~Leaving() { lock.end_sweep(); }
+  } const leaving{slab.lock};
+  for (std::uint32_t place = 0; place < rows_per_slab; place++) {
+    slab.lock.sweep(place);
+    if (place >= slab.used) return;
+    visit(slab, place, parity);
+  }
 }
 
 void SweepPart::visit(Slab& slab, std::uint32_t place, std::uint32_t parity) {

@@ -57,7 +57,7 @@ class SweepPart {
   SweepPart(const PeerTables& tables, const FileClasses& classes, const SweepSettings& settings)
       : tables_(tables), classes_(classes), settings_(settings), examiner_(tables, kernels_of_current_level()), exposure(tables) {}
 
-  /** Visits every row of the slab that this sweep has not visited; the caller holds its lock. */
+  /** Visits every row of the slab that this sweep has not visited, holding one at a time. */
   void visit_slab(Slab& slab, std::uint32_t parity);
   void visit(Slab& slab, std::uint32_t place, std::uint32_t parity);
   /** Judges one file and nothing else. */

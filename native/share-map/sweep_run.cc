@@ -68,11 +68,8 @@ void SweepRun::work(SweepPart& part) {
   for (std::size_t visited = 1; !cancelled_; visited++) {
     const std::size_t next = next_++;
     if (next >= slabs_.size()) return;
-    {
-      const std::lock_guard held(slabs_[next]->lock);
-      part.visit_slab(*slabs_[next], parity_);
-    }
-    // Where cores are short, the scheduler takes this one now, and not with a slab's lock in hand that ingest may wait for.
+    part.visit_slab(*slabs_[next], parity_);
+    // Where cores are short, the scheduler takes this one now, and not with a row in hand that ingest may wait for.
     if (visited % slabs_between_yields == 0) std::this_thread::yield();
   }
 }
