@@ -1,5 +1,6 @@
 /** Contract: what holds when processes are killed or frozen. Kill times come from a printed seed (CONTRACT_SEED repeats it). */
 import { describe, expect, test } from 'vitest';
+import type { EventLog } from '#collector/log/port.ts';
 import { seededRandom } from '#mesh/clock.ts';
 import { eventually, type MakeHarness, RecordingMember, readAll, record, textOf } from './event-log-harness.ts';
 import { stage } from './event-log-stage.ts';
@@ -24,27 +25,18 @@ export function describeKilledProcesses(makeHarness: MakeHarness): void {
         await Promise.all(children.map((child) => child.kill()));
         for (const child of children) acknowledged.push(...child.of('acknowledged').flatMap((report) => report.values));
       }
-      const kept = new Map<string, number>();
-      for (let partition = 0; partition < 3; partition++) {
-        const lastOf = new Map<string, number>();
-        for (const one of await readAll(log, topic, partition)) {
-          const value = textOf(one);
-          const [name, sequence, index] = value.split('/') as [string, string, string];
-          const place = Number(sequence) * 5 + Number(index);
-          expect(value).toMatch(/^c[0-3]\.[01]\/\d+\/[0-4]$/);
-          expect(place, `${name} in order`).toBeGreaterThan(lastOf.get(name) ?? -1);
-          lastOf.set(name, place);
-          kept.set(value, (kept.get(value) ?? 0) + 1);
-        }
-      }
+      const kept = await keptInOrder(log, topic);
       expect(acknowledged.filter((value) => !kept.has(value))).toEqual([]);
-      // Appends are whole: of an append that was cut off, all five records are there or none.
-      const sizes = new Map<string, number>();
-      for (const value of kept.keys()) {
-        const append = value.slice(0, value.lastIndexOf('/'));
-        sizes.set(append, (sizes.get(append) ?? 0) + 1);
-      }
-      expect([...sizes.values()].filter((size) => size !== 5)).toEqual([]);
+      // Appends are whole: of an append that was cut off, all five records are there or none. What was sent last may still be on its way
+      // into the log, partition by partition, while it is read.
+      await eventually(async () => {
+        const sizes = new Map<string, number>();
+        for (const value of await keptInOrder(log, topic)) {
+          const append = value.slice(0, value.lastIndexOf('/'));
+          sizes.set(append, (sizes.get(append) ?? 0) + 1);
+        }
+        return [...sizes.values()].every((size) => size === 5);
+      }, 'appends are whole');
     });
 
     test('kill -9 of a member: its partitions move under greater generations, and nothing uncommitted is missed', async () => {
@@ -111,4 +103,22 @@ export function describeKilledProcesses(makeHarness: MakeHarness): void {
       expect(committed).toEqual([2, 2]);
     });
   });
+}
+
+/** The values that are there, each of which must be what a child says, behind what it said before. */
+async function keptInOrder(log: EventLog, topic: string): Promise<ReadonlySet<string>> {
+  const kept = new Set<string>();
+  for (let partition = 0; partition < 3; partition++) {
+    const lastOf = new Map<string, number>();
+    for (const one of await readAll(log, topic, partition)) {
+      const value = textOf(one);
+      const [name, sequence, index] = value.split('/') as [string, string, string];
+      const place = Number(sequence) * 5 + Number(index);
+      expect(value).toMatch(/^c[0-3]\.[01]\/\d+\/[0-4]$/);
+      expect(place, `${name} in order`).toBeGreaterThan(lastOf.get(name) ?? -1);
+      lastOf.set(name, place);
+      kept.add(value);
+    }
+  }
+  return kept;
 }
