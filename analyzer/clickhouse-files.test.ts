@@ -11,6 +11,7 @@ import type { Store } from './store/client.ts';
 import { fileHealthOf, newestExposure } from './store/queries/health.ts';
 import { startTestStore, type TestStore } from './store/test-store.ts';
 import { createStoreWriter } from './store/writer.ts';
+import { always } from './testing/always.ts';
 import { fileOf, peerOf, registrationOf } from './testing/share-events.ts';
 import { changesOf } from './testing/stored-rows.ts';
 
@@ -63,20 +64,22 @@ describe('an analyzer among others on ClickHouse', () => {
         generation: 1,
         health: { ...health, grade, margin },
         atMs,
-        gradeChanged: true,
         previousGrade: null,
         gradeSinceMs: atMs,
         cause: '',
         log10Loss: -1,
       };
     };
-    await store.saveHealth([
-      row(1, 0, 'lost', -2),
-      row(2, 1, 'at-risk', 1),
-      row(3, 1, 'lost', -1),
-      row(4, 2, 'critical', 0),
-      row(5, 2, 'degraded', 3),
-    ]);
+    await store.saveHealth(
+      [
+        row(1, 0, 'lost', -2),
+        row(2, 1, 'at-risk', 1),
+        row(3, 1, 'lost', -1),
+        row(4, 2, 'critical', 0),
+        row(5, 2, 'degraded', 3),
+      ],
+      always,
+    );
     await store.flush();
     const worst = (worstUpTo: Grade, limit: number, exceptPartitions: readonly number[]) =>
       store.loadWorst({ worstUpTo, limit, exceptPartitions });
@@ -99,16 +102,15 @@ describe('an analyzer among others on ClickHouse', () => {
         generation,
         health: { ...health, grade },
         atMs: at,
-        gradeChanged: false,
         previousGrade: null,
         gradeSinceMs: at,
         cause: '',
         log10Loss: -1,
       };
     };
-    await store.saveHealth([row(7, 'healthy', atMs)]);
-    await store.saveHealth([row(6, 'lost', atMs + 60_000)]);
-    await store.saveGone([{ partition: 0, generation: 6, storageIndex: fileOf(1), atMs: atMs + 70_000 }]);
+    await store.saveHealth([row(7, 'healthy', atMs)], always);
+    await store.saveHealth([row(6, 'lost', atMs + 60_000)], always);
+    await store.saveGone([{ partition: 0, generation: 6, storageIndex: fileOf(1), atMs: atMs + 70_000 }], always);
     await store.flush();
     const [found] = await fileHealthOf(database, [fileOf(1)]);
     expect(found?.grade).toBe('healthy');

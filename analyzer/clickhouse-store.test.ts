@@ -17,6 +17,7 @@ import * as queries from './store/queries.ts';
 import * as tables from './store/tables.ts';
 import { startTestStore, type TestStore } from './store/test-store.ts';
 import { createStoreWriter, type StoreWriter } from './store/writer.ts';
+import { always } from './testing/always.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, TestMesh } from './testing/mesh.ts';
 import { fileOf, peerOf, registrationOf } from './testing/share-events.ts';
@@ -177,7 +178,6 @@ describe('the analyzer on ClickHouse', () => {
       generation: 1,
       health: { ...health, grade, toleranceDomains: { zone: 2 } },
       atMs,
-      gradeChanged: true,
       previousGrade: null,
       gradeSinceMs: atMs,
       cause: 'because',
@@ -187,12 +187,15 @@ describe('the analyzer on ClickHouse', () => {
   };
 
   it('keeps the newest health of each file, history only of changes, and nothing of files that are gone', async () => {
-    await store.saveHealth([healthRow(1, 'healthy'), healthRow(2, 'healthy'), healthRow(3, 'lost')]);
-    await store.saveHealth([
-      healthRow(1, 'at-risk', { atMs: atMs + 5, previousGrade: 'healthy', gradeSinceMs: atMs + 5 }),
-      healthRow(2, 'healthy', { atMs: atMs + 5, gradeChanged: false, previousGrade: 'healthy' }),
-    ]);
-    await store.saveGone([{ partition: 0, generation: 1, storageIndex: fileOf(3), atMs: atMs + 6 }]);
+    await store.saveHealth([healthRow(1, 'healthy'), healthRow(2, 'healthy'), healthRow(3, 'lost')], always);
+    await store.saveHealth(
+      [
+        healthRow(1, 'at-risk', { atMs: atMs + 5, previousGrade: 'healthy', gradeSinceMs: atMs + 5 }),
+        healthRow(2, 'healthy', { atMs: atMs + 5, previousGrade: 'healthy' }),
+      ],
+      always,
+    );
+    await store.saveGone([{ partition: 0, generation: 1, storageIndex: fileOf(3), atMs: atMs + 6 }], always);
     await store.flush();
     const rows = await queries.fileHealthOf(database, [fileOf(1), fileOf(2), fileOf(3)]);
     expect(
@@ -278,6 +281,7 @@ describe('the analyzer on ClickHouse', () => {
       state: 'up',
       revoked: false,
       capacityBytes: 9,
+      inventoryRequest: 0,
       silenceMs: 500,
       inStateMs: 1000,
       graceMs: 60_000.4,
@@ -396,7 +400,7 @@ describe('the analyzer on ClickHouse', () => {
     };
     for (const each of [store, memory]) {
       await each.savePartitions([{ partition: 0, version: 5, changes: changesOf(changes) }]);
-      await each.saveHealth([healthRow(1, 'lost')]);
+      await each.saveHealth([healthRow(1, 'lost')], always);
       await each.flush();
     }
     expect(await storedRows(memory, 0)).toEqual(await storedRows(store, 0));

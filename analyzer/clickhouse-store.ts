@@ -27,6 +27,7 @@ import { enqueuePlacements } from './store/placement-columns.ts';
 import { openAlerts } from './store/queries/audit.ts';
 import { livenessMarksOf, peerLivesOf } from './store/queries/peers.ts';
 import * as tables from './store/tables.ts';
+import type { WriteGuard } from './store/write-batch.ts';
 import type { StoreWriter } from './store/writer.ts';
 import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
 import { loadStoredPartition, openGenerationOf } from './stored-partition.ts';
@@ -41,6 +42,10 @@ export interface ClickHouseStoreOptions {
 
 /** Host figures of a peer are kept at most this often. */
 const vitalsIntervalMs = 10_000;
+
+/** So many rows of health or more are worth a batch of their own, and wait for it. */
+const fewRows = 500;
+const fewRowsDelayMs = 20;
 
 /** Histories of the mesh have one name in place of an analyzer's: whoever writes them, a reader must not add them up. */
 const wholeMesh = 'mesh';
@@ -151,15 +156,16 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     );
   }
 
-  async saveHealth(rows: readonly HealthRow[]): Promise<void> {
+  async saveHealth(rows: readonly HealthRow[], guard: WriteGuard): Promise<void> {
     const save = ++this.#saves;
     await this.#writer.enqueue(
       tables.fileHealth,
-      rows.map(({ partition, generation, health, atMs, cause, log10Loss, gradeSinceMs }) => ({
+      rows.map(({ partition, generation, health, atMs, cause, log10Loss, previousGrade, gradeSinceMs }) => ({
         partition,
         storageIndex: health.storageIndex,
         policy: health.policy.name,
         grade: health.grade,
+        previousGrade,
         gradeSince: Math.round(gradeSinceMs),
         sizeBytes: health.manifest.sizeBytes,
         k: health.manifest.k,
@@ -179,27 +185,13 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         deleted: false,
         version: versionOf(generation, save),
       })),
+      guard,
     );
-    await this.#writer.enqueue(
-      tables.gradeChanges,
-      rows
-        .filter(({ gradeChanged }) => gradeChanged)
-        .map(({ health, atMs, previousGrade, cause }) => ({
-          at: atMs,
-          storageIndex: health.storageIndex,
-          policy: health.policy.name,
-          fromGrade: previousGrade,
-          toGrade: health.grade,
-          available: health.available,
-          retained: health.retained,
-          margin: health.margin,
-          sizeBytes: health.manifest.sizeBytes,
-          cause,
-        })),
-    );
+    // A few rows are a change that somebody may be looking at.
+    if (rows.length < fewRows) this.#writer.hasten(tables.fileHealth, fewRowsDelayMs);
   }
 
-  async saveGone(files: readonly GoneFile[]): Promise<void> {
+  async saveGone(files: readonly GoneFile[], guard: WriteGuard): Promise<void> {
     const save = ++this.#saves;
     await this.#writer.enqueue(
       tables.fileHealth,
@@ -211,6 +203,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         at: atMs,
         version: versionOf(generation, save),
       })),
+      guard,
     );
   }
 
@@ -358,6 +351,7 @@ function versionOf(generation: number, save: number): number {
 const goneHealth = {
   policy: '',
   grade: 'lost',
+  previousGrade: null,
   sizeBytes: 0,
   k: 0,
   n: 0,

@@ -1,12 +1,15 @@
 /**
  * Keeps what the analyzer knows in the store, and commits the offsets that led to it. The order of effects is what makes
  * it safe to kill at any moment: changes go to the store, and only when they are acknowledged is their offset committed.
+ * Health of files that change, sweeps and alerts wait for neither.
  */
 import type { AssignedPartition } from '#collector/log/port.ts';
+import { sleep } from '#mesh/clock.ts';
 import { describeError, hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { meshWriterPartition } from './mesh-view/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
+import { Ownership } from './partition/ownership.ts';
 import type { PeersFollower } from './peers-follower.ts';
 import type { PartitionChanges } from './ports.ts';
 import type { Publisher } from './publisher.ts';
@@ -23,6 +26,11 @@ export interface KeeperOptions {
   readonly commit: (partition: AssignedPartition, nextOffset: number) => Promise<void>;
 }
 
+/** While a long save is under way, what changes goes to the store this often. */
+const changesIntervalMs = 500;
+/** As many as the publisher looks at before it asks whether to go on. */
+const filesAPiece = 1000;
+
 interface Reached {
   readonly owned: OwnedPartition;
   readonly offset: number;
@@ -34,6 +42,7 @@ export class Keeper {
   #underWay: Promise<void> | null = null;
   #startedMs = 0;
   #failed = false;
+  readonly #ownerships = new WeakMap<OwnedPartition, Ownership>();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -82,7 +91,7 @@ export class Keeper {
   }
 
   async #store(): Promise<readonly Reached[]> {
-    const { analyzer, owned, publisher, history, peers } = this.#options;
+    const { analyzer, owned, history, peers } = this.#options;
     const { store, clock } = analyzer;
     const keepsPeers = this.#options.keepsPeers();
     const nowMs = clock.nowMs();
@@ -93,43 +102,93 @@ export class Keeper {
       reached.push({ owned: each, offset: each.nextOffset, deadLetters: each.deadLetters });
       changes.push({ partition: each.number, version: each.nextOffset, changes: each.takeChanges(nowMs) });
     }
-    const { sweeps, exposure, alertChanges } = history.take();
     const stateChanges = keepsPeers === null ? [] : history.takeStateChanges();
-    await store.savePartitions(changes);
-    for (const each of owned.values()) {
-      if (each.unsavedHealth.size === 0 || !(await this.#isStillOurs(each))) continue;
-      await publisher.saveHealth(each, () => owned.get(each.number) === each);
-    }
+    await this.#whileChangesGoOn(() => store.savePartitions(changes));
+    await this.#saveHealth();
     const witness = owned.get(meshWriterPartition);
-    if (keepsPeers === true && witness !== undefined && (await this.#isStillOurs(witness))) {
-      const { liveness, facts } = peers.takeChanges();
-      await store.saveLiveness(liveness);
-      await store.savePeers(facts, nowMs);
-      await store.saveStateChanges(stateChanges, nowMs);
-    }
-    await store.saveSweeps(sweeps);
-    await store.saveExposure(exposure);
-    await store.saveAlerts(alertChanges);
+    const watchesPeers = keepsPeers === true && witness !== undefined && (await this.#ownershipOf(witness).ask());
+    await this.#whileChangesGoOn(async () => {
+      if (watchesPeers) {
+        const { liveness, facts } = peers.takeChanges();
+        await store.saveLiveness(liveness);
+        await store.savePeers(facts, nowMs);
+        await store.saveStateChanges(stateChanges, nowMs);
+      }
+      await store.flush();
+    });
+    // What went on meanwhile too: once a pass is over, another analyzer may take the partitions, and must find all that this one wrote.
     await store.flush();
     return reached;
   }
 
   /**
-   * A process that was paused does not know that others have gone on: it asks before it writes what only an owner may. Committing again
-   * what is committed changes nothing, and a partition that has moved refuses it.
+   * A million placements take their time; health of a file that changes, sweeps and alerts do not wait for them, since they rest on none:
+   * an analyzer that takes over rebuilds the partition from what is stored and from the log behind the committed offset, judges
+   * every file anew, and writes what differs from the rows that it finds.
    */
-  async #isStillOurs(owned: OwnedPartition): Promise<boolean> {
-    // What was never committed cannot be committed again: the first flush goes on without.
-    if (owned.committedOffset === null) return true;
+  async #whileChangesGoOn(save: () => Promise<void>): Promise<void> {
+    const saved = new AbortController();
+    const changes = this.#saveChangesUntil(saved.signal);
+    // Told below, when nothing is under way any more.
+    changes.catch(() => undefined);
     try {
-      await this.#options.commit(owned.assigned, owned.committedOffset);
-      return true;
-    } catch (error) {
-      if (hasCode(error, 'log-fenced')) return false;
-      if (!isRetryable(error)) throw error;
-      // While the log does not answer, nobody else can take the partition.
-      return true;
+      await save();
+    } finally {
+      saved.abort();
+      await changes;
     }
+  }
+
+  async #saveChangesUntil(saved: AbortSignal): Promise<void> {
+    const { analyzer, history } = this.#options;
+    const { store, clock } = analyzer;
+    while (!saved.aborted) {
+      await this.#saveUrgentHealth();
+      const { sweeps, exposure, alertChanges } = history.take();
+      await store.saveSweeps(sweeps);
+      await store.saveExposure(exposure);
+      await store.saveAlerts(alertChanges);
+      await sleep(clock, changesIntervalMs, saved).catch(() => undefined);
+    }
+  }
+
+  /** Of every file that waits, in pieces: what changes meanwhile goes between them. */
+  async #saveHealth(): Promise<void> {
+    const owned = [...this.#options.owned.values()];
+    const mostWaiting = Math.max(0, ...owned.map(({ unsavedHealth }) => unsavedHealth.size));
+    for (let saved = 0; saved < mostWaiting; saved += filesAPiece) {
+      await this.#saveUrgentHealth();
+      for (const each of owned) await this.#saveHealthOf(each, 1);
+    }
+  }
+
+  async #saveUrgentHealth(): Promise<void> {
+    for (const each of this.#options.owned.values()) {
+      const { unsavedHealth } = each;
+      if (unsavedHealth.urgent === 0) continue;
+      unsavedHealth.onlyUrgent = true;
+      await this.#saveHealthOf(each, Number.POSITIVE_INFINITY).finally(() => {
+        unsavedHealth.onlyUrgent = false;
+      });
+    }
+  }
+
+  async #saveHealthOf(partition: OwnedPartition, mostPieces: number): Promise<void> {
+    const { owned, publisher } = this.#options;
+    const ownership = this.#ownershipOf(partition);
+    if (partition.unsavedHealth.size === 0 || !(await ownership.ask())) return;
+    let left = mostPieces;
+    const goOn = (): boolean => left-- > 0 && ownership.isFresh && owned.get(partition.number) === partition;
+    await publisher.saveHealth(partition, ownership, goOn);
+  }
+
+  #ownershipOf(partition: OwnedPartition): Ownership {
+    let ownership = this.#ownerships.get(partition);
+    if (ownership === undefined) {
+      ownership = new Ownership(partition, this.#options.analyzer.clock, this.#options.commit);
+      this.#ownerships.set(partition, ownership);
+    }
+    return ownership;
   }
 
   async #commit({ owned, offset, deadLetters }: Reached): Promise<void> {

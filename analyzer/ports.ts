@@ -11,6 +11,7 @@ import type { HealthBlock } from './partition/published-health.ts';
 import type { ExposureRow } from './share-map/peer-numbering.ts';
 import type { AppliedOrder, FileHealth, FileRow, PlacementRow, SweepTotals } from './share-map/share-map.ts';
 import type { FileBlock, PlacementBlock } from './share-map/stored-blocks.ts';
+import type { WriteGuard } from './store/write-batch.ts';
 
 /** Takes a partition in, block after block; each promise resolves when there is room for the next. */
 export interface PartitionSink {
@@ -62,8 +63,7 @@ export interface HealthRow {
   readonly generation: number;
   readonly health: FileHealth;
   readonly atMs: number;
-  readonly gradeChanged: boolean;
-  /** Null where the file had none before. */
+  /** Null where the file had none before. Another one than the health's is a change, which the store keeps besides. */
   readonly previousGrade: Grade | null;
   readonly gradeSinceMs: number;
   readonly cause: string;
@@ -129,8 +129,9 @@ export interface AnalyzerStore {
   savePartitions(partitions: readonly PartitionChanges[]): Promise<void>;
   /** Lives are in the store before the marks that they reach up to. @param liveness every mark, and the lives that changed. */
   saveLiveness(liveness: StoredLiveness): Promise<void>;
-  saveHealth(rows: readonly HealthRow[]): Promise<void>;
-  saveGone(files: readonly GoneFile[]): Promise<void>;
+  /** @param guard asked when they are sent: rows of a partition that has moved are left out. */
+  saveHealth(rows: readonly HealthRow[], guard: WriteGuard): Promise<void>;
+  saveGone(files: readonly GoneFile[], guard: WriteGuard): Promise<void>;
   saveSweeps(sweeps: readonly SweepRecord[]): Promise<void>;
   saveExposure(rows: readonly ExposureRecord[]): Promise<void>;
   savePeers(peers: readonly PeerFacts[], atMs: number): Promise<void>;

@@ -20,6 +20,7 @@ import { Tombstones } from './partition/tombstones.ts';
 import { Publisher } from './publisher.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import { PlainShareMap } from './share-map/plain-share-map.ts';
+import { always } from './testing/always.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from './testing/share-events.ts';
 
@@ -93,7 +94,7 @@ class Scene {
   }
 
   async save(): Promise<void> {
-    await this.publisher.saveHealth(this.owned, () => true);
+    await this.publisher.saveHealth(this.owned, always, () => true);
     await this.store.flush();
   }
 

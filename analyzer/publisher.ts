@@ -10,6 +10,7 @@ import type { GoneFile, HealthRow } from './ports.ts';
 import { SurvivalTable } from './risk/survival.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
 import type { FileHealth, PlacementView } from './share-map/share-map.ts';
+import type { WriteGuard } from './store/write-batch.ts';
 import { Turns } from './turns.ts';
 
 /** Entries of one append: some 100 shares each, so about a megabyte. */
@@ -122,7 +123,7 @@ export class Publisher {
   }
 
   /** Gives the store what waits. */
-  async saveHealth(owned: OwnedPartition, goOn: () => boolean): Promise<void> {
+  async saveHealth(owned: OwnedPartition, guard: WriteGuard, goOn: () => boolean): Promise<void> {
     const { store } = this.#options;
     // A row of the same moment would not be newer.
     const atMs = Math.max(Math.round(this.#options.clock.nowMs()), this.#lastAtMs + 1);
@@ -138,45 +139,46 @@ export class Publisher {
         if (toldFigures === undefined) continue;
         const health = owned.map.health(file, owned.time.watermarkMs);
         const isThere = health !== undefined && !health.settling;
-        if (isThere && !isStored(owned, health)) rows.push(this.#rowOf(owned, health, atMs));
+        const figures = isThere ? figuresOf(health) : 0;
+        if (isThere && !isStored(owned, health, figures)) rows.push(this.#rowOf(owned, health, figures, atMs));
         if (!isThere && owned.published.delete(file)) gone.push({ ...placeOf(owned), storageIndex: file, atMs });
         // What has changed since it was told may change back, and is not told again then: the file is looked at again.
-        if (!isThere || toldFigures === null || toldFigures === figuresOf(health)) owned.unsavedHealth.delete(file);
+        if (!isThere || toldFigures === null || toldFigures === figures) owned.unsavedHealth.delete(file);
         if (turns.over) await turns.next();
       }
-      await store.saveHealth(rows);
-      await store.saveGone(gone);
+      await store.saveHealth(rows, guard);
+      await store.saveGone(gone, guard);
       await turns.pause();
     }
   }
 
-  #rowOf(owned: OwnedPartition, health: FileHealth, atMs: number): HealthRow {
+  #rowOf(owned: OwnedPartition, health: FileHealth, figures: number, atMs: number): HealthRow {
     const file = health.storageIndex;
     const previous = owned.published.get(file);
-    const gradeChanged = previous?.grade !== health.grade;
-    const gradeSinceMs = previous === undefined || gradeChanged ? atMs : previous.sinceMs;
-    owned.published.set(file, { grade: health.grade, sinceMs: gradeSinceMs, figures: figuresOf(health) });
+    const gradeSinceMs = previous?.grade === health.grade ? previous.sinceMs : atMs;
+    owned.published.set(file, { grade: health.grade, sinceMs: gradeSinceMs, figures });
     return {
       ...placeOf(owned),
       health,
       atMs,
-      gradeChanged,
       previousGrade: previous?.grade ?? null,
       gradeSinceMs,
-      cause: this.causeOf(health, owned.map.placements(file)),
+      // Which placements are silent matters only where some are.
+      cause: this.causeOf(health, health.retained > health.available ? owned.map.placements(file) : []),
       log10Loss: this.log10LossOf(health),
     };
   }
 }
 
 function noteUnsaved(owned: OwnedPartition, health: FileHealth): void {
-  if (isStored(owned, health)) owned.unsavedHealth.delete(health.storageIndex);
-  else owned.unsavedHealth.set(health.storageIndex, figuresOf(health));
+  const figures = figuresOf(health);
+  if (isStored(owned, health, figures)) owned.unsavedHealth.delete(health.storageIndex);
+  else owned.unsavedHealth.set(health.storageIndex, figures);
 }
 
-function isStored(owned: OwnedPartition, health: FileHealth): boolean {
+function isStored(owned: OwnedPartition, health: FileHealth, figures: number): boolean {
   const stored = owned.published.get(health.storageIndex);
-  return stored !== undefined && stored.grade === health.grade && stored.figures === figuresOf(health);
+  return stored !== undefined && stored.grade === health.grade && stored.figures === figures;
 }
 
 function placeOf({ number, assigned }: OwnedPartition): { readonly partition: number; readonly generation: number } {

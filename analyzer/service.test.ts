@@ -40,7 +40,7 @@ describe('the analyzer', () => {
         cause: '3 shares on no peer any more',
       });
       await mesh.committed();
-      expect(store.rows.health.get(fileOf(2))).toMatchObject({ gradeChanged: true, previousGrade: null });
+      expect(store.rows.health.get(fileOf(2))).toMatchObject({ previousGrade: null });
       expect(store.rows.peers.get(peerOf(4))).toMatchObject({ state: 'up', domains: { zone: 'b' } });
       expect(store.rows.sweeps.length).toBeGreaterThan(0);
 

@@ -1,8 +1,8 @@
 /** Single files out of ClickHouse: what they are and where their shares are, as of the last flush of their partition's owner. */
-import { type Grade, grades } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { FilePlace, StoredFile, WorstFiles, WorstQuery } from './ports.ts';
 import type { Store } from './store/client.ts';
+import { worstFiles, worstFirst } from './store/queries/health.ts';
 import { storageIndex, uint16, uint64 } from './store/row-binary/columns.ts';
 import * as tables from './store/tables.ts';
 
@@ -23,15 +23,16 @@ async function loadSome(store: Store, places: readonly FilePlace[]): Promise<rea
     ({ partition, storageIndex: index }) =>
       `(${Math.trunc(partition)}, toFixedString(unhex('${Buffer.from(storageIndexToBytes(index)).toString('hex')}'), 16))`,
   );
-  const where = `WHERE (partition, storage_index) IN (${among.join(', ')})`;
+  // The key is looked at before the other columns are read, of versions that FINAL chooses between too: all have the same key.
+  const ofFiles = `PREWHERE (partition, storage_index) IN (${among.join(', ')})`;
   // Without FINAL a deleted file's row is there, until a merge drops it.
   const files = await store.select(
     tables.files.columns,
-    `SELECT ${tables.files.columnNames.join(', ')} FROM ${store.qualified('files')} ${where} ORDER BY storage_index, version`,
+    `SELECT ${tables.files.columnNames.join(', ')} FROM ${store.qualified('files')} ${ofFiles} ORDER BY storage_index, version`,
   );
   const placements = await store.select(
     tables.placements.columns,
-    `SELECT ${tables.placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ${where}`,
+    `SELECT ${tables.placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ${ofFiles}`,
   );
   const newest = new Map(files.map((row) => [row.storageIndex, row]));
   const held = new Map<StorageIndex, (typeof placements)[number][]>();
@@ -60,13 +61,13 @@ function fileOf(row: tables.FileRow): NonNullable<StoredFile['file']> {
 /** The worst first: by grade, margin, probability of loss. */
 export async function loadWorstFiles(store: Store, query: WorstQuery): Promise<WorstFiles> {
   const { limit, worstUpTo, exceptPartitions } = query;
-  const worst = grades.slice(0, grades.indexOf(worstUpTo) + 1).map((grade: Grade) => `'${grade}'`);
+  const { table, where } = worstFiles(store, worstUpTo);
   const except =
     exceptPartitions.length === 0 ? '' : ` AND partition NOT IN (${exceptPartitions.map(Math.trunc).join(', ')})`;
-  const from = `FROM ${store.qualified('file_health')} FINAL WHERE grade IN (${worst.join(', ')})${except}`;
+  const from = `FROM ${table} FINAL ${where}${except}`;
   const files = await store.select(
     { partition: uint16, storageIndex },
-    `SELECT partition, storage_index ${from} ORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index LIMIT {limit:UInt32}`,
+    `SELECT partition, storage_index ${from} ${worstFirst} LIMIT {limit:UInt32}`,
     { parameters: { limit } },
   );
   const [counted] = await store.select({ total: uint64 }, `SELECT count() AS total ${from}`);

@@ -1,21 +1,23 @@
 /**
- * Reads of the API over a large mesh's history: `npm run bench -- history [PLACEMENTS] [ROUNDS] [FOLDER]`, by default 300 million
- * and 20. Fills an embedded ClickHouse in a temporary folder (some gigabytes, removed afterwards), then runs every read in turns
- * and prints p50, p95 and, from EXPLAIN, how many granules the indexes leave to be read. A FOLDER is kept, and one that is
- * filled is read as it is.
+ * Reads of the API and of analyzers over a large mesh's history: `npm run bench -- history [PLACEMENTS] [ROUNDS] [FOLDER]`, by
+ * default 300 million and 20. Fills an embedded ClickHouse in a temporary folder (some gigabytes, removed afterwards), then runs
+ * every read in turns and prints p50, p95, processor time and, from EXPLAIN, how many granules the indexes leave to be read.
+ * A FOLDER is kept, and one that is filled is read as it is, at the time that it was filled for.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { WorstFiles } from '#analyzer/ports.ts';
 import { connectStore, type Store } from '#analyzer/store/client.ts';
 import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
 import { migrate } from '#analyzer/store/migrations/apply.ts';
 import { placementBlocks } from '#analyzer/store/queries.ts';
-import { text, uint64 } from '#analyzer/store/row-binary/columns.ts';
+import { text, timestamp, uint64 } from '#analyzer/store/row-binary/columns.ts';
 import { fillMeshHistory, historyPartitions } from '#analyzer/store/testing/mesh-history.ts';
 import { type Read, readsOf, selectedBy } from '#analyzer/store/testing/reads.ts';
+import { loadStoredFiles, loadWorstFiles } from '#analyzer/stored-files.ts';
 import { systemClock } from '#mesh/clock.ts';
-import { type BenchCase, type BenchOptions, spreadOf } from './case.ts';
+import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncIterable<BenchCase> {
   const placements = Number(words[0] ?? 300_000_000);
@@ -31,10 +33,10 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncItera
     partitionCount: historyPartitions,
   });
   try {
-    const nowMs = Date.now();
     await migrate({ store, topology: { kind: 'single' }, clock: systemClock, holder: 'bench' });
     if ((await rowsOf(store, 'peers')) === 0) {
       const startedMs = performance.now();
+      const nowMs = Date.now();
       await fillMeshHistory(store, {
         placements,
         peers: 10_000,
@@ -46,17 +48,21 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncItera
     }
     await whenMerged(store, note);
     await tell(store, note);
-    const reads = await readsOf(store, nowMs);
+    const nowMs = await newestSweepMs(store);
+    const reads = [...(await readsOf(store, nowMs)), ...(await readsOfAnalyzers(store))];
     for (const read of reads) {
       const { granules, ofGranules, parts, ofParts } = await selectedBy(store, read);
       note(`${read.name}: ${granules} of ${ofGranules} granules in ${parts} of ${ofParts} parts`);
     }
-    const times = await timesOf(store, reads, rounds);
+    const times = await timesOf(store, reads, rounds, server.pid);
     for (const read of reads) {
-      const sorted = (times.get(read.name) ?? []).sort((a, b) => a - b);
+      const { wallMs, cpuMs } = times.get(read.name) ?? { wallMs: [], cpuMs: [] };
+      const sorted = wallMs.toSorted((a, b) => a - b);
       const at = (part: number): number =>
         sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? 0;
-      yield { case: read.name, unit: 'ms p95', ours: at(0.95), peers: { 'p50 ms': at(0.5) }, spread: spreadOf(sorted) };
+      // Processor time of the server, which other work on the machine does not stretch.
+      const peers = { 'p50 ms': at(0.5), 'processor ms': median(cpuMs) };
+      yield { case: read.name, unit: 'ms p95', ours: at(0.95), peers, spread: spreadOf(sorted) };
     }
     yield await bulk(store);
   } finally {
@@ -69,22 +75,55 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncItera
 const manyDays = { raw: 1, minute: 14, hour: 400, day: 3650 };
 const fewDays = { raw: 0.1, minute: 1, hour: 30, day: 400 };
 
+async function newestSweepMs(store: Store): Promise<number> {
+  const [found] = await store.select({ at: timestamp }, `SELECT max(at) FROM ${store.qualified('grade_history')}`);
+  return found?.at ?? Date.now();
+}
+
+/** What an analyzer asks for files of partitions that others own. */
+async function readsOfAnalyzers(store: Store): Promise<readonly Read[]> {
+  const worst = (from: Store): Promise<WorstFiles> =>
+    loadWorstFiles(from, { limit: 100, worstUpTo: 'at-risk', exceptPartitions: [0, 1] });
+  const { files } = await worst(store);
+  return [
+    { name: 'worst files of others, 100 and their number', run: async (at) => (await worst(at)).files },
+    { name: 'manifests and placements of 100 files', run: (at) => loadStoredFiles(at, files) },
+  ];
+}
+
 async function rowsOf(store: Store, table: string): Promise<number> {
   const [found] = await store.select({ rows: uint64 }, `SELECT count() FROM ${store.qualified(table)}`);
   return found?.rows ?? 0;
 }
 
+interface Times {
+  readonly wallMs: number[];
+  readonly cpuMs: number[];
+}
+
 /** One of each in turn, so that a busy moment of the machine falls on all of them. */
-async function timesOf(store: Store, reads: readonly Read[], rounds: number): Promise<Map<string, number[]>> {
-  const times = new Map<string, number[]>();
+async function timesOf(
+  store: Store,
+  reads: readonly Read[],
+  rounds: number,
+  pid: number,
+): Promise<ReadonlyMap<string, Times>> {
+  const times = new Map<string, Times>(reads.map(({ name }) => [name, { wallMs: [], cpuMs: [] }]));
   for (let round = 0; round < rounds; round++) {
     for (const read of reads) {
-      const startedMs = performance.now();
+      const [startedMs, cpuMs] = [performance.now(), await processorMs(pid)];
       await read.run(store);
-      times.set(read.name, [...(times.get(read.name) ?? []), performance.now() - startedMs]);
+      times.get(read.name)?.wallMs.push(performance.now() - startedMs);
+      times.get(read.name)?.cpuMs.push((await processorMs(pid)) - cpuMs);
     }
   }
   return times;
+}
+
+/** Of all threads of a process; ticks of ten milliseconds. */
+async function processorMs(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** What an analyzer does when it takes a partition over: no read of the API, and no limit but its speed. */

@@ -2,13 +2,14 @@
  * The whole way of events, each part in a process of its own as in production: peers → collector → log → analyzer →
  * ClickHouse, on the embedded log and on Apache Kafka; and in the same run what the same broker and ClickHouse do without us:
  * a Kafka engine table of JSON rows, a materialized view into a MergeTree, and a query that counts distinct shares.
- * `npm run bench -- pipeline [embedded|kafka …] [events=N]`: both, three million events.
+ * `npm run bench -- pipeline [embedded|kafka …] [alone] [events=N]`: both, three million events; `alone` leaves the last one out.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { int16, storageIndex } from '#analyzer/store/row-binary/columns.ts';
+import { fileHealthOf } from '#analyzer/store/queries/health.ts';
+import { int16 } from '#analyzer/store/row-binary/columns.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { startKafka } from '#test/kafka/cluster.ts';
 import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
@@ -26,7 +27,9 @@ const eventsPerBatch = 5000;
 const watchedFiles = 200;
 const watchesAtRest = 5;
 const watchEveryMs = 1000;
-const pollMs = 50;
+/** Asking is a load of its own, on the processes that are measured. */
+const pollMs = 200;
+const standStillMs = 3000;
 const patienceMs = 600_000;
 
 /** Seconds from the post of a lost share to the file's new margin. */
@@ -44,7 +47,7 @@ interface PipelineFigures {
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncGenerator<BenchCase> {
   const events = Number(words.find((word) => word.startsWith('events='))?.slice(7) ?? 3_000_000);
-  const wanted = words.filter((word) => !word.startsWith('events='));
+  const wanted = words.filter((word) => word !== 'alone' && !word.startsWith('events='));
   const layout: MeshLayout = {
     ...coding,
     files: watchedFiles + Math.ceil(events / coding.n),
@@ -61,6 +64,7 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncGener
     const settings = { 'log.adapter': 'kafka', 'kafka.brokers': kafka.brokers };
     const broker = { kafka: kafka.nodes[0]?.pid ?? 0 };
     const ours = await inFolder((folder) => measure(folder, layout, settings, note, broker));
+    if (words.includes('alone')) return yield* casesOf('Kafka', ours, null);
     note("ClickHouse's own Kafka engine, the same broker");
     const baseline = await inFolder((folder) =>
       measureKafkaEngine({ folder, brokers: kafka.brokers, layout, watchedFiles, brokerPid: broker.kafka, note }),
@@ -93,6 +97,8 @@ async function measure(
     const before = await storeFiles(mesh, 0, watchedFiles);
     await untilStored(mesh, before.events);
     note(`${layout.files} files are registered, ${before.events} placements are there`);
+    // Files that are watched are none that have just come.
+    await wait(standStillMs);
 
     const [appliedBefore, storedBefore] = [await mesh.appliedEvents(), await mesh.storedPlacements()];
     const cpu = new ProcessorTime({ ...mesh.pids, ...more });
@@ -102,7 +108,9 @@ async function measure(
     const whenPosted = posted.then(secondsSince);
     const events = (layout.files - watchedFiles) * layout.n;
     const whenApplied = untilCount(() => mesh.appliedEvents(), appliedBefore + events).then(secondsSince);
-    const whenStored = untilCount(() => mesh.storedPlacements(), storedBefore + events).then(secondsSince);
+    const whenStored = untilCount(() => mesh.storedPlacements(), storedBefore + events)
+      .then(() => untilCount(() => mesh.filesKnown(), layout.files))
+      .then(secondsSince);
     let isLoaded = true;
     void whenStored.finally(() => (isLoaded = false)).catch(() => undefined);
     const watches = watchesOf(mesh);
@@ -119,6 +127,7 @@ async function measure(
     note(
       `${events} events: posted in ${postSeconds.toFixed(1)} s (${putOff} posts were put off), stored in ${storedSeconds.toFixed(1)} s`,
     );
+    note(`margins under load were in ClickHouse after ${listOf(underLoad)} s`);
     const atRest: Visible[] = [];
     for (let i = 0; i < watchesAtRest; i++) atRest.push(await secondsUntilVisible(mesh, watches, layout, file + i));
     return {
@@ -137,6 +146,10 @@ async function measure(
   } finally {
     await mesh.stop();
   }
+}
+
+function listOf(visible: readonly Visible[]): string {
+  return visible.map(({ inClickHouse }) => inClickHouse.toFixed(1)).join(', ');
 }
 
 function storeFiles(mesh: MeshUnderLoad, from: number, to: number): Promise<PostFigures> {
@@ -162,7 +175,7 @@ async function untilCount(count: () => Promise<number>, wanted: number): Promise
   const deadlineMs = performance.now() + patienceMs;
   for (let found = await count(); found < wanted; found = await count()) {
     if (performance.now() > deadlineMs) throw new Error(`${found} of ${wanted} after ${patienceMs / 1000} s`);
-    await wait(100);
+    await wait(pollMs);
   }
 }
 
@@ -200,12 +213,7 @@ function watchesOf({ api, store }: MeshUnderLoad): Watches {
     );
   const readStore: ReadMargins = async (files) => {
     const numberOf = new Map(files.map((file) => [storageIndexFromBytes(storageIndexOf(file)), file]));
-    const indexes = files.map((file) => `unhex('${Buffer.from(storageIndexOf(file)).toString('hex')}')`);
-    const rows = await store.select(
-      { storageIndex, margin: int16 },
-      `SELECT storage_index, argMax(margin, version) FROM ${store.qualified('file_health')}
-        WHERE storage_index IN (${indexes.join(', ')}) GROUP BY storage_index`,
-    );
+    const rows = await fileHealthOf(store, [...numberOf.keys()]);
     return new Map(rows.map((row) => [numberOf.get(row.storageIndex) ?? -1, row.margin]));
   };
   return { api: new MarginWatch(readApi, pollMs), clickhouse: new MarginWatch(readStore, pollMs) };

@@ -42,4 +42,18 @@ describe('traces of files', () => {
     expect(traces.headersOf(file(28_999))).toEqual({});
     expect(traces.headersOf(file(119_999))).not.toEqual({});
   });
+
+  it('are the same whether somebody asks after each batch or only at the end', () => {
+    const [often, once] = [new FileTraces(), new FileTraces()];
+    for (let batch = 0; batch < 60; batch++) {
+      const named = columns((batch * 700) % 9_000, 1000);
+      for (const traces of [often, once]) traces.note(traceparent(String(batch)), named);
+      often.headersOf(file(0));
+    }
+    for (let batch = 50; batch < 60; batch++) {
+      const named = file(((batch * 700) % 9_000) + 500);
+      expect(once.headersOf(named)).not.toEqual({});
+      expect(once.headersOf(named)).toEqual(often.headersOf(named));
+    }
+  });
 });

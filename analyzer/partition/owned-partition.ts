@@ -14,6 +14,7 @@ import type { ListOwnership } from './list-ownership.ts';
 import type { PublishedHealth } from './published-health.ts';
 import { StandingList } from './standing-list.ts';
 import type { Tombstones } from './tombstones.ts';
+import { UnsavedHealth } from './unsaved-health.ts';
 
 export interface PartitionCounts {
   batches: number;
@@ -35,11 +36,13 @@ export interface OwnedPartitionOptions {
   readonly published: PublishedHealth;
   readonly tombstones: Tombstones;
   readonly ownership: ListOwnership;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'nowMs'>;
 }
 
 /** What a flush takes of a share map in one turn. */
 const placementsATime = 8192;
+/** A file whose grade in the store is younger is still arriving, or was just told of. */
+const steadyMs = 2000;
 
 export type MalformedHandler = (record: LogRecord, error: unknown) => void;
 
@@ -62,8 +65,7 @@ export class OwnedPartition {
   readonly published: PublishedHealth;
   /** As the last whole sweep found it; null before the first one. */
   totals: SweepTotals | null = null;
-  /** Files whose row in the store is not what was told of them last, with a sum of that (`figuresOf`); null where they were deleted. */
-  readonly unsavedHealth = new Map<StorageIndex, number | null>();
+  readonly unsavedHealth = new UnsavedHealth((file) => this.#isSteady(file));
   /** Files that batches said were deleted, since the last look. */
   readonly deletedFiles = new Set<StorageIndex>();
   /** Which traces lead to what becomes of files. */
@@ -77,7 +79,7 @@ export class OwnedPartition {
   /** Resolves when dead letters of what was applied so far are kept. */
   deadLetters: Promise<unknown> = Promise.resolve();
   readonly #catchUpOffset: number;
-  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #clock: OwnedPartitionOptions['clock'];
 
   constructor(options: OwnedPartitionOptions) {
     const { assigned, map, startOffset, catchUpOffset, maxTickStepMs } = options;
@@ -150,6 +152,11 @@ export class OwnedPartition {
     this.lostRecords += records;
     this.nextOffset = Math.max(this.nextOffset, firstOffset);
     this.map.progress.oweInventories(peers);
+  }
+
+  #isSteady(file: StorageIndex): boolean {
+    const stored = this.published.get(file);
+    return stored !== undefined && this.#clock.nowMs() - stored.sinceMs >= steadyMs;
   }
 
   #read(record: LogRecord, malformed: MalformedHandler): ShareEventsValue | null {

@@ -26,28 +26,119 @@ export interface PlacementColumns {
   readonly versions: Float64Array;
 }
 
-const rowBytes = 2 + storageIndexBytes + 1 + peerIdBytes + 1 + 4 + 8 + 8 + 8;
-
-/** RowBinary of the rows `from … to − 1`, in the order of the columns of `placements`: 80 bytes a row. */
+/**
+ * The rows `from … to − 1` as one block of ClickHouse's Native format: the columns of `placements` one after the other. The peers that
+ * occur in it are its dictionary.
+ */
 export function encodePlacements(columns: PlacementColumns, from = 0, to = columns.count): Uint8Array {
-  const { storageIndexes, shareNumbers, peers, peerIndexes, states, generations, incarnations, sequences, versions } =
-    columns;
-  const bytes = new Uint8Array((to - from) * rowBytes);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (let row = from; row < to; row++) {
-    view.setUint16(at, columns.partition, true);
-    copy(bytes, at + 2, storageIndexes, row * storageIndexBytes, storageIndexBytes);
-    bytes[at + 18] = shareNumbers[row] as number;
-    copy(bytes, at + 19, peers, (peerIndexes[row] as number) * peerIdBytes, peerIdBytes);
-    bytes[at + 51] = states[row] as number;
-    view.setUint32(at + 52, generations[row] as number, true);
-    setUint64(view, at + 56, incarnations[row] as number);
-    setUint64(view, at + 64, sequences[row] as number);
-    setUint64(view, at + 72, versions[row] as number);
-    at += rowBytes;
+  const count = to - from;
+  const { dictionary, indexes } = peersOfBlock(columns, from, to);
+  const out = new BlockWriter(count, dictionary.length);
+  out.varint(Object.keys(placements.columns).length);
+  out.varint(count);
+  out.head('partition', uint16Type);
+  out.bytes(new Uint16Array(count).fill(columns.partition));
+  out.head('storage_index', 'FixedString(16)');
+  out.bytes(columns.storageIndexes.subarray(from * storageIndexBytes, to * storageIndexBytes));
+  out.head('share_number', 'UInt8');
+  out.bytes(columns.shareNumbers.subarray(from, to));
+  out.head('peer_id', peerColumnType);
+  out.uint64(dictionaryVersion);
+  out.uint64(hasAdditionalKeys | BigInt(Math.log2(indexes.BYTES_PER_ELEMENT)));
+  out.uint64(BigInt(dictionary.length / peerIdBytes));
+  out.bytes(dictionary);
+  out.uint64(BigInt(count));
+  out.bytes(indexes);
+  out.head('state', placements.columns.state.type);
+  out.bytes(columns.states.subarray(from, to));
+  out.head('generation', 'UInt32');
+  out.bytes(columns.generations.subarray(from, to));
+  for (const [name, values] of [
+    ['incarnation', columns.incarnations],
+    ['sequence', columns.sequences],
+    ['version', columns.versions],
+  ] as const) {
+    out.head(name, 'UInt64');
+    out.bytes(uint64s(values, from, to));
   }
-  return bytes;
+  return out.written();
+}
+
+const uint16Type = 'UInt16';
+const peerColumnType = 'LowCardinality(FixedString(32))';
+/** Names, types, counts and the dictionary's head: less than this. */
+const headBytes = 512;
+/** Bytes of a row beside its place in the dictionary. */
+const rowBytes = 2 + storageIndexBytes + 1 + 1 + 4 + 8 + 8 + 8;
+
+/** The dictionary begins with the type's default value, which ClickHouse keeps in its first place. */
+function peersOfBlock(
+  { peers, peerIndexes }: PlacementColumns,
+  from: number,
+  to: number,
+): { readonly dictionary: Uint8Array; readonly indexes: Uint8Array | Uint16Array | Uint32Array } {
+  const numbers = new Map<number, number>();
+  const places = new Uint32Array(to - from);
+  for (let row = from; row < to; row++) {
+    const peer = peerIndexes[row] as number;
+    let place = numbers.get(peer);
+    if (place === undefined) numbers.set(peer, (place = numbers.size + 1));
+    places[row - from] = place;
+  }
+  const dictionary = new Uint8Array((numbers.size + 1) * peerIdBytes);
+  for (const [peer, place] of numbers)
+    dictionary.set(peers.subarray(peer * peerIdBytes, (peer + 1) * peerIdBytes), place * peerIdBytes);
+  const indexes =
+    numbers.size < 0x100 ? Uint8Array.from(places) : numbers.size < 0x10000 ? Uint16Array.from(places) : places;
+  return { dictionary, indexes };
+}
+
+class BlockWriter {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(rows: number, dictionaryBytes: number) {
+    this.#bytes = new Uint8Array(headBytes + dictionaryBytes + rows * (rowBytes + 4));
+  }
+
+  varint(value: number): void {
+    let rest = value;
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
+    this.#bytes[this.#at++] = rest;
+  }
+
+  uint64(value: bigint): void {
+    new DataView(this.#bytes.buffer).setBigUint64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  bytes(values: Uint8Array | Uint16Array | Uint32Array): void {
+    this.#bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), this.#at);
+    this.#at += values.byteLength;
+  }
+
+  head(name: string, type: string): void {
+    for (const text of [name, type]) {
+      const bytes = Buffer.from(text);
+      this.varint(bytes.length);
+      this.bytes(bytes);
+    }
+  }
+
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+}
+
+/** Numbers of up to 53 bits as pairs of words. */
+function uint64s(values: Float64Array, from: number, to: number): Uint32Array {
+  const words = new Uint32Array((to - from) * 2);
+  for (let row = from, at = 0; row < to; row++, at += 2) {
+    const value = values[row] as number;
+    words[at] = value % 0x100000000;
+    words[at + 1] = Math.floor(value / 0x100000000);
+  }
+  return words;
 }
 
 /** Hands the rows to the writer in slices, waiting where it is full. */
@@ -55,7 +146,7 @@ export async function enqueuePlacements(writer: StoreWriter, columns: PlacementC
   const sliceRows = 50_000;
   for (let from = 0; from < columns.count; from += sliceRows) {
     const to = Math.min(columns.count, from + sliceRows);
-    await writer.enqueueEncoded(placements, to - from, encodePlacements(columns, from, to));
+    await writer.enqueueEncoded(placements, to - from, encodePlacements(columns, from, to), 'Native');
   }
 }
 
@@ -93,7 +184,7 @@ export async function* readPlacementBlocks(chunks: AsyncIterable<Uint8Array>): A
     const storageIndexes = await source.copy(count * storageIndexBytes);
     await columnHead(source, 1, 'UInt8');
     const shareNumbers = await source.copy(count);
-    await columnHead(source, 2, 'LowCardinality(FixedString(32))');
+    await columnHead(source, 2, peerColumnType);
     const { peers, peerIndexes } =
       count === 0 ? { peers: new Uint8Array(0), peerIndexes: new Uint8Array(0) } : await readPeers(source, count);
     await columnHead(source, 3, placements.columns.state.type);
@@ -145,14 +236,4 @@ async function readIndexes(source: ByteSource, count: number, width: number): Pr
     default:
       throw new RangeError(`indexes of width ${width} are not known`);
   }
-}
-
-/** Faster than `set(subarray)` for a handful of bytes: no view is made. */
-function copy(to: Uint8Array, at: number, from: Uint8Array, start: number, length: number): void {
-  for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number;
-}
-
-function setUint64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % 0x100000000, true);
-  view.setUint32(at + 4, Math.floor(value / 0x100000000), true);
 }

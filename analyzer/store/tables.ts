@@ -23,6 +23,7 @@ import {
   uint16,
   uint32,
   uint64,
+  uint64Sum,
   uuid,
 } from './row-binary/columns.ts';
 import { defineTable, type Row, type Table } from './row-binary/table.ts';
@@ -85,6 +86,8 @@ export const fileHealth = defineTable('file_health', {
   storageIndex,
   policy: label,
   grade,
+  /** Of the row before this one; null where there was none. */
+  previousGrade: nullable(grade),
   gradeSince: timestamp,
   sizeBytes: uint64,
   k: uint16,
@@ -129,7 +132,7 @@ export const gradeHistory = defineTable('grade_history', {
   policy: label,
   grade,
   files: uint64,
-  bytes: uint64,
+  bytes: uint64Sum,
 });
 
 /** One row for each margin that has files, in each sweep of an analyzer: all rows of a sweep share their `at`. */
@@ -139,7 +142,7 @@ export const marginHistory = defineTable('margin_history', {
   policy: label,
   margin: int16,
   files: uint64,
-  bytes: uint64,
+  bytes: uint64Sum,
 });
 
 export const peers = defineTable('peers', {

@@ -42,6 +42,7 @@ export function health(
     storageIndex: indexOf(name),
     policy: '25-of-100',
     grade,
+    previousGrade: null,
     gradeSince: baseMs,
     sizeBytes: 1000,
     k: 25,

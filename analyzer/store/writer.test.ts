@@ -186,6 +186,111 @@ describe('the store writer', () => {
     expect((await store.rows(letters)).sort((a, b) => a - b)).toEqual(rows.map((row) => row.number));
   });
 
+  test('few rows do not wait behind many of another table, however slow the server takes those', async () => {
+    const store = new RecordingStore();
+    const answers: (() => void)[] = [];
+    store.answer = (count) =>
+      store.sent[count - 1]?.table === 'letters' ? new Promise((resolve) => answers.push(resolve)) : Promise.resolve();
+    const { writer, clock } = writerOn(store, {
+      limits: { maxBatchRows: 100, maxQueuedBytes: 100_000, maxInFlight: 3, maxBatchDelayMs: 500 },
+    });
+    const many = Array.from({ length: 5000 }, (_, number) => letter(number, 20));
+    let enqueued = 0;
+    // What fills the queue comes in calls: each waits for room, and the ones after it wait for their turn.
+    const enqueueing = Array.from({ length: 10 }, async (_, part) => {
+      await writer.enqueue(letters, many.slice(part * 500, part * 500 + 500));
+      enqueued++;
+    });
+    await settle();
+    expect(enqueued).toBeLessThan(10);
+    await writer.enqueue(parcels, [{ number: 1 }]);
+    await clock.advance(500);
+    expect(await store.rows(parcels)).toEqual([1]);
+    expect(store.sent.filter(({ table }) => table === 'letters')).toHaveLength(2);
+    const flushing = writer.flush();
+    while (writer.stats().queuedRows + writer.stats().waitingCalls > 0) {
+      for (const answer of answers.splice(0)) answer();
+      await settle();
+    }
+    await Promise.all([...enqueueing, flushing]);
+    expect(await store.rows(letters)).toEqual(many.map(({ number }) => number));
+  });
+
+  test('hastened rows go sooner, and no call puts them off', async () => {
+    const store = new RecordingStore();
+    const { writer, clock } = writerOn(store, { limits: { maxBatchDelayMs: 1000 } });
+    writer.hasten(parcels, 20);
+    await writer.enqueue(parcels, [{ number: 1 }]);
+    await writer.enqueue(letters, [letter(1)]);
+    writer.hasten(parcels, 20);
+    writer.hasten(parcels, 5000);
+    await clock.advance(19);
+    expect(store.sent).toHaveLength(0);
+    await clock.advance(1);
+    expect(await store.rows(parcels)).toEqual([1]);
+    expect(await store.rows(letters)).toEqual([]);
+    await clock.advance(980);
+    expect(await store.rows(letters)).toEqual([1]);
+  });
+
+  test('rows that are encoded in another format go in a batch of their own', async () => {
+    const sent: (string | undefined)[] = [];
+    const store = new RecordingStore();
+    const insert = store.insert.bind(store);
+    store.insert = (table, body, options) => {
+      sent.push(options.format);
+      return insert(table, body, options);
+    };
+    const { writer } = writerOn(store);
+    await writer.enqueue(parcels, [{ number: 1 }]);
+    await writer.enqueueEncoded(parcels, 1, new Uint8Array([2, 0, 0, 0]), 'Native');
+    await writer.enqueueEncoded(parcels, 1, new Uint8Array([3, 0, 0, 0]), 'Native');
+    await writer.enqueue(parcels, [{ number: 4 }]);
+    await writer.flush();
+    expect(sent).toEqual(['RowBinary', 'Native', 'RowBinary']);
+    expect(await store.rows(parcels)).toEqual([1, 2, 3, 4]);
+  });
+
+  test('rows whose guard does not hold when they are sent are left out of each try, and counted; the others go', async () => {
+    const store = new RecordingStore();
+    const { writer, clock } = writerOn(store, { limits: { retryMinMs: 10 } });
+    const [mine, lost, lostLater] = [true, false, true].map((holds) => ({ holds: () => Promise.resolve(holds) }));
+    if (mine === undefined || lost === undefined || lostLater === undefined) throw new Error('three guards');
+    store.answer = (sent) => (sent === 1 ? Promise.reject(unavailable()) : Promise.resolve());
+    for (const [number, guard] of [mine, lost, lostLater, mine].entries())
+      await writer.enqueue(parcels, [{ number }], guard);
+    await writer.enqueue(parcels, [{ number: 4 }]);
+    const flushed = writer.flush();
+    await settle();
+    lostLater.holds = () => Promise.resolve(false);
+    await clock.advance(20);
+    await flushed;
+    expect(store.sent.map(({ bytes }) => [...bytes].filter((_, at) => at % 4 === 0))).toEqual([
+      [0, 2, 3, 4],
+      [0, 3, 4],
+    ]);
+    expect(new Set(store.sent.map(({ token }) => token)).size).toBe(2);
+    expect(writer.stats()).toMatchObject({ insertedRows: 3, guardedRows: 2, queuedRows: 0, queuedBytes: 0 });
+  });
+
+  test('a batch of which nothing is left is not sent', async () => {
+    const store = new RecordingStore();
+    const { writer } = writerOn(store);
+    await writer.enqueue(parcels, [{ number: 1 }], { holds: () => Promise.resolve(false) });
+    await writer.flush();
+    expect(store.sent).toEqual([]);
+    expect(writer.stats()).toMatchObject({ insertedRows: 0, guardedRows: 1, queuedRows: 0 });
+  });
+
+  test('a single slot serves every table in turn', async () => {
+    const store = new RecordingStore();
+    const { writer } = writerOn(store, { limits: { maxBatchRows: 1, maxInFlight: 1 } });
+    await Promise.all([writer.enqueue(letters, [letter(1), letter(2)]), writer.enqueue(parcels, [{ number: 3 }])]);
+    await writer.flush();
+    expect(await store.rows(letters)).toEqual([1, 2]);
+    expect(await store.rows(parcels)).toEqual([3]);
+  });
+
   test('fails for good when the server refuses a batch: nothing is taken or flushed any more', async () => {
     const store = new RecordingStore();
     const refusal = new MeshwardError('store-refused', 'no such column', { next: 'migrate' });

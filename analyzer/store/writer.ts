@@ -7,26 +7,10 @@
  */
 import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import type { Store } from './client.ts';
+import type { InsertFormat, Store } from './client.ts';
 import { type Row, type Table, writeRow } from './row-binary/table.ts';
-import { OpenBatch, type SealedBatch } from './write-batch.ts';
-
-export interface WriterLimits {
-  /** @default 200 000 */
-  readonly maxBatchRows: number;
-  /** @default 16 MiB */
-  readonly maxBatchBytes: number;
-  /** Longest that a row waits for others. @default 1000 */
-  readonly maxBatchDelayMs: number;
-  /** All rows that are not acknowledged, in bytes; when they are more, `enqueue` waits. @default 64 MiB */
-  readonly maxQueuedBytes: number;
-  /** @default 2 */
-  readonly maxInFlight: number;
-  /** Rest after a first failure; doubles. @default 100 */
-  readonly retryMinMs: number;
-  /** @default 15 000 */
-  readonly retryMaxMs: number;
-}
+import { OpenBatch, type SealedBatch, type WriteGuard } from './write-batch.ts';
+import { defaultLimits, tableShare, type WriterLimits } from './write-limits.ts';
 
 export interface StoreWriterOptions {
   readonly store: Store;
@@ -51,11 +35,15 @@ export interface InsertedBatch {
 export interface StoreWriter {
   /**
    * Resolves when the rows are in the queue, which waits while the queue is full. They are in the store after `flush`.
+   * Rows of one table keep the order of the calls; rows of another one may overtake them.
+   * @param guard asked right before each try to send: where it says no, the rows are left out and counted.
    * @throws MeshwardError `bad-input` for a value that does not fit (rows before it stay queued), and what failed the writer.
    */
-  enqueue<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
-  /** The same for rows that are RowBinary already. The bytes belong to the writer from then on. */
-  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array): Promise<void>;
+  enqueue<T extends Table>(table: T, rows: readonly Row<T>[], guard?: WriteGuard): Promise<void>;
+  /** The same for rows that are encoded already. The bytes belong to the writer from then on. */
+  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array, format: InsertFormat): Promise<void>;
+  /** What is queued of the table waits no longer than this for more rows to go with it. */
+  hasten(table: Table, delayMs: number): void;
   /** Resolves when everything enqueued before this call is acknowledged by ClickHouse. @throws what failed the writer. */
   flush(): Promise<void>;
   stats(): WriterStats;
@@ -72,6 +60,8 @@ export interface WriterStats {
   readonly insertedBytes: number;
   readonly insertedBatches: number;
   readonly retries: number;
+  /** Rows that were left out, since whoever enqueued them may not write them any more. */
+  readonly guardedRows: number;
   readonly lastSuccessAtMs: number | null;
   /** Age of the oldest row that is not acknowledged; 0 where there is none. */
   readonly oldestWaitingMs: number;
@@ -83,18 +73,15 @@ export interface WriterStats {
   readonly failure: MeshwardError | null;
 }
 
-const defaultLimits: WriterLimits = {
-  maxBatchRows: 200_000,
-  maxBatchBytes: 16 * 1024 * 1024,
-  maxBatchDelayMs: 1000,
-  maxQueuedBytes: 64 * 1024 * 1024,
-  maxInFlight: 2,
-  retryMinMs: 100,
-  retryMaxMs: 15_000,
-};
-
 /** Rows are encoded this many at a time between two looks at the limit. */
 const sliceRows = 1024;
+/** What of one table is on its way. */
+interface Lane {
+  /** Calls of `enqueue` go one after another, so that rows keep their order and none overtakes a waiting one. */
+  admission: Promise<void>;
+  outstandingBytes: number;
+  inFlight: number;
+}
 
 export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
   return new BatchingWriter(options);
@@ -115,16 +102,16 @@ class BatchingWriter implements StoreWriter {
   #inFlight = 0;
   #outstandingRows = 0;
   #outstandingBytes = 0;
-  /** Calls of `enqueue` go one after another, so that rows of one caller keep their order and none overtakes a waiting one. */
-  #admission: Promise<void> = Promise.resolve();
+  readonly #lanes = new Map<Table, Lane>();
   #waitingCalls = 0;
-  #roomMade: (() => void) | null = null;
+  #roomMade = Promise.withResolvers<void>();
   #closed = false;
   #failure: MeshwardError | null = null;
   #insertedRows = 0;
   #insertedBytes = 0;
   #insertedBatches = 0;
   #retries = 0;
+  #guardedRows = 0;
   #lastSuccessAtMs: number | null = null;
   #lastError: string | null = null;
 
@@ -141,26 +128,31 @@ class BatchingWriter implements StoreWriter {
     else signal?.addEventListener('abort', giveUp, { once: true });
   }
 
-  enqueue<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void> {
-    return this.#admit(async () => {
+  enqueue<T extends Table>(table: T, rows: readonly Row<T>[], guard?: WriteGuard): Promise<void> {
+    return this.#admit(table, async () => {
       for (let from = 0; from < rows.length; from += sliceRows) {
-        await this.#whenRoom();
-        this.#encode(table, rows, from, Math.min(rows.length, from + sliceRows));
+        await this.#whenRoom(table);
+        this.#encode(table, rows, from, Math.min(rows.length, from + sliceRows), guard ?? null);
       }
     });
   }
 
-  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array): Promise<void> {
-    return this.#admit(async () => {
-      await this.#whenRoom();
-      const batch = this.#openBatch(table);
+  enqueueEncoded(table: Table, rowCount: number, bytes: Uint8Array, format: InsertFormat): Promise<void> {
+    return this.#admit(table, async () => {
+      await this.#whenRoom(table);
+      const batch = this.#openBatch(table, format);
       batch.addEncoded(rowCount, bytes);
       this.#sealWhereFull(batch);
     });
   }
 
+  hasten(table: Table, delayMs: number): void {
+    const batch = this.#open.get(table);
+    if (batch !== undefined) this.#sealWithin(batch, delayMs);
+  }
+
   async flush(): Promise<void> {
-    await this.#admission;
+    await Promise.all([...this.#lanes.values()].map(({ admission }) => admission));
     this.#sealAll();
     await Promise.all([...this.#outstanding].map((batch) => batch.settled));
     this.#throwIfFailed();
@@ -188,6 +180,7 @@ class BatchingWriter implements StoreWriter {
       insertedBytes: this.#insertedBytes,
       insertedBatches: this.#insertedBatches,
       retries: this.#retries,
+      guardedRows: this.#guardedRows,
       lastSuccessAtMs: this.#lastSuccessAtMs,
       oldestWaitingMs: nowMs - oldestMs,
       waitingCalls: this.#waitingCalls,
@@ -196,9 +189,10 @@ class BatchingWriter implements StoreWriter {
     };
   }
 
-  #admit(add: () => Promise<void>): Promise<void> {
+  #admit(table: Table, add: () => Promise<void>): Promise<void> {
     this.#waitingCalls += 1;
-    const admitted = this.#admission.then(async () => {
+    const lane = this.#laneOf(table);
+    const admitted = lane.admission.then(async () => {
       try {
         this.#throwIfFailed();
         await add();
@@ -213,36 +207,64 @@ class BatchingWriter implements StoreWriter {
         new MeshwardError('service-unavailable', 'the store writer is closed', { next: 'Start the service again.' }),
       );
     }
-    this.#admission = admitted.catch(() => undefined);
+    lane.admission = admitted.catch(() => undefined);
     return admitted;
   }
 
-  async #whenRoom(): Promise<void> {
-    while (this.#queuedBytes() >= this.#limits.maxQueuedBytes) {
+  #laneOf(table: Table): Lane {
+    let lane = this.#lanes.get(table);
+    if (lane === undefined) {
+      lane = { admission: Promise.resolve(), outstandingBytes: 0, inFlight: 0 };
+      this.#lanes.set(table, lane);
+    }
+    return lane;
+  }
+
+  async #whenRoom(table: Table): Promise<void> {
+    while (this.#isFull(table)) {
       this.#sealAll();
-      await new Promise<void>((resolve) => {
-        this.#roomMade = resolve;
-      });
+      await this.#roomMade.promise;
       this.#throwIfFailed();
     }
   }
 
-  #encode<T extends Table>(table: T, rows: readonly Row<T>[], from: number, to: number): void {
+  #isFull(table: Table): boolean {
+    const { maxQueuedBytes } = this.#limits;
+    const tableBytes = this.#laneOf(table).outstandingBytes + (this.#open.get(table)?.bytes ?? 0);
+    return tableBytes >= maxQueuedBytes * tableShare || this.#queuedBytes() >= maxQueuedBytes;
+  }
+
+  #encode<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    from: number,
+    to: number,
+    guard: WriteGuard | null,
+  ): void {
     for (let index = from; index < to; index++) {
-      const batch = this.#openBatch(table);
-      writeRow(batch.writer(), table.columns, rows[index] as Row<T>);
+      const batch = this.#openBatch(table, 'RowBinary');
+      writeRow(batch.writer(guard), table.columns, rows[index] as Row<T>);
       batch.countRow();
       this.#sealWhereFull(batch);
     }
   }
 
-  #openBatch(table: Table): OpenBatch {
+  #openBatch(table: Table, format: InsertFormat): OpenBatch {
     const found = this.#open.get(table);
-    if (found !== undefined) return found;
-    const batch: OpenBatch = new OpenBatch(table, this.#clock.monotonicMs());
-    batch.callOffSealing = this.#clock.after(this.#limits.maxBatchDelayMs, () => this.#seal(batch));
+    if (found?.format === format) return found;
+    if (found !== undefined) this.#seal(found);
+    const batch: OpenBatch = new OpenBatch(table, format, this.#clock.monotonicMs());
     this.#open.set(table, batch);
+    this.#sealWithin(batch, this.#limits.maxBatchDelayMs);
     return batch;
+  }
+
+  #sealWithin(batch: OpenBatch, delayMs: number): void {
+    const dueAtMs = this.#clock.monotonicMs() + delayMs;
+    if (dueAtMs >= batch.dueAtMs) return;
+    batch.callOffSealing();
+    batch.dueAtMs = dueAtMs;
+    batch.callOffSealing = this.#clock.after(delayMs, () => this.#seal(batch));
   }
 
   #sealWhereFull(batch: OpenBatch): void {
@@ -262,17 +284,23 @@ class BatchingWriter implements StoreWriter {
     this.#outstanding.add(sealed);
     this.#outstandingRows += sealed.rows;
     this.#outstandingBytes += sealed.bytes;
+    this.#laneOf(sealed.table).outstandingBytes += sealed.bytes;
     this.#sealed.push(sealed);
     this.#sendMore();
   }
 
   #sendMore(): void {
-    while (this.#inFlight < this.#limits.maxInFlight) {
-      const batch = this.#sealed.shift();
+    const { maxInFlight } = this.#limits;
+    while (this.#inFlight < maxInFlight) {
+      const next = this.#sealed.findIndex(({ table }) => this.#laneOf(table).inFlight < Math.max(1, maxInFlight - 1));
+      const [batch] = next < 0 ? [] : this.#sealed.splice(next, 1);
       if (batch === undefined) return;
+      const lane = this.#laneOf(batch.table);
       this.#inFlight += 1;
+      lane.inFlight += 1;
       void this.#send(batch).then((sent) => {
         this.#inFlight -= 1;
+        lane.inFlight -= 1;
         if (sent) this.#acknowledge(batch);
         this.#sendMore();
       });
@@ -284,7 +312,9 @@ class BatchingWriter implements StoreWriter {
     const startedMs = this.#clock.monotonicMs();
     for (let attempt = 0; this.#failure === null; attempt++) {
       try {
-        await this.#store.insert(batch.table, batch.body, { token: batch.token, signal: this.#stop.signal });
+        await batch.askGuards();
+        const { table, body, token, format } = batch;
+        if (body.length > 0) await this.#store.insert(table, body, { token, format, signal: this.#stop.signal });
         const durationMs = this.#clock.monotonicMs() - startedMs;
         this.#onInserted({ table: batch.table.name, rows: batch.rows, bytes: batch.bytes, durationMs });
         return true;
@@ -318,7 +348,9 @@ class BatchingWriter implements StoreWriter {
     this.#outstanding.delete(batch);
     this.#outstandingRows -= batch.rows;
     this.#outstandingBytes -= batch.bytes;
-    this.#insertedRows += batch.rows;
+    this.#laneOf(batch.table).outstandingBytes -= batch.bytes;
+    this.#insertedRows += batch.rowsToSend;
+    this.#guardedRows += batch.rows - batch.rowsToSend;
     this.#insertedBytes += batch.bytes;
     this.#insertedBatches += 1;
     this.#lastSuccessAtMs = this.#clock.nowMs();
@@ -340,8 +372,8 @@ class BatchingWriter implements StoreWriter {
   }
 
   #wakeWaiting(): void {
-    this.#roomMade?.();
-    this.#roomMade = null;
+    this.#roomMade.resolve();
+    this.#roomMade = Promise.withResolvers();
   }
 
   #queuedBytes(): number {

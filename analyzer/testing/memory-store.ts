@@ -191,7 +191,7 @@ export class MemoryStore implements AnalyzerStore {
         const known = this.rows.health.get(row.health.storageIndex);
         if (known === undefined || row.generation >= known.generation)
           this.rows.health.set(row.health.storageIndex, row);
-        if (row.gradeChanged) this.rows.gradeChanges.push(row);
+        if (row.previousGrade !== row.health.grade) this.rows.gradeChanges.push(row);
       }
     });
   }

@@ -27,6 +27,8 @@ export interface MeshUnderLoad {
   /** Share events that the analyzer has applied since its start. */
   appliedEvents(): Promise<number>;
   storedPlacements(): Promise<number>;
+  /** Files of which the health in the store counts every share, but one that a watched file may have lost. */
+  filesKnown(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function startMeshUnderLoad(
     username,
     password: (await readFile(passwordFile, 'utf8')).trim(),
     database: context.config.clickhouse.database,
+    partitionCount: context.config.log.shareEventsPartitions,
   });
   const stop = async (): Promise<void> => {
     await load.end();
@@ -87,15 +90,16 @@ export async function startMeshUnderLoad(
       const text = await (await fetch(new URL('/metrics', run.apiUrl))).text();
       return Number(/^meshward_analyzer_events_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0);
     },
-    async storedPlacements() {
-      const [row] = await store.select(
-        { count: uint64 },
-        `SELECT count() AS count FROM ${store.qualified('placements')}`,
-      );
-      return row?.count ?? 0;
-    },
+    storedPlacements: () => countOf(store, `SELECT count() FROM ${store.qualified('placements')}`),
+    filesKnown: () =>
+      countOf(store, `SELECT uniqExact(storage_index) FROM ${store.qualified('file_health')} WHERE available + 1 >= n`),
     stop,
   };
+}
+
+async function countOf(store: Store, sql: string): Promise<number> {
+  const [row] = await store.select({ count: uint64 }, sql);
+  return row?.count ?? 0;
 }
 
 function contextOf(dataDir: string, settings: Readonly<Record<string, unknown>>): Context {

@@ -131,12 +131,18 @@ ${shards.join('\n')}
 `;
 }
 
-/** `default` is the process's own session: it may start the listener and wait for standard input to end, nothing else. */
+/**
+ * `low_cardinality_max_dictionary_size` holds for merges too, which use the default profile: with its own 8192 a mesh of more
+ * peers than that takes five times the disk for its placements.
+ *
+ * `default` is the process's own session: it may start the listener and wait for standard input to end, nothing else.
+ */
 export function renderUsers(settings: EmbeddedSettings): string {
   return `<clickhouse>
   <profiles>
     <default>
       <max_threads>4</max_threads>
+      <low_cardinality_max_dictionary_size>65536</low_cardinality_max_dictionary_size>
       <max_memory_usage>${Math.floor(settings.memoryLimitBytes * 0.75)}</max_memory_usage>
       <max_bytes_before_external_group_by>${Math.floor(settings.memoryLimitBytes * 0.3)}</max_bytes_before_external_group_by>
       <max_bytes_before_external_sort>${Math.floor(settings.memoryLimitBytes * 0.3)}</max_bytes_before_external_sort>

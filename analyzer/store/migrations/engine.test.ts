@@ -101,9 +101,9 @@ describe('the migrations', () => {
     expect(migrations.map((one) => `${one.name} ${checksumOf(one).slice(0, 16)}`)).toMatchInlineSnapshot(`
       [
         "share-map 649a16d830ba3490",
-        "health 4ceae37fc1813b67",
-        "peers 1615f38ffc61b750",
-        "audit d0bf321421dd7741",
+        "health a94f9faa5d043895",
+        "peers b967c7220afdbc2f",
+        "audit c35570e5decbe94f",
       ]
     `);
   });

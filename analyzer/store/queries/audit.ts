@@ -1,6 +1,7 @@
 /** What was done and said: repairs, proofs, alerts, campaigns. */
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Store } from '../client.ts';
+import type { Table } from '../row-binary/table.ts';
 import {
   type AlertRow,
   alerts,
@@ -24,10 +25,7 @@ export interface RepairsQuery {
   readonly limit?: number;
 }
 
-/**
- * Newest first. A repair's row is written when it ended, and again only as it was: rows of one key need no merging, the
- * first of them does, and the table is read backwards from its end no further than the limit.
- */
+/** Newest first. */
 export function recentRepairs(store: Store, query: RepairsQuery = {}): Promise<RepairRow[]> {
   const conditions = [
     ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
@@ -35,16 +33,27 @@ export function recentRepairs(store: Store, query: RepairsQuery = {}): Promise<R
     ...(query.outcome === undefined ? [] : ['outcome = {outcome:String}']),
     ...(query.beforeMs === undefined ? [] : ['started_at < fromUnixTimestamp64Milli({before:Int64})']),
   ];
-  const sql =
-    `SELECT ${repairs.columnNames.join(', ')} FROM ${store.qualified('repairs')}${where(conditions)}\n` +
-    'ORDER BY started_at DESC, id DESC LIMIT 1 BY started_at, id LIMIT {limit:UInt32}';
   const parameters = {
     limit: query.limit ?? 100,
     ...(query.campaign === undefined ? {} : { campaign: query.campaign }),
     ...(query.outcome === undefined ? {} : { outcome: query.outcome }),
     ...(query.beforeMs === undefined ? {} : { before: Math.round(query.beforeMs) }),
   };
-  return store.select(repairs.columns, sql, { parameters });
+  return store.select(repairs.columns, newestSql(store, repairs, 'started_at', conditions), { parameters });
+}
+
+/**
+ * Which rows they are is found in the key, and only theirs are read whole: a row holds a hundred peers. A row is written when
+ * its work ended, and again only as it was: rows of one key need no merging, the first of them does.
+ */
+function newestSql(store: Store, table: Table, time: string, conditions: readonly string[]): string {
+  const from = `FROM ${store.qualified(table.name)}`;
+  const order = `ORDER BY ${time} DESC, id DESC LIMIT 1 BY ${time}, id`;
+  return (
+    `SELECT ${table.columnNames.join(', ')} ${from} WHERE (${time}, id) GLOBAL IN (\n` +
+    `  SELECT ${time}, id ${from}${where(conditions)} ${order} LIMIT {limit:UInt32}\n` +
+    `) ${order}`
+  );
 }
 
 export interface ProofsQuery {
@@ -54,20 +63,17 @@ export interface ProofsQuery {
   readonly limit?: number;
 }
 
-/** Newest first; read as repairs are. */
+/** Newest first. */
 export function recentProofs(store: Store, query: ProofsQuery = {}): Promise<ProofRow[]> {
   const conditions = [
     ...(query.storageIndex === undefined ? [] : [amongIndexes([query.storageIndex])]),
     ...(query.beforeMs === undefined ? [] : ['at < fromUnixTimestamp64Milli({before:Int64})']),
   ];
-  const sql =
-    `SELECT ${proofs.columnNames.join(', ')} FROM ${store.qualified('proofs')}${where(conditions)}\n` +
-    'ORDER BY at DESC, id DESC LIMIT 1 BY at, id LIMIT {limit:UInt32}';
   const parameters = {
     limit: query.limit ?? 100,
     ...(query.beforeMs === undefined ? {} : { before: Math.round(query.beforeMs) }),
   };
-  return store.select(proofs.columns, sql, { parameters });
+  return store.select(proofs.columns, newestSql(store, proofs, 'at', conditions), { parameters });
 }
 
 /** Alerts whose newest row says `firing`: the most severe first, then the oldest. */
@@ -92,5 +98,5 @@ export function allCampaigns(store: Store, limit = 1000): Promise<CampaignRow[]>
 }
 
 function where(conditions: readonly string[]): string {
-  return conditions.length === 0 ? '' : `\nWHERE ${conditions.join(' AND ')}`;
+  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }

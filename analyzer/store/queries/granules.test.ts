@@ -74,6 +74,18 @@ test('every read of the API runs on it, and those of things that are there find 
   }
 });
 
+test('the list of files at risk holds those whose health says so, and few others', async () => {
+  const countOf = async (what: string): Promise<number> => {
+    const [found] = await store.select({ count: uint64 }, `SELECT count() FROM large.${what}`);
+    return found?.count ?? 0;
+  };
+  const atRisk = "FINAL WHERE grade <= 'at-risk'";
+  const listed = await countOf(`files_at_risk ${atRisk}`);
+  expect(listed).toBeGreaterThan(100);
+  expect(listed).toBe(await countOf(`file_health ${atRisk}`));
+  expect(await countOf('files_at_risk')).toBeLessThan((await countOf('files')) * 0.05);
+});
+
 test('it is as large as it says', async () => {
   const [found] = await store.select(
     { placements: uint64, files: uint64 },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
-import { type Store } from '../client.ts';
+import type { Store } from '../client.ts';
 import {
   fileHealthOf,
   filesAtRisk,
@@ -12,6 +12,9 @@ import {
   marginHistoryIn,
   newestExposure,
 } from '../queries.ts';
+import { uint64 } from '../row-binary/columns.ts';
+import { writeRow } from '../row-binary/table.ts';
+import { RowBinaryWriter } from '../row-binary/writer.ts';
 import * as tables from '../tables.ts';
 import { baseMs, health, indexOf, minuteMs } from '../test-rows.ts';
 import { startTestStore, type TestStore } from '../test-store.ts';
@@ -67,34 +70,101 @@ describe('the health of files', () => {
         ].map(([name, grade]) => [indexOf(name as string), grade as string]),
       ),
     );
-    expect(await gradeCounts(store)).toEqual([
-      { policy: '25-of-100', grade: 'at-risk', files: 2, bytes: 2000 },
-      { policy: '25-of-100', grade: 'degraded', files: 1, bytes: 1000 },
-      { policy: '25-of-100', grade: 'healthy', files: 1, bytes: 1000 },
-      { policy: 'strict', grade: 'critical', files: 1, bytes: 1000 },
+  });
+
+  test('leaves the list of those at risk with the row that says so, whatever order rows and merges come in', async () => {
+    const own = await testStore.openDatabase('risk');
+    const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
+    const listed = async (): Promise<(readonly [string, Grade])[]> => {
+      const rows = await filesAtRisk(own);
+      return rows.map((row) => [row.storageIndex, row.grade] as const);
+    };
+    const write = async (...rows: tables.FileHealthRow[]): Promise<void> => {
+      await ownWriter.enqueue(tables.fileHealth, rows);
+      await ownWriter.flush();
+    };
+    await write(
+      health('r1', 'at-risk', 12),
+      health('r2', 'critical', 3),
+      health('r3', 'lost', -1),
+      health('r4', 'healthy', 70),
+    );
+    // An older owner's row comes late.
+    await write(health('r1', 'degraded', 30, { version: 3, previousGrade: 'at-risk' }));
+    await write(health('r1', 'lost', -2, { version: 2, previousGrade: 'at-risk' }));
+    await write(health('r2', 'at-risk', 9, { version: 2, previousGrade: 'critical' }));
+    await write(health('r3', 'lost', 0, { version: 2, deleted: true }));
+    await write(health('r4', 'degraded', 40, { version: 2, previousGrade: 'healthy' }));
+    expect(await listed()).toEqual([[indexOf('r2'), 'at-risk']]);
+    await own.command('OPTIMIZE TABLE risk.files_at_risk FINAL CLEANUP');
+    expect(await listed()).toEqual([[indexOf('r2'), 'at-risk']]);
+    const [kept] = await own.select({ rows: uint64 }, 'SELECT count() FROM risk.files_at_risk');
+    expect(kept).toEqual({ rows: 1 });
+    await write(health('r1', 'lost', -2, { version: 4, previousGrade: 'degraded' }));
+    expect(await listed()).toEqual([
+      [indexOf('r1'), 'lost'],
+      [indexOf('r2'), 'at-risk'],
     ]);
   });
 
-  test('changes of grade are kept, newest first', async () => {
-    const change = (at: number, name: string, fromGrade: Grade | null): tables.GradeChangeRow => ({
-      at,
-      storageIndex: indexOf(name),
-      policy: 'p',
-      fromGrade,
-      toGrade: 'critical',
-      available: 30,
-      retained: 40,
-      margin: 5,
-      sizeBytes: 1,
-      cause: 'x',
-    });
-    const rows = [change(baseMs, 'c1', null), change(baseMs + 1, 'c2', 'healthy'), change(baseMs + 2, 'c1', 'at-risk')];
-    await writer.enqueue(tables.gradeChanges, rows);
-    await writer.flush();
+  test('is counted by grade and policy as the newest sweep of each analyzer found it', async () => {
+    const own = await testStore.openDatabase('counted');
+    const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
+    const row = (at: number, analyzer: string, policy: string, grade: Grade, files: number) => {
+      return { at, analyzer, policy, grade, files, bytes: files * 9e15 };
+    };
+    await ownWriter.enqueue(tables.gradeHistory, [
+      row(baseMs, 'a', 'p', 'lost', 1),
+      row(baseMs, 'a', 'gone', 'lost', 1),
+      row(baseMs + 10, 'a', 'p', 'lost', 0),
+      row(baseMs + 10, 'a', 'p', 'healthy', 7),
+      row(baseMs + 5, 'b', 'p', 'healthy', 2),
+      row(baseMs + 5, 'b', 'strict', 'critical', 3),
+      row(baseMs - 1, 'long gone', 'p', 'lost', 100),
+    ]);
+    await ownWriter.flush();
+    expect(await gradeCounts(own, baseMs)).toEqual([
+      { policy: 'p', grade: 'healthy', files: 9, bytes: 81e15 },
+      { policy: 'strict', grade: 'critical', files: 3, bytes: 27e15 },
+    ]);
+  });
+
+  test('changes of grade come from rows of health, each once however often it is sent; newest first', async () => {
+    const own = await testStore.openDatabase('changes');
+    const send = (rows: readonly tables.FileHealthRow[], token: string): Promise<void> => {
+      const out = new RowBinaryWriter();
+      for (const row of rows) writeRow(out, tables.fileHealth.columns, row);
+      return own.insert(tables.fileHealth, [out.finish()], { token });
+    };
+    const first = [
+      health('c1', 'critical', 5),
+      health('c2', 'critical', 5, { at: baseMs + 1, previousGrade: 'healthy' }),
+    ];
+    const later = [
+      health('c1', 'at-risk', 12, { at: baseMs + 2, previousGrade: 'critical', version: 2 }),
+      health('c2', 'critical', 4, { at: baseMs + 2, previousGrade: 'critical', version: 2 }),
+      health('c3', 'lost', 0, { at: baseMs + 2, deleted: true }),
+    ];
+    for (const token of ['a', 'a']) await send(first, token);
+    for (const token of ['b', 'b']) await send(later, token);
     const span = { fromMs: baseMs, toMs: baseMs + 3 };
-    expect(await gradeChangesIn(store, span)).toEqual(rows.toReversed());
-    expect(await gradeChangesIn(store, { ...span, storageIndex: indexOf('c1'), limit: 1 })).toEqual([rows[2]]);
-    expect(await gradeChangesIn(store, { ...span, toMs: baseMs })).toEqual([]);
+    const told = (rows: readonly tables.GradeChangeRow[]) =>
+      rows.map(({ at, storageIndex, fromGrade, toGrade, margin }) => [
+        at - baseMs,
+        storageIndex,
+        fromGrade,
+        toGrade,
+        margin,
+      ]);
+    expect(told(await gradeChangesIn(own, span))).toEqual([
+      [2, indexOf('c1'), 'critical', 'at-risk', 12],
+      [1, indexOf('c2'), 'healthy', 'critical', 5],
+      [0, indexOf('c1'), null, 'critical', 5],
+    ]);
+    expect(await gradeChangesIn(own, { ...span, storageIndex: indexOf('c1'), limit: 1 })).toMatchObject([
+      { policy: '25-of-100', available: 37, retained: 38, sizeBytes: 1000, cause: later[0]?.cause },
+    ]);
+    expect(await gradeChangesIn(own, { ...span, toMs: baseMs })).toEqual([]);
   });
 
   test('exposure is the newest of each analyzer, summed', async () => {
@@ -155,6 +225,29 @@ describe('the history of the mesh', () => {
       ]);
     },
   );
+
+  test('holds the bytes of a mesh beyond nine petabytes', async () => {
+    const own = await testStore.openDatabase('petabytes');
+    const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
+    const petabytes = 40e15;
+    const policy = 'large';
+    await ownWriter.enqueue(tables.marginHistory, [
+      { at: baseMs, analyzer: 'a', policy, margin: 1, files: 1e7, bytes: petabytes },
+      { at: baseMs, analyzer: 'b', policy, margin: 1, files: 1e7, bytes: petabytes },
+    ]);
+    await ownWriter.enqueue(tables.gradeHistory, [
+      { at: baseMs, analyzer: 'a', policy, grade: 'lost', files: 1e7, bytes: petabytes },
+      { at: baseMs, analyzer: 'b', policy, grade: 'lost', files: 1e7, bytes: petabytes },
+    ]);
+    await ownWriter.flush();
+    for (const maxPoints of [1000, 60]) {
+      const span = { fromMs: baseMs, toMs: baseMs + 3_600_000, nowMs: Date.now(), maxPoints };
+      const { points } = await marginHistoryIn(own, span);
+      const gradePoints = (await gradeHistoryIn(own, span)).points;
+      for (const all of [points, gradePoints]) expect(all).toMatchObject([{ files: 2e7, bytes: 2 * petabytes }]);
+    }
+    expect(await gradeCounts(own, baseMs)).toMatchObject([{ policy, grade: 'lost', bytes: 2 * petabytes }]);
+  });
 
   test('of grades keeps zeros and every step', async () => {
     const rows = [0, 1, 2].flatMap((minute) =>

@@ -1,16 +1,16 @@
 /** The health of files now, and what the mesh as a whole looks like now. */
-import { type Grade, grades } from '#mesh/grade.ts';
+import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexBytes } from '#mesh/storage-index.ts';
 import type { Store } from '../client.ts';
-import { choice, label, storageIndex, timestamp, uint64 } from '../row-binary/columns.ts';
+import { choice, label, storageIndex, timestamp, uint64, uint64Sum } from '../row-binary/columns.ts';
 import { type FileHealthRow, fileHealth, type GradeChangeRow, gradeChanges } from '../tables.ts';
-import { amongFiles, amongIndexes } from './share-map.ts';
+import { amongIndexes, onlyFiles } from './share-map.ts';
 
 const healthColumns = fileHealth.columnNames.join(', ');
 
 export function fileHealthOf(store: Store, indexes: readonly StorageIndex[]): Promise<FileHealthRow[]> {
   if (indexes.length === 0) return Promise.resolve([]);
-  const sql = `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL WHERE ${amongFiles(store, indexes)}`;
+  const sql = `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL ${onlyFiles(store, indexes)}`;
   return store.select(fileHealth.columns, sql);
 }
 
@@ -35,17 +35,14 @@ export interface FilesAtRiskQuery {
   readonly offset?: number;
 }
 
-/** The worst first: by grade, margin, probability of loss. Which files they are is found in narrow columns; only theirs are read whole. */
+/** The worst first: by grade, margin, probability of loss. Which files they are is found in the list of them; only theirs are read whole. */
 export function filesAtRisk(store: Store, query: FilesAtRiskQuery = {}): Promise<FileHealthRow[]> {
-  const worst = grades.slice(0, grades.indexOf(query.worstUpTo ?? 'at-risk') + 1);
-  const table = store.qualified('file_health');
-  const order = 'ORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index';
+  const { table, where } = worstFiles(store, query.worstUpTo ?? 'at-risk');
+  const such = where + (query.policy === undefined ? '' : ' AND policy = {policy:String}');
   const sql =
-    `SELECT ${healthColumns} FROM ${table} FINAL WHERE (partition, storage_index) GLOBAL IN (\n` +
-    `  SELECT partition, storage_index FROM ${table} FINAL\n` +
-    `  WHERE grade IN (${worst.map((grade) => `'${grade}'`).join(', ')})` +
-    (query.policy === undefined ? '' : ' AND policy = {policy:String}') +
-    `\n  ${order} LIMIT {limit:UInt32} OFFSET {offset:UInt32}\n) ${order}`;
+    `SELECT ${healthColumns} FROM ${store.qualified('file_health')} FINAL PREWHERE (partition, storage_index) GLOBAL IN (\n` +
+    `  SELECT partition, storage_index FROM ${table} FINAL ${such}\n` +
+    `  ${worstFirst} LIMIT {limit:UInt32} OFFSET {offset:UInt32}\n) ${such} ${worstFirst}`;
   const parameters = {
     limit: query.limit ?? 100,
     offset: query.offset ?? 0,
@@ -54,6 +51,15 @@ export function filesAtRisk(store: Store, query: FilesAtRiskQuery = {}): Promise
   return store.select(fileHealth.columns, sql, { parameters });
 }
 
+/** Where files of this grade and worse ones are found: those at risk have a list of their own, of others the health of all is gone through. */
+export function worstFiles(store: Store, worstUpTo: Grade): { readonly table: string; readonly where: string } {
+  const worst = grades.slice(0, grades.indexOf(worstUpTo) + 1).map((grade) => `'${grade}'`);
+  const table = compareGrades(worstUpTo, 'at-risk') > 0 ? 'file_health' : 'files_at_risk';
+  return { table: store.qualified(table), where: `WHERE grade IN (${worst.join(', ')})` };
+}
+
+export const worstFirst = 'ORDER BY grade, margin, log10_loss DESC NULLS LAST, storage_index';
+
 export interface GradeCount {
   readonly policy: string;
   readonly grade: Grade;
@@ -61,12 +67,19 @@ export interface GradeCount {
   readonly bytes: number;
 }
 
-/** Files and bytes by policy and grade, counted over every file; grades with no file are left out. */
-export function gradeCounts(store: Store): Promise<GradeCount[]> {
+/**
+ * Files and bytes by policy and grade, as the newest sweep of each analyzer that has swept since `sinceMs` counted them;
+ * grades with no file are left out.
+ */
+export function gradeCounts(store: Store, sinceMs: number): Promise<GradeCount[]> {
   return store.select(
-    { policy: label, grade: choice(grades), files: uint64, bytes: uint64 },
-    'SELECT policy, grade, count() AS files, sum(size_bytes) AS bytes\n' +
-      `FROM ${store.qualified('file_health')} FINAL GROUP BY policy, grade ORDER BY policy, grade`,
+    { policy: label, grade: choice(grades), files: uint64, bytes: uint64Sum },
+    'SELECT policy, grade, sum(newest_files) AS all_files, sum(newest_bytes) AS all_bytes FROM (\n' +
+      '  SELECT policy, grade, argMax(files, at) AS newest_files, argMax(bytes, at) AS newest_bytes,\n' +
+      '    max(at) AS key_at, max(key_at) OVER (PARTITION BY analyzer) AS newest_at\n' +
+      `  FROM ${store.qualified('grade_history')} WHERE ${sinceRaw} GROUP BY analyzer, policy, grade\n` +
+      ') WHERE key_at = newest_at AND newest_files > 0 GROUP BY policy, grade ORDER BY policy, grade',
+    { parameters: { since: Math.round(sinceMs) } },
   );
 }
 
@@ -90,6 +103,10 @@ export function gradeChangesIn(store: Store, query: GradeChangesQuery): Promise<
   });
 }
 
+/** Raw rows of a series not older than `since`, in its pieces of time too. */
+const since = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
+const sinceRaw = `at >= ${since} AND toStartOfHour(at) >= toStartOfHour(${since})`;
+
 export interface Exposure {
   readonly kind: string;
   readonly domain: string;
@@ -100,12 +117,11 @@ export interface Exposure {
 
 /** The newest exposure of each domain, over all analyzers that reported since `sinceMs`; the worst first. */
 export function newestExposure(store: Store, sinceMs: number, limit = 1000): Promise<Exposure[]> {
-  const since = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
   return store.select(
     { kind: label, domain: label, at: timestamp, filesBelowK: uint64, filesBelowRepair: uint64 },
     'SELECT kind, domain, max(newest_at) AS newest, sum(below_k) AS files_k, sum(below_repair) AS files_repair FROM (\n' +
       '  SELECT kind, domain, analyzer, max(at) AS newest_at, argMax(files_below_k, at) AS below_k, argMax(files_below_repair, at) AS below_repair\n' +
-      `  FROM ${store.qualified('domain_exposure')} WHERE at >= ${since} AND toStartOfHour(at) >= toStartOfHour(${since}) GROUP BY kind, domain, analyzer\n` +
+      `  FROM ${store.qualified('domain_exposure')} WHERE ${sinceRaw} GROUP BY kind, domain, analyzer\n` +
       ') GROUP BY kind, domain ORDER BY files_k DESC, files_repair DESC, kind, domain LIMIT {limit:UInt32}',
     { parameters: { since: Math.round(sinceMs), limit } },
   );

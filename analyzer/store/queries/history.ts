@@ -1,7 +1,15 @@
 /** Files and bytes by grade or margin, and exposure, over time. */
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { Store } from '../client.ts';
-import { bucketStart, type Column, choice as choiceOf, int16, label, uint64 } from '../row-binary/columns.ts';
+import {
+  bucketStart,
+  type Column,
+  choice as choiceOf,
+  int16,
+  label,
+  uint64,
+  uint64Sum,
+} from '../row-binary/columns.ts';
 import { exposureSeries, gradeHistorySeries, marginHistorySeries, type Series } from '../series.ts';
 import { chooseLevel, type LevelChoice, type Span } from './level.ts';
 import { figureSql, spanCondition, spanParameters, stepSql, tableOf } from './series-sql.ts';
@@ -46,7 +54,7 @@ async function distributionIn<K>(
 ): Promise<History<HistoryPoint<K>>> {
   const choice = chooseLevel(query, query.nowMs, query.maxPoints ?? 500, store.retention);
   const points = await store.select(
-    { at: bucketStart, policy: label, key: column, files: uint64, bytes: uint64 },
+    { at: bucketStart, policy: label, key: column, files: uint64, bytes: uint64Sum },
     lastSweepsSql(store, series, choice, { source: 'policy', key, figures: ['files', 'bytes'], condition: '' }),
     { parameters: spanParameters(choice) },
   );

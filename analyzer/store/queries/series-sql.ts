@@ -53,7 +53,7 @@ export function figureSql(series: Series, level: Level): FigureSql {
     least: (figure) => `min(source.${figure}_min)`,
     most: (figure) => `max(source.${figure}_max)`,
     mean: (figure) => `toFloat64(sum(source.${figure}_sum)) / sum(source.${series.countName})`,
-    last: (figure) => `argMaxMerge(source.${figure}_last)`,
+    last: (figure) => `argMax(source.${figure}_last.2, source.last_at)`,
     newestAt: 'max(source.last_at)',
     rows: `sum(source.${series.countName})`,
   };

@@ -45,7 +45,7 @@ export function fileBatches(store: Store, partition: number, signal?: AbortSigna
 /** Manifests of these files, at most `maxIndexesPerQuery`; unknown ones are left out. */
 export function filesByIndex(store: Store, indexes: readonly StorageIndex[]): Promise<FileRow[]> {
   if (indexes.length === 0) return Promise.resolve([]);
-  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL WHERE ${amongFiles(store, indexes)}`;
+  const sql = `SELECT ${files.columnNames.join(', ')} FROM ${store.qualified('files')} FINAL ${onlyFiles(store, indexes)}`;
   return store.select(files.columns, sql);
 }
 
@@ -53,7 +53,7 @@ export function filesByIndex(store: Store, indexes: readonly StorageIndex[]): Pr
 export function placementsOfFile(store: Store, index: StorageIndex): Promise<PlacementRow[]> {
   const sql =
     `SELECT ${placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ` +
-    `WHERE ${amongFiles(store, [index])} ORDER BY share_number, peer_id`;
+    `${onlyFiles(store, [index])} ORDER BY share_number, peer_id`;
   return store.select(placements.columns, sql);
 }
 
@@ -64,18 +64,20 @@ export function amongIndexes(indexes: readonly StorageIndex[]): string {
 }
 
 /**
- * The same for tables whose key begins with the log's partition: where it is known, the primary key leaves one granule a
- * file. A single file is named by its index alone too, from which a Distributed table knows the shard.
+ * The clauses that leave these files of tables whose key begins with the log's partition: where it is known, the primary key
+ * leaves one granule a file. Of versions that FINAL chooses between, none has another key: so the key is looked at before
+ * the other columns are read, which ClickHouse does not do by itself. A single file is named by its index alone too, from
+ * which a Distributed table knows the shard.
  */
-export function amongFiles({ partitionCount }: Store, indexes: readonly StorageIndex[]): string {
+export function onlyFiles({ partitionCount }: Store, indexes: readonly StorageIndex[]): string {
   checkCount(indexes);
-  if (partitionCount === undefined) return amongIndexes(indexes);
+  if (partitionCount === undefined) return `PREWHERE ${amongIndexes(indexes)}`;
   const keys = indexes.map((index) => {
     const partition = partitionOfStorageIndex(storageIndexToBytes(index), 0, partitionCount);
     return `(${partition}, ${indexLiteral(index)})`;
   });
   const byKey = `(partition, storage_index) IN (${keys.join(', ')})`;
-  return indexes.length === 1 ? `${amongIndexes(indexes)} AND ${byKey}` : byKey;
+  return `PREWHERE ${byKey}` + (indexes.length === 1 ? ` WHERE ${amongIndexes(indexes)}` : '');
 }
 
 function checkCount(indexes: readonly StorageIndex[]): void {

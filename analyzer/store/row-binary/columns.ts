@@ -47,6 +47,16 @@ export const uint64 = whole(
   (input) => input.uint64(),
 );
 
+/** A sum that may pass 2^53, such as the bytes of all files: rounded to what a number can hold. Up to 2^64. */
+export const uint64Sum: Column<number> = {
+  type: 'UInt64',
+  write(out, value) {
+    if (!Number.isInteger(value) || value < 0 || value >= 2 ** 64) throw misfit('UInt64', value);
+    out.uint64(value);
+  },
+  read: (input) => input.uint64Rounded(),
+};
+
 export const int16: Column<number> = {
   type: 'Int16',
   write(out, value) {

@@ -58,10 +58,15 @@ export class RowBinaryReader {
 
   /** @throws RangeError above 2^53 − 1, which no count, position or time of ours reaches. */
   uint64(): number {
-    const at = this.#advance(8);
-    const value = this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x100000000;
+    const value = this.uint64Rounded();
     if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a UInt64 is beyond 2^53 − 1');
     return value;
+  }
+
+  /** The nearest number, above 2^53 too. */
+  uint64Rounded(): number {
+    const at = this.#advance(8);
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x100000000;
   }
 
   float32(): number {

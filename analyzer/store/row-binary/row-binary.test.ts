@@ -17,6 +17,7 @@ import {
   timestamp,
   uint8,
   uint64,
+  uint64Sum,
   uuid,
 } from './columns.ts';
 import { EndOfBytes, RowBinaryReader } from './reader.ts';
@@ -139,3 +140,14 @@ async function collect<T>(batches: AsyncIterable<readonly T[]>): Promise<T[]> {
   for await (const batch of batches) all.push(...batch);
   return all;
 }
+
+test('a sum beyond 2^53 is written and read as the nearest number; a position or count beyond it is refused', () => {
+  const out = new RowBinaryWriter();
+  const sums = [0, 2 ** 53 - 1, 2 ** 53, 2 ** 60 + 2 ** 12, 2 ** 64 - 2 ** 12];
+  for (const sum of sums) uint64Sum.write(out, sum);
+  const input = new RowBinaryReader(out.finish());
+  expect(sums.map(() => uint64Sum.read(input))).toEqual(sums);
+  for (const misfit of [-1, 0.5, 2 ** 64, Number.NaN])
+    expect(() => uint64Sum.write(new RowBinaryWriter(), misfit)).toThrow('does not fit');
+  expect(() => uint64.write(new RowBinaryWriter(), 2 ** 53)).toThrow('does not fit');
+});

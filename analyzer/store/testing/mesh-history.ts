@@ -45,6 +45,8 @@ export async function fillMeshHistory(store: Store, mesh: MeshHistory): Promise<
       await store.command(statement, {
         settings: {
           max_insert_threads: '2',
+          // As the client inserts rows.
+          low_cardinality_max_dictionary_size: '65536',
           max_partitions_per_insert_block: '0',
           wait_end_of_query: 1,
           send_progress_in_http_headers: 1,
@@ -98,10 +100,11 @@ function fileStatements(store: Store, mesh: MeshHistory, coding: Coding, first: 
     "multiIf(luck < 2, 'lost', luck < 20, 'critical', luck < 100, 'at-risk', luck < 1500, 'degraded', 'healthy')";
   const spread = Math.max(1, Math.floor((n - k) / 10));
   const available = `toUInt16(multiIf(luck < 2, ${k - 1}, luck < 20, ${k} + random % ${spread}, luck < 100, ${k + spread} + random % ${spread}, luck < 1500, ${k + 2 * spread} + random % ${2 * spread}, ${n} - random % ${2 * spread}))`;
+  // No row is of a change: those are written as the history that they are.
   const health = (version: number, condition: string): string =>
-    `INSERT INTO ${store.qualified('file_health')} (partition, storage_index, policy, grade, grade_since, size_bytes, k, n, available, retained, counted, margin, happiness, distinct_peers, tolerance_peers, tolerance_domains, corrupt, log10_loss, cause, at, deleted, version)
+    `INSERT INTO ${store.qualified('file_health')} (partition, storage_index, policy, grade, previous_grade, grade_since, size_bytes, k, n, available, retained, counted, margin, happiness, distinct_peers, tolerance_peers, tolerance_domains, corrupt, log10_loss, cause, at, deleted, version)
     WITH ${available} AS held
-    SELECT ${partitionSql('file')}, ${indexSql('file')}, '${policy}', ${grade}, ${now} - toIntervalSecond(random % 8000000), 1000000 + random % 5000000000,
+    SELECT ${partitionSql('file')}, ${indexSql('file')}, '${policy}', ${grade} AS own_grade, own_grade, ${now} - toIntervalSecond(random % 8000000), 1000000 + random % 5000000000,
       ${k}, ${n}, held, held, held, toInt16(held) - ${k}, held, held, held - least(held, ${k - 1}),
       map('zone', toUInt16(luck % 3), 'rack', toUInt16(luck % 17)), 0, if(luck < 1500, toNullable(toFloat32(-1 - (random % 900) / 100)), NULL),
       if(luck < 1500, concat('peer silent ', toString(random % 1000)), ''), ${now} - toIntervalSecond(random % 80000), false, ${version}
@@ -257,7 +260,7 @@ function levelColumns(series: Series, figure: string, at: string): (readonly [st
         min: value,
         max: value,
         sum: `to${sumType ?? 'UInt64'}(${rows} * (${value}))`,
-        last: `initializeAggregation('argMaxState', ${type === 'Float32' ? value : `toUInt64(${value})`}, ${at})`,
+        last: `(${at}, ${type === 'Float32' ? value : `toUInt64(${value})`})`,
       };
       return aggregates.map((aggregate) => [`${name}_${aggregate}`, expressions[aggregate]] as const);
     }),

@@ -76,6 +76,7 @@ CREATE TABLE IF NOT EXISTS meshward.file_health_local (
   storage_index FixedString(16),
   policy LowCardinality(String),
   grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  previous_grade Nullable(Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5)) CODEC(ZSTD),
   grade_since DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
   size_bytes UInt64 CODEC(ZSTD),
   k UInt16 CODEC(ZSTD),
@@ -95,8 +96,7 @@ CREATE TABLE IF NOT EXISTS meshward.file_health_local (
   deleted Bool,
   version UInt64 CODEC(Delta, ZSTD),
   gone UInt8 MATERIALIZED toUInt8(deleted) CODEC(ZSTD),
-  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
-  INDEX grade_index grade TYPE set(8) GRANULARITY 4
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
 )
 ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY partition % 8
@@ -105,6 +105,29 @@ SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_parti
 
 CREATE TABLE IF NOT EXISTS meshward.file_health AS meshward.file_health_local
 ENGINE = Distributed('mesh', 'meshward', 'file_health_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.files_at_risk_local (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  policy LowCardinality(String),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  log10_loss Nullable(Float32) CODEC(ZSTD),
+  version UInt64 CODEC(Delta, ZSTD),
+  gone UInt8 CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplacingMergeTree(version, gone)
+ORDER BY (partition, storage_index)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.files_at_risk AS meshward.files_at_risk_local
+ENGINE = Distributed('mesh', 'meshward', 'files_at_risk_local', cityHash64(storage_index));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_files_at_risk TO meshward.files_at_risk_local AS
+SELECT partition, storage_index, policy, grade, margin, log10_loss, version,
+  toUInt8(deleted OR grade > 'at-risk') AS gone
+FROM meshward.file_health_local WHERE grade <= 'at-risk' OR previous_grade <= 'at-risk';
 
 CREATE TABLE IF NOT EXISTS meshward.grade_changes_local (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
@@ -128,6 +151,10 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_changes AS meshward.grade_changes_local
 ENGINE = Distributed('mesh', 'meshward', 'grade_changes_local', cityHash64(storage_index));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_grade_changes TO meshward.grade_changes_local AS
+SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause
+FROM meshward.file_health_local WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade);
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_local (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
@@ -156,11 +183,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_minute_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -177,11 +204,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grad
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_hour_local (
@@ -194,11 +221,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_hour_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -215,11 +242,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade 
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_day_local (
@@ -232,11 +259,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_day_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -253,11 +280,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade A
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history_local (
@@ -287,11 +314,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_minute_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -308,11 +335,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.marg
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history_hour_local (
@@ -325,11 +352,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_hour_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -346,11 +373,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history_day_local (
@@ -363,11 +390,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_day_local (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -384,11 +411,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin 
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure_local (
@@ -418,11 +445,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_minute_local (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -439,11 +466,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain A
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour_local (
@@ -456,11 +483,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour_local (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -477,11 +504,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS 
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day_local (
@@ -494,11 +521,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day_local (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -515,11 +542,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS d
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.peers_local (
@@ -631,19 +658,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_minute_local (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -666,19 +693,19 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
 
@@ -694,19 +721,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_hour_local (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -729,19 +756,19 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
 
@@ -757,19 +784,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_day_local (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -792,19 +819,19 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
 
@@ -839,7 +866,7 @@ ENGINE = ReplacingMergeTree(ended_at)
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (started_at, id)
 TTL toDateTime(started_at) + INTERVAL 1095 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
 
 CREATE TABLE IF NOT EXISTS meshward.repairs AS meshward.repairs_local
 ENGINE = Distributed('mesh', 'meshward', 'repairs_local', cityHash64(storage_index));
@@ -865,7 +892,7 @@ ENGINE = ReplacingMergeTree()
 PARTITION BY toYYYYMM(at)
 ORDER BY (at, id)
 TTL toDateTime(at) + INTERVAL 1095 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
 
 CREATE TABLE IF NOT EXISTS meshward.proofs AS meshward.proofs_local
 ENGINE = Distributed('mesh', 'meshward', 'proofs_local', cityHash64(storage_index));

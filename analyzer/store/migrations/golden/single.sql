@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS meshward.file_health (
   storage_index FixedString(16),
   policy LowCardinality(String),
   grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  previous_grade Nullable(Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5)) CODEC(ZSTD),
   grade_since DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
   size_bytes UInt64 CODEC(ZSTD),
   k UInt16 CODEC(ZSTD),
@@ -86,13 +87,32 @@ CREATE TABLE IF NOT EXISTS meshward.file_health (
   deleted Bool,
   version UInt64 CODEC(Delta, ZSTD),
   gone UInt8 MATERIALIZED toUInt8(deleted) CODEC(ZSTD),
-  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
-  INDEX grade_index grade TYPE set(8) GRANULARITY 4
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
 )
 ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY partition % 8
 ORDER BY (partition, storage_index)
 SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, index_granularity = 1024, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.files_at_risk (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  policy LowCardinality(String),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  log10_loss Nullable(Float32) CODEC(ZSTD),
+  version UInt64 CODEC(Delta, ZSTD),
+  gone UInt8 CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplacingMergeTree(version, gone)
+ORDER BY (partition, storage_index)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, non_replicated_deduplication_window = 2000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_files_at_risk TO meshward.files_at_risk AS
+SELECT partition, storage_index, policy, grade, margin, log10_loss, version,
+  toUInt8(deleted OR grade > 'at-risk') AS gone
+FROM meshward.file_health WHERE grade <= 'at-risk' OR previous_grade <= 'at-risk';
 
 CREATE TABLE IF NOT EXISTS meshward.grade_changes (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
@@ -113,6 +133,10 @@ PARTITION BY toYYYYMM(at)
 ORDER BY (at, storage_index)
 TTL toDateTime(at) + INTERVAL 400 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_grade_changes TO meshward.grade_changes AS
+SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause
+FROM meshward.file_health WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade);
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
@@ -138,11 +162,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_minute (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -156,11 +180,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grad
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_hour (
@@ -173,11 +197,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_hour (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -191,11 +215,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade 
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_day (
@@ -208,11 +232,11 @@ CREATE TABLE IF NOT EXISTS meshward.grade_history_day (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -226,11 +250,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade A
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.grade_history AS raw GROUP BY at, policy, grade, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history (
@@ -257,11 +281,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_minute (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -275,11 +299,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.marg
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history_hour (
@@ -292,11 +316,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_hour (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -310,11 +334,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.margin_history_day (
@@ -327,11 +351,11 @@ CREATE TABLE IF NOT EXISTS meshward.margin_history_day (
   files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
-  bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -345,11 +369,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin 
   min(raw.files) AS files_min,
   max(raw.files) AS files_max,
   sum(raw.files) AS files_sum,
-  argMaxState(raw.files, raw.at) AS files_last,
+  max((raw.at, raw.files)) AS files_last,
   min(raw.bytes) AS bytes_min,
   max(raw.bytes) AS bytes_max,
   sum(toUInt128(raw.bytes)) AS bytes_sum,
-  argMaxState(raw.bytes, raw.at) AS bytes_last
+  max((raw.at, raw.bytes)) AS bytes_last
 FROM meshward.margin_history AS raw GROUP BY at, policy, margin, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure (
@@ -376,11 +400,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_minute (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toMonday(at)
@@ -394,11 +418,11 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain A
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour (
@@ -411,11 +435,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(at)
@@ -429,11 +453,11 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS 
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day (
@@ -446,11 +470,11 @@ CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day (
   files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_k_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  files_below_repair_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD)
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
 )
 ENGINE = AggregatingMergeTree()
 PARTITION BY toYear(at)
@@ -464,11 +488,11 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS d
   min(raw.files_below_k) AS files_below_k_min,
   max(raw.files_below_k) AS files_below_k_max,
   sum(raw.files_below_k) AS files_below_k_sum,
-  argMaxState(raw.files_below_k, raw.at) AS files_below_k_last,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
   min(raw.files_below_repair) AS files_below_repair_min,
   max(raw.files_below_repair) AS files_below_repair_max,
   sum(raw.files_below_repair) AS files_below_repair_sum,
-  argMaxState(raw.files_below_repair, raw.at) AS files_below_repair_last
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
 FROM meshward.domain_exposure AS raw GROUP BY at, kind, domain, analyzer;
 
 CREATE TABLE IF NOT EXISTS meshward.peers (
@@ -565,19 +589,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_minute (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -597,19 +621,19 @@ SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals AS raw GROUP BY at, peer_id;
 
@@ -625,19 +649,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_hour (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -657,19 +681,19 @@ SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals AS raw GROUP BY at, peer_id;
 
@@ -685,19 +709,19 @@ CREATE TABLE IF NOT EXISTS meshward.peer_vitals_day (
   memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
   disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_used_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  disk_capacity_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_received_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  network_sent_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
   shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
-  shares_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  share_bytes_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
-  shares_verified_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
-  spool_dropped_inventories_last AggregateFunction(argMax, UInt64, DateTime64(3, 'UTC')) CODEC(ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
   process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
   peer_id_text String ALIAS base64URLEncode(peer_id)
 )
@@ -717,19 +741,19 @@ SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
   max(raw.memory_used_bytes) AS memory_used_bytes_max,
   sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
   max(raw.disk_used_bytes) AS disk_used_bytes_max,
-  argMaxState(raw.disk_used_bytes, raw.at) AS disk_used_bytes_last,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
   max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
-  argMaxState(raw.disk_capacity_bytes, raw.at) AS disk_capacity_bytes_last,
-  argMaxState(raw.network_received_bytes, raw.at) AS network_received_bytes_last,
-  argMaxState(raw.network_sent_bytes, raw.at) AS network_sent_bytes_last,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
   min(raw.shares) AS shares_min,
   max(raw.shares) AS shares_max,
-  argMaxState(raw.shares, raw.at) AS shares_last,
-  argMaxState(raw.share_bytes, raw.at) AS share_bytes_last,
-  argMaxState(raw.shares_verified, raw.at) AS shares_verified_last,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
   max(raw.spooled_batches) AS spooled_batches_max,
   sum(raw.spooled_batches) AS spooled_batches_sum,
-  argMaxState(raw.spool_dropped_inventories, raw.at) AS spool_dropped_inventories_last,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
   max(raw.process_memory_bytes) AS process_memory_bytes_max
 FROM meshward.peer_vitals AS raw GROUP BY at, peer_id;
 
@@ -764,7 +788,7 @@ ENGINE = ReplacingMergeTree(ended_at)
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (started_at, id)
 TTL toDateTime(started_at) + INTERVAL 1095 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
 
 CREATE TABLE IF NOT EXISTS meshward.proofs (
   id UUID,
@@ -787,7 +811,7 @@ ENGINE = ReplacingMergeTree()
 PARTITION BY toYYYYMM(at)
 ORDER BY (at, id)
 TTL toDateTime(at) + INTERVAL 1095 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
 
 CREATE TABLE IF NOT EXISTS meshward.alerts (
   id UUID,
