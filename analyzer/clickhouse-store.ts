@@ -26,7 +26,10 @@ import type { Store } from './store/client.ts';
 import { enqueuePlacements } from './store/placement-columns.ts';
 import { openAlerts } from './store/queries/audit.ts';
 import { livenessMarksOf, peerLivesOf } from './store/queries/peers.ts';
+import { writeRow } from './store/row-binary/table.ts';
+import { RowBinaryWriter } from './store/row-binary/writer.ts';
 import * as tables from './store/tables.ts';
+import { versionOf } from './store/versions.ts';
 import type { WriteGuard } from './store/write-batch.ts';
 import type { StoreWriter } from './store/writer.ts';
 import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
@@ -65,6 +68,14 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#analyzer = options.analyzer;
+  }
+
+  async claimPartition(partition: number, generation: number): Promise<void> {
+    const out = new RowBinaryWriter();
+    const row = { partition, generation, analyzer: this.#analyzer, since: Math.round(this.#clock.nowMs()) };
+    writeRow(out, tables.partitionOwners.columns, row);
+    const token = `${partition} ${generation} ${this.#analyzer}`;
+    await this.#store.insert(tables.partitionOwners, [out.finish()], { token });
   }
 
   loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {
@@ -334,17 +345,6 @@ interface StoredAlertDetails extends Readonly<Record<string, string | number>> {
   readonly next: string;
   readonly sinceMs: number;
   readonly analyzer: string;
-}
-
-/** Saves of one process that are told apart. Beyond this, rows of one ownership count in the order in which they came. */
-const savesOfGeneration = 2 ** 21;
-
-/**
- * What an analyzer that has lost the partition still writes must not win over its successor, whatever their clocks say: the
- * generation comes first. On Kafka it is about the time in seconds, so both fit into 53 bits until the year 2106.
- */
-function versionOf(generation: number, save: number): number {
-  return generation * savesOfGeneration + Math.min(save, savesOfGeneration - 1);
 }
 
 /** What a row that says "gone" holds beside its key. */

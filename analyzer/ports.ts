@@ -118,6 +118,11 @@ export interface WorstFiles {
 
 export interface AnalyzerStore {
   /** @throws MeshwardError `store-unavailable` half-way too: then what went into the sink is of no use. */
+  /**
+   * Says who owns a partition from now on, before anything of it is read: histories take nothing more of earlier owners.
+   * @throws MeshwardError `store-unavailable` while the store is away.
+   */
+  claimPartition(partition: number, generation: number): Promise<void>;
   loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition>;
   /** Those of which anything is known, in the order of the places. */
   loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]>;

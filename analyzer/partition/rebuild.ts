@@ -48,6 +48,7 @@ export async function rebuildPartition(
   const startedMs = clock.monotonicMs();
   const map = createShareMap?.(mapOptions) ?? new PlainShareMap(mapOptions);
   const restore = new PartitionRestore({ partition: assigned.partition, map, clock, logger, metrics });
+  await store.claimPartition(assigned.partition, assigned.generation);
   const stored = await store.loadPartition(assigned.partition, restore);
   map.progress.load(stored.applied);
   const bounds = (await log.bounds(topics.shareEvents.name))[assigned.partition];

@@ -111,6 +111,13 @@ export const fileHealth = defineTable('file_health', {
   version: uint64,
 });
 
+export const partitionOwners = defineTable('partition_owners', {
+  partition: uint16,
+  generation: uint64,
+  analyzer: label,
+  since: timestamp,
+});
+
 export const gradeChanges = defineTable('grade_changes', {
   at: timestamp,
   storageIndex,
@@ -299,6 +306,7 @@ export const allTables: readonly Table[] = [
   applied,
   files,
   fileHealth,
+  partitionOwners,
   gradeChanges,
   gradeHistory,
   marginHistory,

@@ -39,6 +39,8 @@ class PartitionRows {
 export class DurableRows {
   readonly partitions = new Map<number, PartitionRows>();
   readonly health = new Map<StorageIndex, HealthRow>();
+  /** The newest generation that claimed each partition. */
+  readonly owners = new Map<number, number>();
   readonly gradeChanges: HealthRow[] = [];
   readonly lives = new Map<PeerId, PeerLife>();
   marks: readonly LivenessMark[] = [];
@@ -94,6 +96,12 @@ export class MemoryStore implements AnalyzerStore {
   successor(): MemoryStore {
     this.hang();
     return new MemoryStore(this.#nowMs, this.rows);
+  }
+
+  async claimPartition(partition: number, generation: number): Promise<void> {
+    await this.#reachable();
+    const known = this.rows.owners.get(partition) ?? 0;
+    this.rows.owners.set(partition, Math.max(known, generation));
   }
 
   async loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {
@@ -191,7 +199,8 @@ export class MemoryStore implements AnalyzerStore {
         const known = this.rows.health.get(row.health.storageIndex);
         if (known === undefined || row.generation >= known.generation)
           this.rows.health.set(row.health.storageIndex, row);
-        if (row.previousGrade !== row.health.grade) this.rows.gradeChanges.push(row);
+        const isOwners = row.generation >= (this.rows.owners.get(row.partition) ?? 0);
+        if (isOwners && row.previousGrade !== row.health.grade) this.rows.gradeChanges.push(row);
       }
     });
   }

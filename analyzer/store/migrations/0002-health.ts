@@ -1,5 +1,6 @@
 /** The newest health of each file, what changed when, and the mesh's history at four levels. */
 import { exposureSeries, gradeHistorySeries, marginHistorySeries } from '../series.ts';
+import { savesOfGeneration } from '../versions.ts';
 import { renderTable, renderView, shardByFile } from './engine.ts';
 import { gradeType, storageIndexText, timeCodec, timeType, tombstoneSettings } from './fragments.ts';
 import type { Migration } from './migration.ts';
@@ -95,6 +96,19 @@ export const health: Migration = {
       settings: { ttl_only_drop_parts: 1 },
       shardBy: shardByFile,
     }),
+    // Who owns a partition, said before its new owner reads what is there: what an earlier one still sends is no history then.
+    ...renderTable(context, {
+      name: 'partition_owners',
+      columns: `
+        partition UInt16 CODEC(ZSTD),
+        generation UInt64 CODEC(ZSTD),
+        analyzer LowCardinality(String),
+        since ${timeType} ${timeCodec}`,
+      engine: 'ReplacingMergeTree',
+      engineArguments: 'generation',
+      orderBy: 'partition',
+      shardBy: 'partition',
+    }),
     // With the row of health in one insert: whoever is killed leaves both or neither, so a change is there once.
     renderView(context, {
       name: 'file_health_to_grade_changes',
@@ -102,7 +116,11 @@ export const health: Migration = {
       target: 'grade_changes',
       select: (source) =>
         'SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause\n' +
-        `FROM ${source} WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade)`,
+        `FROM ${source} AS health LEFT JOIN (\n` +
+        `  SELECT partition, max(generation) AS newest FROM ${context.database}.partition_owners GROUP BY partition\n` +
+        ') AS owners ON owners.partition = health.partition\n' +
+        'WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade)\n' +
+        `  AND intDiv(version, ${savesOfGeneration}) >= newest`,
     }),
     ...[gradeHistorySeries, marginHistorySeries, exposureSeries].flatMap((series) => renderSeries(context, series)),
   ],

@@ -101,7 +101,7 @@ describe('the migrations', () => {
     expect(migrations.map((one) => `${one.name} ${checksumOf(one).slice(0, 16)}`)).toMatchInlineSnapshot(`
       [
         "share-map 649a16d830ba3490",
-        "health a94f9faa5d043895",
+        "health 62917708ac0d58da",
         "peers b967c7220afdbc2f",
         "audit c35570e5decbe94f",
       ]

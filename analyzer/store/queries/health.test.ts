@@ -18,6 +18,7 @@ import { RowBinaryWriter } from '../row-binary/writer.ts';
 import * as tables from '../tables.ts';
 import { baseMs, health, indexOf, minuteMs } from '../test-rows.ts';
 import { startTestStore, type TestStore } from '../test-store.ts';
+import { versionOf } from '../versions.ts';
 import { createStoreWriter, type StoreWriter } from '../writer.ts';
 
 let testStore: TestStore;
@@ -165,6 +166,29 @@ describe('the health of files', () => {
       { policy: '25-of-100', available: 37, retained: 38, sizeBytes: 1000, cause: later[0]?.cause },
     ]);
     expect(await gradeChangesIn(own, { ...span, toMs: baseMs })).toEqual([]);
+  });
+
+  test('an earlier owner changes no history once its partition is claimed, whatever it still sends', async () => {
+    const own = await testStore.openDatabase('claimed');
+    const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
+    const claim = (partition: number, generation: number): Promise<void> =>
+      ownWriter.enqueue(tables.partitionOwners, [{ partition, generation, analyzer: 'a', since: baseMs }]);
+    const change = (name: string, generation: number, partition: number): tables.FileHealthRow =>
+      health(name, 'critical', 5, { partition, previousGrade: 'healthy', version: versionOf(generation, 1) });
+    await claim(1, 4);
+    await claim(1, 5);
+    await ownWriter.flush();
+    await ownWriter.enqueue(tables.fileHealth, [
+      change('of an earlier owner', 4, 1),
+      change('of the owner', 5, 1),
+      change('of a later owner', 6, 1),
+      change('of nobody yet', 1, 2),
+    ]);
+    await ownWriter.flush();
+    const changes = await gradeChangesIn(own, { fromMs: baseMs, toMs: baseMs + 1 });
+    expect(new Set(changes.map(({ storageIndex }) => storageIndex))).toEqual(
+      new Set(['of the owner', 'of a later owner', 'of nobody yet'].map(indexOf)),
+    );
   });
 
   test('exposure is the newest of each analyzer, summed', async () => {

@@ -152,9 +152,26 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
 CREATE TABLE IF NOT EXISTS meshward.grade_changes AS meshward.grade_changes_local
 ENGINE = Distributed('mesh', 'meshward', 'grade_changes_local', cityHash64(storage_index));
 
+CREATE TABLE IF NOT EXISTS meshward.partition_owners_local (
+  partition UInt16 CODEC(ZSTD),
+  generation UInt64 CODEC(ZSTD),
+  analyzer LowCardinality(String),
+  since DateTime64(3, 'UTC') CODEC(Delta, ZSTD)
+)
+ENGINE = ReplacingMergeTree(generation)
+ORDER BY partition
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.partition_owners AS meshward.partition_owners_local
+ENGINE = Distributed('mesh', 'meshward', 'partition_owners_local', partition);
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_grade_changes TO meshward.grade_changes_local AS
 SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause
-FROM meshward.file_health_local WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade);
+FROM meshward.file_health_local AS health LEFT JOIN (
+  SELECT partition, max(generation) AS newest FROM meshward.partition_owners GROUP BY partition
+) AS owners ON owners.partition = health.partition
+WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade)
+  AND intDiv(version, 2097152) >= newest;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history_local (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),

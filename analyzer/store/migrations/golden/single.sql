@@ -134,9 +134,23 @@ ORDER BY (at, storage_index)
 TTL toDateTime(at) + INTERVAL 400 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
 
+CREATE TABLE IF NOT EXISTS meshward.partition_owners (
+  partition UInt16 CODEC(ZSTD),
+  generation UInt64 CODEC(ZSTD),
+  analyzer LowCardinality(String),
+  since DateTime64(3, 'UTC') CODEC(Delta, ZSTD)
+)
+ENGINE = ReplacingMergeTree(generation)
+ORDER BY partition
+SETTINGS non_replicated_deduplication_window = 2000;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_grade_changes TO meshward.grade_changes AS
 SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause
-FROM meshward.file_health WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade);
+FROM meshward.file_health AS health LEFT JOIN (
+  SELECT partition, max(generation) AS newest FROM meshward.partition_owners GROUP BY partition
+) AS owners ON owners.partition = health.partition
+WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade)
+  AND intDiv(version, 2097152) >= newest;
 
 CREATE TABLE IF NOT EXISTS meshward.grade_history (
   at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
