@@ -46,10 +46,26 @@ export class ListWriter {
     await this.#underWay;
   }
 
+  /**
+   * The last look at lists that are given up: who owns them next may not see any more that what a paused analyzer wrote meanwhile came
+   * behind our fence. Never rejects: where the log takes nothing now, readers still believe what is ours.
+   */
+  async handOver(partitions: readonly OwnedPartition[]): Promise<void> {
+    await this.#underWay;
+    const { publisher, complain } = this.#options;
+    try {
+      await this.#look(partitions);
+      for (const partition of partitions)
+        if (partition.list.waiting > 0) await publisher.writeList(partition, () => true);
+    } catch (error) {
+      complain(error, 'the at-risk list cannot be looked at before it is given up');
+    }
+  }
+
   async #writeAll(partitions: readonly OwnedPartition[], look: boolean): Promise<void> {
     const { owned, publisher, signal, complain } = this.#options;
     try {
-      if (look) await this.#look();
+      if (look) await this.#look(owned.values());
       for (const partition of partitions) {
         await publisher.writeList(partition, () => owned.get(partition.number) === partition && !signal.aborted);
       }
@@ -57,10 +73,11 @@ export class ListWriter {
       complain(error, 'the at-risk list cannot be written now; it is tried again');
     }
   }
+
   /** What an analyzer that lost a partition has written meanwhile is written over. */
-  async #look(): Promise<void> {
+  async #look(partitions: Iterable<OwnedPartition>): Promise<void> {
     const ends = await this.#options.ends();
-    for (const { number, ownership, list } of this.#options.owned.values()) {
+    for (const { number, ownership, list } of partitions) {
       list.putBack(await ownership.look(ends[number]?.nextOffset ?? 0));
     }
   }

@@ -20,6 +20,8 @@ export interface PartitionsOptions {
   readonly peers: () => readonly PeerFacts[];
   /** Aborted when the analyzer stops. */
   readonly signal: AbortSignal;
+  /** What is still to be done for partitions that others will own. Never rejects. */
+  readonly handOver: (partitions: readonly OwnedPartition[]) => Promise<unknown>;
   /** Resolves when nothing is being written for partitions that were given up. */
   readonly still: () => Promise<unknown>;
   /** Files have come that were not judged yet. */
@@ -98,6 +100,8 @@ export class Partitions {
 
   /** Who owns the partitions next reads what we wrote: nothing of ours may come after this. */
   async giveUp(partitions: readonly AssignedPartition[]): Promise<void> {
+    const given = partitions.flatMap(({ partition }) => this.owned.get(partition) ?? []);
+    await this.#options.handOver(given);
     for (const { partition } of partitions) this.owned.delete(partition);
     await this.#options.still();
   }

@@ -8,12 +8,13 @@ import type { EventLog } from '#collector/log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
 import { needsRepair } from '#mesh/grade.ts';
+import { isOwnerRecord } from '#mesh/list-fence.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { policyFor } from '#mesh/policy.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { topicsOf } from '#mesh/topics.ts';
 import { analyzerMetrics } from './metrics.ts';
-import { isOwnerKey, ListOwnership } from './partition/list-ownership.ts';
+import { ListOwnership } from './partition/list-ownership.ts';
 import { OwnedPartition } from './partition/owned-partition.ts';
 import { PublishedHealth } from './partition/published-health.ts';
 import { Tombstones } from './partition/tombstones.ts';
@@ -110,7 +111,7 @@ class Scene {
   listed(file: number): number | null {
     let available: number | null = null;
     for (const { key, value } of this.log.all(this.#topic)) {
-      if (key === null || isOwnerKey(key) || storageIndexFromBytes(key) !== fileOf(file)) continue;
+      if (key === null || isOwnerRecord({ key }) || storageIndexFromBytes(key) !== fileOf(file)) continue;
       available = value === null ? null : fromBinary(AtRiskFileSchema, value).available;
     }
     return available;

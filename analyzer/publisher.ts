@@ -1,7 +1,8 @@
 /** What becomes of a file's new health: an entry or tombstone on the at-risk list, a row in the store. */
+
+import { generationHeader } from '#mesh/list-fence.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { causeOf } from './partition/cause.ts';
-import { generationHeader } from './partition/list-ownership.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { figuresOf } from './partition/published-health.ts';
 import { isWatched } from './partition/rebuild.ts';

@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Grade } from '#mesh/grade.ts';
+import { generationHeader, isOwnerRecord } from '#mesh/list-fence.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { PartitionSink } from './ports.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import { PlainShareMap } from './share-map/plain-share-map.ts';
@@ -112,6 +114,30 @@ describe('analyzers that come and go', () => {
       expect(gradeOf(second, 1)).toBe('at-risk');
       expect(second.analyzer.health().totals.settlingFiles).toBe(0);
       expect((await mesh.atRisk()).size).toBe(1);
+    });
+
+    it('what somebody who was paused wrote on the list is written over before the list goes to the next owner', async () => {
+      await mesh.announce();
+      await mesh.put([1]);
+      await mesh.lose(1, [0, 1, 2]);
+      await mesh.pass(2000, peers);
+      const first = await mesh.start(store);
+      await mesh.seenBy(first);
+      await eventually(async () => expect([...(await mesh.atRisk()).keys()]).toEqual([fileOf(1)]));
+      await mesh.committed();
+      const partition = mesh.partitionOf(fileOf(1));
+      const late = {
+        partition,
+        key: storageIndexToBytes(fileOf(1)),
+        value: null,
+        headers: { [generationHeader]: '0' },
+      };
+      await mesh.log.append(mesh.topics.atRisk.name, [late]);
+      await first.kill();
+      const records = await mesh.log.read(mesh.topics.atRisk.name, partition, 0, 1 << 20);
+      const newest = records.findLast((record) => !isOwnerRecord(record));
+      expect(newest?.value).not.toBeNull();
+      expect(Number(newest?.headers[generationHeader])).toBeGreaterThan(0);
     });
 
     it('a partition of which the database broke off half-way is loaded from its beginning', async () => {

@@ -1,9 +1,10 @@
 /** Several analyzers share the partitions of one mesh: whatever comes and goes, together they are one. */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import { grades } from '#mesh/grade.ts';
+import { generationHeader } from '#mesh/list-fence.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { generationHeader } from './partition/list-ownership.ts';
 import { NativeShareMap } from './share-map/native-share-map.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import { PlainShareMap } from './share-map/plain-share-map.ts';

@@ -81,6 +81,7 @@ export class Analyzer {
       policies: this.#policies,
       peers: () => this.#peers?.register.facts() ?? [],
       signal: this.#stopping.signal,
+      handOver: (partitions) => Promise.race([this.#lists.handOver(partitions), this.#givenUp.promise]),
       still: () => Promise.race([Promise.all([this.#keeper?.still(), this.#lists.still()]), this.#givenUp.promise]),
       onJudgeable: () => this.#sweeper.sweepSoon(),
       onFull: () => {

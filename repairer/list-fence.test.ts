@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppendRecord } from '#collector/log/port.ts';
-import { afterEntry, afterOwner, isOwnerRecord, type ListFence, noFence, standingOf } from './list-fence.ts';
+import { afterEntry, afterOwner, isOwnerRecord, type ListFence, noFence, standingOf } from '#mesh/list-fence.ts';
 import { ownerRecordOf, under } from './testing/at-risk-record.ts';
 
 interface Placed extends AppendRecord {

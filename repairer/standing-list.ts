@@ -6,8 +6,6 @@
 import type { EventLog, LogRecord } from '#collector/log/port.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, hasCode } from '#mesh/errors.ts';
-import { isStorageIndex, type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { type AtRiskEntry, parseAtRiskEntry } from './at-risk.ts';
 import {
   afterEntry,
   afterOwner,
@@ -17,7 +15,9 @@ import {
   noFence,
   type Standing,
   standingOf,
-} from './list-fence.ts';
+} from '#mesh/list-fence.ts';
+import { isStorageIndex, type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { type AtRiskEntry, parseAtRiskEntry } from './at-risk.ts';
 import { type OfferedFile, type QueuedFile, RepairQueue } from './queue.ts';
 import { classOf } from './risk.ts';
 

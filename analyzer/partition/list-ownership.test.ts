@@ -2,9 +2,10 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { InMemoryLog } from '#collector/log/in-memory.ts';
 import { AtRiskOwnerSchema } from '#mesh/generated/events_pb.js';
+import { generationHeader, isOwnerRecord } from '#mesh/list-fence.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
 import { fileOf } from '../testing/share-events.ts';
-import { generationHeader, isOwnerKey, ListOwnership } from './list-ownership.ts';
+import { ListOwnership } from './list-ownership.ts';
 
 const topic = 'at-risk';
 
@@ -24,7 +25,7 @@ describe('the ownership of a list', () => {
   });
   const owners = () =>
     log.all(topic).flatMap(({ key, value, offset }) => {
-      if (!isOwnerKey(key) || value === null) return [];
+      if (!isOwnerRecord({ key }) || value === null) return [];
       const { generation, fenceOffset, confirmed } = fromBinary(AtRiskOwnerSchema, value);
       return [[offset, Number(generation), Number(fenceOffset), confirmed]];
     });

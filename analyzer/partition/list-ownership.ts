@@ -7,16 +7,10 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { AppendRecord, EventLog, LogRecord } from '#collector/log/port.ts';
 import { AtRiskOwnerSchema } from '#mesh/generated/events_pb.js';
+import { generationHeader, generationOf, isOwnerRecord, ownerKey } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 
-export const ownerKey: Uint8Array = new TextEncoder().encode('owner');
-export const generationHeader = 'owner-generation';
-
 const readBytes = 1024 * 1024;
-
-export function isOwnerKey(key: Uint8Array | null): boolean {
-  return key?.length === ownerKey.length && ownerKey.every((byte, i) => key[i] === byte);
-}
 
 export interface ListOwnershipOptions {
   readonly log: Pick<EventLog, 'append' | 'read'>;
@@ -102,12 +96,12 @@ export class ListOwnership {
 
   #note(record: LogRecord, found: Set<StorageIndex>): void {
     const { generation } = this.#options;
-    if (isOwnerKey(record.key)) {
+    if (isOwnerRecord(record)) {
       const owner = record.value === null ? null : fromBinary(AtRiskOwnerSchema, record.value);
       if (owner !== null && Number(owner.generation) > generation) this.#overtaken = true;
       return;
     }
-    const written = Number(record.headers[generationHeader] ?? 0);
+    const written = generationOf(record) ?? 0;
     if (written > generation) this.#overtaken = true;
     if (written < generation && record.key?.length === storageIndexBytes) found.add(storageIndexFromBytes(record.key));
   }

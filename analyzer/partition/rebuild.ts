@@ -4,12 +4,21 @@
  */
 import type { AssignedPartition, LogRecord } from '#collector/log/port.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import type { StorageIndex } from '#mesh/storage-index.ts';
+import {
+  afterEntry,
+  afterOwner,
+  generationOf,
+  isOwnerRecord,
+  type ListFence,
+  noFence,
+  standingOf,
+} from '#mesh/list-fence.ts';
+import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type AnalyzerOptions, maxTickStepMs } from '../options.ts';
 import type { StoredPartition } from '../ports.ts';
 import { PlainShareMap, type ShareMapOptions } from '../share-map/plain-share-map.ts';
 import { Turns } from '../turns.ts';
-import { isOwnerKey, ListOwnership } from './list-ownership.ts';
+import { ListOwnership } from './list-ownership.ts';
 import { OwnedPartition } from './owned-partition.ts';
 import { PartitionRestore } from './restore.ts';
 
@@ -88,20 +97,42 @@ export async function rebuildPartition(
   return { owned, truncated: records === 0 ? null : { records, firstOffset: bounds.firstOffset } };
 }
 
+/**
+ * The list as readers hold it. What an earlier owner wrote behind a later one's fence they do not believe, nor is it loaded; its files are written
+ * anew, since compaction may keep it in place of what counted.
+ */
 async function loadStandingList({ log, topics, logger, clock }: AnalyzerOptions, owned: OwnedPartition): Promise<void> {
   const turns = new Turns(clock);
   const bounds = (await log.bounds(topics.atRisk.name))[owned.number];
   const end = owned.ownership.fenceOffset ?? bounds?.nextOffset ?? 0;
   owned.ownership.readTo(end);
+  const fenced = new Set<StorageIndex>();
+  let fence = noFence;
   let offset = bounds?.firstOffset ?? 0;
   while (offset < end) {
     const records = await log.read(topics.atRisk.name, owned.number, offset, listReadBytes);
     if (records.length === 0) break;
     for (const record of records) {
-      if (record.offset < end && !isOwnerKey(record.key)) loadEntry(owned, record, logger);
+      if (record.offset >= end) break;
+      fence = fenceAfter(fence, record, logger);
+      if (!isOwnerRecord(record)) {
+        if (standingOf(fence, generationOf(record) ?? 0, record.offset) !== 'fenced') loadEntry(owned, record, logger);
+        else if (record.key?.length === storageIndexBytes) fenced.add(storageIndexFromBytes(record.key));
+      }
       await turns.pause();
     }
     offset = (records.at(-1) as LogRecord).offset + 1;
+  }
+  owned.list.putBack([...fenced]);
+}
+
+function fenceAfter(fence: ListFence, record: LogRecord, logger: AnalyzerOptions['logger']): ListFence {
+  if (!isOwnerRecord(record)) return afterEntry(fence, record);
+  try {
+    return afterOwner(fence, record);
+  } catch (error) {
+    logger.error({ offset: record.offset, error: describeError(error) }, 'an owner of the at-risk list cannot be read');
+    return fence;
   }
 }
 

@@ -20,6 +20,7 @@ import {
   DeadLetterSchema,
   PeerEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
+import { generationHeader, isOwnerRecord } from '#mesh/list-fence.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import {
@@ -31,7 +32,6 @@ import {
 import { allTopics, topicsOf } from '#mesh/topics.ts';
 import { analyzerMetrics } from '../metrics.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import { generationHeader, isOwnerKey } from '../partition/list-ownership.ts';
 import type { AnalyzerStore } from '../ports.ts';
 import { Analyzer } from '../service.ts';
 import type { PeerBatch } from '../share-map/share-map.ts';
@@ -302,7 +302,7 @@ export class TestMesh {
       const generation = Number(headers[generationHeader] ?? 0);
       if (generation < (newest.get(partition) ?? 0)) continue;
       newest.set(partition, generation);
-      if (isOwnerKey(key)) continue;
+      if (isOwnerRecord({ key })) continue;
       const file = storageIndexFromBytes(key as Uint8Array);
       if (value === null) list.delete(file);
       else list.set(file, fromBinary(AtRiskFileSchema, value));
@@ -314,7 +314,7 @@ export class TestMesh {
   async listOwners(): Promise<readonly (readonly AtRiskOwner[])[]> {
     const owners: AtRiskOwner[][] = Array.from({ length: this.partitions }, () => []);
     for (const { partition, key, value } of await this.#all(this.topics.atRisk.name)) {
-      if (isOwnerKey(key)) owners[partition]?.push(fromBinary(AtRiskOwnerSchema, value as Uint8Array));
+      if (isOwnerRecord({ key })) owners[partition]?.push(fromBinary(AtRiskOwnerSchema, value as Uint8Array));
     }
     return owners;
   }

@@ -4,9 +4,9 @@ import type { Store } from '#analyzer/store/client.ts';
 import { peerId, storageIndex, text, uint8, uint64 } from '#analyzer/store/row-binary/columns.ts';
 import type { EventLog } from '#collector/log/port.ts';
 import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
+import { afterEntry, afterOwner, generationOf, isOwnerRecord, noFence, standingOf } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Topics } from '#mesh/topics.ts';
-import { afterEntry, afterOwner, generationOf, isOwnerRecord, noFence, standingOf } from '#repairer/list-fence.ts';
 import { type Oracle, placementName } from './oracle.ts';
 
 export interface Compared {

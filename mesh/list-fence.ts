@@ -4,8 +4,15 @@
  * wrote before is not acted on until the new owner has judged every file and confirms it. A function of values.
  */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { LogRecord } from '#collector/log/port.ts';
-import { AtRiskOwnerSchema } from '#mesh/generated/events_pb.js';
+import { AtRiskOwnerSchema } from './generated/events_pb.js';
+
+/** Of a record of the topic `at-risk`. */
+interface LogRecord {
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export interface ListFence {
   readonly generation: number;
@@ -20,8 +27,9 @@ export const noFence: ListFence = { generation: 0, fenceOffset: 0, confirmed: tr
 
 export type Standing = 'counts' | 'unconfirmed' | 'fenced';
 
-const ownerKey = new TextEncoder().encode('owner');
-const generationHeader = 'owner-generation';
+export const ownerKey: Uint8Array = new TextEncoder().encode('owner');
+/** Of every entry and tombstone: the generation of the owner that wrote it. */
+export const generationHeader = 'owner-generation';
 
 export function isOwnerRecord({ key }: Pick<LogRecord, 'key'>): boolean {
   return key?.length === ownerKey.length && ownerKey.every((byte, i) => key[i] === byte);
