@@ -103,6 +103,6 @@ describe('recoverability alerts', () => {
       ['events-truncated', 'page'],
     ]);
     expect(alerts[0]?.summary).toBe('health is stale: one; two');
-    expect(alerts[2]?.next).toContain('`meshward peer inventory --all`');
+    expect(alerts[2]?.next).toContain('are asked for one by collectors');
   });
 });
