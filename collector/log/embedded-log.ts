@@ -29,7 +29,7 @@ import type {
 } from './port.ts';
 import { badInput, beyondEndError, closedError, truncatedError } from './shared/errors.ts';
 import { startFollowing } from './shared/following.ts';
-import { checkRecord, isIndex } from './shared/input.ts';
+import { checkRecord, isIndex, openTopic } from './shared/input.ts';
 import { type GroupStore, Member } from './shared/member.ts';
 import type { PartitionSource } from './shared/partition-reader.ts';
 import { PendingRoom } from './shared/pending-room.ts';
@@ -167,17 +167,7 @@ class SqliteEventLog implements EmbeddedLog {
     await this.#watch(names);
     const states = await Promise.all(names.map(async (topic) => ({ topic, bounds: await this.bounds(topic) })));
     this.#mustBeOpen();
-    const truncated = options.truncated;
-    const counted: FollowOptions =
-      truncated === undefined
-        ? {}
-        : {
-            truncated: (...where) => {
-              this.#counts.truncations++;
-              return truncated(...where);
-            },
-          };
-    const { following, settled } = startFollowing(this.#source, states, from, onRecords, counted);
+    const { following, settled } = startFollowing(this.#source, states, from, onRecords, options, this.#counts);
     this.#followings.add(following);
     void settled.then(() => this.#followings.delete(following));
     return following;
@@ -333,12 +323,7 @@ class SqliteEventLog implements EmbeddedLog {
   }
 
   #topic(name: string): TopicSpec {
-    const spec = this.#topics.get(name);
-    if (spec !== undefined) return spec;
-    throw badInput(
-      `topic "${name.slice(0, 60)}" is not open`,
-      `Name it among the topics of the log: ${[...this.#topics.keys()].join(', ')}.`,
-    );
+    return openTopic(this.#topics, name);
   }
 
   #mustBeOpen(): void {

@@ -30,7 +30,7 @@ import type {
 } from './port.ts';
 import { badInput, beyondEndError, closedError, truncatedError } from './shared/errors.ts';
 import { startFollowing } from './shared/following.ts';
-import { checkRecord, isIndex } from './shared/input.ts';
+import { checkRecord, isIndex, openTopic } from './shared/input.ts';
 import { Member } from './shared/member.ts';
 import type { PartitionSource } from './shared/partition-reader.ts';
 import { PendingRoom } from './shared/pending-room.ts';
@@ -166,17 +166,7 @@ class KafkaEventLog implements KafkaLog {
       }),
     );
     this.#mustBeOpen();
-    const truncated = options.truncated;
-    const counted: FollowOptions =
-      truncated === undefined
-        ? {}
-        : {
-            truncated: (...where) => {
-              this.#counts.truncations++;
-              return truncated(...where);
-            },
-          };
-    const { following, settled } = startFollowing(this.#source, states, from, onRecords, counted);
+    const { following, settled } = startFollowing(this.#source, states, from, onRecords, options, this.#counts);
     this.#followings.add(following);
     void settled.then(() => this.#followings.delete(following));
     return following;
@@ -276,12 +266,7 @@ class KafkaEventLog implements KafkaLog {
   }
 
   #topic(name: string): TopicSpec {
-    const spec = this.#topics.get(name);
-    if (spec !== undefined) return spec;
-    throw badInput(
-      `topic "${name.slice(0, 60)}" is not open`,
-      `Name it among the topics of the log: ${[...this.#topics.keys()].join(', ')}.`,
-    );
+    return openTopic(this.#topics, name);
   }
 
   #mustBeOpen(): void {

@@ -7,6 +7,7 @@ import { describeError } from '#mesh/errors.ts';
 import type { PartitionFeed } from '../shared/partition-reader.ts';
 import type { Cluster } from './cluster.ts';
 import { BrokerFault, code, isPassing, mayPass, toLogError } from './faults.ts';
+import { onceATurn } from './once-a-turn.ts';
 import { type FeedTools, KafkaFeed } from './partition-feed.ts';
 
 type Poll = 'wait' | 'fill';
@@ -26,7 +27,8 @@ export class Fetcher {
   readonly #feeds = new Set<KafkaFeed>();
   readonly #asked = new Map<string, Asked>();
   readonly #stopListening: () => void;
-  #isPumping = false;
+  /** Feeds that change in the same turn are asked for together. */
+  readonly #pumpSoon = onceATurn(() => this.#pump());
   #callOffPump: () => void = () => undefined;
 
   constructor(cluster: Cluster, bounds: FeedTools['bounds']) {
@@ -62,16 +64,6 @@ export class Fetcher {
     this.#stopListening();
     this.#callOffPump();
     for (const feed of this.#feeds) feed.close();
-  }
-
-  /** Feeds that change in the same turn are asked for together. */
-  #pumpSoon(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    queueMicrotask(() => {
-      this.#isPumping = false;
-      this.#pump();
-    });
   }
 
   #pump(): void {

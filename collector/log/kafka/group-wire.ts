@@ -10,6 +10,7 @@
  */
 import type { HeldUnder } from '../shared/member.ts';
 import type { GroupMember } from './group-plan.ts';
+import { int16, int32, string } from './wire-values.ts';
 
 /** Members of another version of this would not understand us, and Kafka keeps them out by this name. */
 export const groupProtocol = { type: 'consumer', name: 'meshward-1' } as const;
@@ -107,23 +108,6 @@ function heldText(held: readonly HeldUnder[]): HeldText {
 
 function heldOf(text: HeldText): HeldUnder[] {
   return text.flatMap(([topic, held]) => held.map(([partition, generation]) => ({ topic, partition, generation })));
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function string(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([int16(bytes.length), bytes]);
 }
 
 function json(value: unknown): Buffer {

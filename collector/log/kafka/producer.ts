@@ -5,6 +5,7 @@ import { splitAppend } from './append-parts.ts';
 import type { Cluster } from './cluster.ts';
 import { BrokerFault, code, isPassing, mayPass, toLogError } from './faults.ts';
 import { Lane, type LaneBatch, type LaneIdentity } from './lane.ts';
+import { onceATurn } from './once-a-turn.ts';
 import type { BrokerConnection } from './protocol.ts';
 import { encodeBatch } from './record-batch.ts';
 import type { ProduceAnswer } from './requests.ts';
@@ -38,7 +39,8 @@ export class Producer {
   readonly #stopListening: () => void;
   #identity: LaneIdentity | null = null;
   #isIdentifying = false;
-  #isPumping = false;
+  /** What the caller appends in the same turn goes out together. */
+  readonly #pumpSoon = onceATurn(() => this.#pump());
   #isEnded = false;
   #lastFailure = 'no broker led the partition';
   #callOffPump: () => void = () => undefined;
@@ -91,16 +93,6 @@ export class Producer {
       this.#lanes.set(key, lane);
     }
     return lane;
-  }
-
-  /** What the caller appends in the same turn goes out together. */
-  #pumpSoon(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    queueMicrotask(() => {
-      this.#isPumping = false;
-      this.#pump();
-    });
   }
 
   #pump(): void {

@@ -20,6 +20,7 @@ import type {
   ProduceRequest,
   ProduceResponse,
 } from './requests.ts';
+import { int16, int32, string } from './wire-values.ts';
 
 /** What kafkajs takes for a request: `buf` and `buffer` are how its own encoder gives its bytes away. */
 interface Encoded {
@@ -189,21 +190,4 @@ class WireReader {
 
 function byTopic<T extends { readonly topic: string }>(entries: readonly T[]): Map<string, T[]> {
   return Map.groupBy(entries, ({ topic }) => topic);
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function string(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([int16(bytes.length), bytes]);
 }

@@ -2,6 +2,7 @@
 import { MeshwardError } from '#mesh/errors.ts';
 import type { FollowFrom, Following, FollowOptions, PartitionBounds, RecordsHandler } from '../port.ts';
 import { beyondEndError, closedError, truncatedError } from './errors.ts';
+import type { GroupCounters } from './member.ts';
 import { PartitionReader, type PartitionSource } from './partition-reader.ts';
 
 export interface TopicState {
@@ -16,6 +17,7 @@ export function startFollowing(
   from: FollowFrom,
   onRecords: RecordsHandler,
   options: FollowOptions,
+  counters: Pick<GroupCounters, 'truncations'>,
 ): { following: Following; settled: Promise<void> } {
   const behind = new Set<string>();
   const caughtUp = Promise.withResolvers<void>();
@@ -42,6 +44,7 @@ export function startFollowing(
           // From the first kept record on means just that: what goes before the first batch was never asked for.
           if (from === 'first' && !hasHandedOver) return;
           if (options.truncated === undefined) throw truncatedError(topic, partition, fromOffset, kept);
+          counters.truncations++;
           await options.truncated(topic, partition, fromOffset, kept);
         },
         reached: (position: number) => {

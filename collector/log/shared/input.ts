@@ -2,6 +2,16 @@
 import type { AppendRecord, TopicSpec } from '../port.ts';
 import { badInput } from './errors.ts';
 
+/** @throws MeshwardError `bad-input` where the log was not opened with the topic. */
+export function openTopic(topics: ReadonlyMap<string, TopicSpec>, name: string): TopicSpec {
+  const spec = topics.get(name);
+  if (spec !== undefined) return spec;
+  throw badInput(
+    `topic "${name.slice(0, 60)}" is not open`,
+    `Name it among the topics of the log: ${[...topics.keys()].join(', ')}.`,
+  );
+}
+
 /** @throws MeshwardError `bad-input`. */
 export function checkRecord(spec: TopicSpec, record: AppendRecord, sizeBytes: number, maxRecordBytes: number): void {
   const { partition, key, value } = record;
