@@ -28,3 +28,20 @@ export function median(values: readonly number[]): number {
 export function spreadOf(values: readonly number[]): number {
   return values.length === 0 ? 0 : Math.max(...values) / Math.min(...values) - 1;
 }
+
+/** Medians of rounds that every one of `measured` went through in the same run; the first of them is ours. */
+export function comparedCase<T extends { readonly name: string }>(
+  title: string,
+  unit: string,
+  measured: readonly T[],
+  of: (one: T) => readonly number[],
+): BenchCase {
+  const [ours, ...others] = measured as [T, ...T[]];
+  return {
+    case: title,
+    unit,
+    ours: median(of(ours)),
+    peers: Object.fromEntries(others.map((other) => [other.name, median(of(other))])),
+    spread: spreadOf(of(ours)),
+  };
+}

@@ -3,7 +3,7 @@
  * second, and processor time for each; beside Node's own TLS server and HTTPS server under the same load.
  * `npm run bench -- connections [COUNT]`: connections a round (2000).
  */
-import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
+import { type BenchCase, type BenchOptions, comparedCase } from './case.ts';
 import { type Child, startChild } from './load/child.ts';
 import type { ConnectionsFigures, ConnectionsRound } from './load/connections-process.ts';
 import type { GatewayFacts, GatewayStart } from './load/gateway-process.ts';
@@ -49,10 +49,10 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncGener
     }
     for (const kind of ['full', 'resumed'] as const) {
       const title = kind === 'full' ? 'new connections, full handshake' : 'new connections, resumed session';
-      yield figure(title, 'conn/s', servers, (server) => server.perSecond[kind]);
-      yield figure(`${title}: server`, 'CPU ms', servers, (server) => server.serverCpuMs[kind]);
-      yield figure(`${title}: client`, 'CPU ms', servers, (server) => server.clientCpuMs[kind]);
-      yield figure(`${title}: for each core of a server`, 'conn/s', servers, (server) =>
+      yield comparedCase(title, 'conn/s', servers, (server) => server.perSecond[kind]);
+      yield comparedCase(`${title}: server`, 'CPU ms', servers, (server) => server.serverCpuMs[kind]);
+      yield comparedCase(`${title}: client`, 'CPU ms', servers, (server) => server.clientCpuMs[kind]);
+      yield comparedCase(`${title}: for each core of a server`, 'conn/s', servers, (server) =>
         server.serverCpuMs[kind].map((ms) => 1000 / ms),
       );
     }
@@ -84,20 +84,4 @@ async function measure(load: Child, server: Server, kind: 'full' | 'resumed', co
   server.perSecond[kind].push(count / figures.seconds);
   server.serverCpuMs[kind].push((used / count) * 1000);
   server.clientCpuMs[kind].push((figures.cpuSeconds / count) * 1000);
-}
-
-function figure(
-  title: string,
-  unit: string,
-  servers: readonly Server[],
-  of: (server: Server) => readonly number[],
-): BenchCase {
-  const [ours, ...others] = servers as [Server, ...Server[]];
-  return {
-    case: title,
-    unit,
-    ours: median(of(ours)),
-    peers: Object.fromEntries(others.map((server) => [server.name, median(of(server))])),
-    spread: spreadOf(of(ours)),
-  };
 }

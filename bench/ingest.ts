@@ -3,7 +3,7 @@
  * events a second and processor time for a million of them, beside Node's own HTTPS server reading the same bodies.
  * `npm run bench -- ingest [EVENTS …]`: sizes of batches (100 1000 10000).
  */
-import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
+import { type BenchCase, type BenchOptions, comparedCase } from './case.ts';
 import { type Child, startChild } from './load/child.ts';
 import type { GatewayFacts, GatewayStart } from './load/gateway-process.ts';
 import { newIdentities, type TextIdentity } from './load/identities.ts';
@@ -52,12 +52,12 @@ export async function* run({ arguments: words, note }: BenchOptions): AsyncGener
         );
       }
       const title = `batches of ${eventsPerBatch.toLocaleString('en')} events`;
-      yield figure(title, 'events/s', servers, (server) => server.eventsPerSecond);
-      yield figure(`${title}: a core of the server`, 'events/s', servers, (server) =>
+      yield comparedCase(title, 'events/s', servers, (server) => server.eventsPerSecond);
+      yield comparedCase(`${title}: a core of the server`, 'events/s', servers, (server) =>
         server.cpuSecondsPerMillion.map((seconds) => 1e6 / seconds),
       );
-      yield figure(`${title}: server`, 'CPU s/M', servers, (server) => server.cpuSecondsPerMillion);
-      yield figure(`${title}: client`, 'CPU s/M', servers, (server) => server.clientCpuSecondsPerMillion);
+      yield comparedCase(`${title}: server`, 'CPU s/M', servers, (server) => server.cpuSecondsPerMillion);
+      yield comparedCase(`${title}: client`, 'CPU s/M', servers, (server) => server.clientCpuSecondsPerMillion);
     }
   } finally {
     await Promise.all(ends.map((child) => child.end()));
@@ -91,20 +91,4 @@ function clear(server: Server): void {
   server.eventsPerSecond.length = 0;
   server.cpuSecondsPerMillion.length = 0;
   server.clientCpuSecondsPerMillion.length = 0;
-}
-
-function figure(
-  title: string,
-  unit: string,
-  servers: readonly Server[],
-  of: (server: Server) => readonly number[],
-): BenchCase {
-  const [ours, ...others] = servers as [Server, ...Server[]];
-  return {
-    case: title,
-    unit,
-    ours: median(of(ours)),
-    peers: Object.fromEntries(others.map((server) => [server.name, median(of(server))])),
-    spread: spreadOf(of(ours)),
-  };
 }
