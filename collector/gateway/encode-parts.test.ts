@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { ShareBatchSchema } from '#mesh/generated/events_pb.js';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
 import { encodeParts } from './encode-parts.ts';
-import { encodeBatch, splitBatch } from './split-batch.ts';
 import { anyBatch } from './testing/any-batch.ts';
+import { encodeBatch, splitBatch } from './testing/split-batch.ts';
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');

@@ -2,21 +2,16 @@
  * Grants what analyzers ask for in their reports: an inventory of each peer of which records left the log unread. Every collector
  * reads the same reports, and each request has a number, so however many of them grant it, the peer is asked once.
  */
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import type { Following, LogRecord } from '#collector/log/port.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
-import {
-  type EnrolledPeer,
-  EnrolledPeerSchema,
-  type InventoryAsk,
-  PeerEventsRecordSchema,
-  PeerSettingsSchema,
-} from '#mesh/generated/events_pb.js';
+import { type EnrolledPeer, type InventoryAsk, PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import type { Logger } from '#mesh/logger.ts';
 import { type PeerId, peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import type { Topic } from '#mesh/topics.ts';
 import type { Enrolments } from './enrolments.ts';
+import { inventoryRequestOf, withInventoryRequest } from './peer-settings.ts';
 import type { GatewayLog } from './service.ts';
 
 export interface InventoryAsksOptions {
@@ -126,18 +121,7 @@ export class InventoryAsks {
 
 /** Each request is the one after the last: no report makes a number jump. */
 function isNext(peer: EnrolledPeer | undefined, request: bigint): boolean {
-  return peer !== undefined && !peer.revoked && (peer.settings?.inventoryRequest ?? 0n) + 1n === request;
-}
-
-/** The version stays: from 2 on it says that an operator chose the rates, which overrule the agent's own. */
-export function withInventoryRequest(peer: EnrolledPeer | undefined, wanted: bigint): EnrolledPeer | null {
-  if (peer === undefined) return null;
-  if ((peer.settings?.inventoryRequest ?? 0n) >= wanted) return peer;
-  const settings = create(PeerSettingsSchema, {
-    ...(peer.settings ?? create(PeerSettingsSchema)),
-    inventoryRequest: wanted,
-  });
-  return create(EnrolledPeerSchema, { ...peer, settings });
+  return peer !== undefined && !peer.revoked && inventoryRequestOf(peer) + 1n === request;
 }
 
 /** Nothing of what cannot be read: analyzers tell of such records. */

@@ -7,7 +7,6 @@ import {
   EnrolledPeerSchema,
   PeerEventSchema,
   PeerEventsRecordSchema,
-  type PeerSettings,
   PeerSettingsSchema,
 } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
@@ -40,9 +39,9 @@ import {
   tokenBody,
 } from './bodies.ts';
 import { admitOperator, requireOperator, withinRate } from './callers.ts';
-import { withInventoryRequest } from './inventory-asks.ts';
 import type { OwnedFile } from './owner-batches.ts';
 import { settingsAnswer } from './peer-routes.ts';
+import { inventoryRequestOf, settingsOf, withInventoryRequest } from './peer-settings.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
 import { createToken, forgetExpiredTokens } from './tokens.ts';
 
@@ -173,7 +172,7 @@ function standingRoutes(service: GatewayService, app: GatewayApp): void {
   app.post<{ Params: PeerParams }>('/v1/peers/:peerId/inventory', { schema: answers }, async (request) => {
     const id = knownPeer(service, request.params.peerId);
     // Fixed before the change is made, so that making it again where changes crossed asks once.
-    const wanted = (service.enrolments.table.peer(id)?.peer.settings?.inventoryRequest ?? 0n) + 1n;
+    const wanted = inventoryRequestOf(service.enrolments.table.peer(id)?.peer) + 1n;
     await service.enrolments.changePeer(id, (peer) => withInventoryRequest(peer, wanted));
     service.logger.info(
       { peerId: id, operatorId: requireOperator(service, request) },
@@ -287,10 +286,6 @@ function withSettings(peer: EnrolledPeer | undefined, said: SettingsBody): Enrol
     version: (peer.settings?.version ?? 0n) + 1n,
   });
   return create(EnrolledPeerSchema, { ...peer, settings: next });
-}
-
-function settingsOf(peer: EnrolledPeer): PeerSettings {
-  return peer.settings ?? create(PeerSettingsSchema);
 }
 
 function directoryEntry(peer: EnrolledPeer): DirectoryPeer {

@@ -1,4 +1,4 @@
-/** A batch of a peer, cut into the partitions of `share-events`. */
+/** A batch of a peer, cut into the partitions of `share-events` as messages: what `encodeParts` writes by hand must be these. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type FileManifest,

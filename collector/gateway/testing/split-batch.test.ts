@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ShareBatchSchema } from '#mesh/generated/events_pb.js';
 import { partitionOfStorageIndex } from '#mesh/storage-index.ts';
+import { anyBatch } from './any-batch.ts';
 import { splitBatch } from './split-batch.ts';
-import { anyBatch } from './testing/any-batch.ts';
 
 function cut(bytes: Uint8Array): string[] {
   return Array.from({ length: bytes.length / 16 }, (_, i) =>
