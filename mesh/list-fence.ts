@@ -61,6 +61,11 @@ export function afterEntry(fence: ListFence, record: Pick<LogRecord, 'headers' |
   return { generation, fenceOffset: record.offset, confirmed: false };
 }
 
+/** The fence after any record of the list. @throws Error where an owner's record cannot be read. */
+export function afterRecord(fence: ListFence, record: LogRecord): ListFence {
+  return isOwnerRecord(record) ? afterOwner(fence, record) : afterEntry(fence, record);
+}
+
 /** @param generation of an entry at this offset. */
 export function standingOf(fence: ListFence, generation: number, offset: number): Standing {
   if (generation >= fence.generation) return 'counts';

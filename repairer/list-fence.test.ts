@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppendRecord } from '#collector/log/port.ts';
-import { afterEntry, afterOwner, isOwnerRecord, type ListFence, noFence, standingOf } from '#mesh/list-fence.ts';
+import { afterOwner, afterRecord, type ListFence, noFence, standingOf } from '#mesh/list-fence.ts';
 import { ownerRecordOf, under } from './testing/at-risk-record.ts';
 
 interface Placed extends AppendRecord {
@@ -13,10 +13,7 @@ const placed = (records: readonly AppendRecord[]): readonly Placed[] =>
   records.map((record, offset) => ({ headers: {}, ...record, offset }));
 
 const fenceOf = (records: readonly Placed[]): ListFence =>
-  records.reduce(
-    (fence, record) => (isOwnerRecord(record) ? afterOwner(fence, record) : afterEntry(fence, record)),
-    noFence,
-  );
+  records.reduce((fence, record) => afterRecord(fence, record), noFence);
 
 const entry = (generation: number): AppendRecord =>
   under(generation, { partition: 0, key: new Uint8Array(16), value: new Uint8Array() });

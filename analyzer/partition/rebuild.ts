@@ -4,15 +4,7 @@
  */
 import type { AssignedPartition, LogRecord } from '#collector/log/port.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import {
-  afterEntry,
-  afterOwner,
-  generationOf,
-  isOwnerRecord,
-  type ListFence,
-  noFence,
-  standingOf,
-} from '#mesh/list-fence.ts';
+import { afterRecord, generationOf, isOwnerRecord, type ListFence, noFence, standingOf } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type AnalyzerOptions, maxTickStepMs } from '../options.ts';
 import type { StoredPartition } from '../ports.ts';
@@ -127,9 +119,8 @@ async function loadStandingList({ log, topics, logger, clock }: AnalyzerOptions,
 }
 
 function fenceAfter(fence: ListFence, record: LogRecord, logger: AnalyzerOptions['logger']): ListFence {
-  if (!isOwnerRecord(record)) return afterEntry(fence, record);
   try {
-    return afterOwner(fence, record);
+    return afterRecord(fence, record);
   } catch (error) {
     logger.error({ offset: record.offset, error: describeError(error) }, 'an owner of the at-risk list cannot be read');
     return fence;

@@ -3,6 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { AppendRecord } from '#collector/log/port.ts';
 import { AtRiskFileSchema, AtRiskOwnerSchema, FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
+import { generationHeader, ownerKey } from '#mesh/list-fence.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { AtRiskEntry } from '../at-risk.ts';
@@ -64,7 +65,7 @@ export function tombstoneOf(storageIndex: StorageIndex, partition = 0): AppendRe
 
 /** An entry or tombstone as an analyzer of this generation writes it. */
 export function under(generation: number, record: AppendRecord): AppendRecord {
-  return { ...record, headers: { ...record.headers, 'owner-generation': String(generation) } };
+  return { ...record, headers: { ...record.headers, [generationHeader]: String(generation) } };
 }
 
 /** What an analyzer writes when it takes a partition over (`fenceOffset` 0), and when it has judged every file of it. */
@@ -75,5 +76,5 @@ export function ownerRecordOf(
   const { fenceOffset = 0, confirmed = false, partition = 0 } = fields;
   const owner = { generation: BigInt(generation), fenceOffset: BigInt(fenceOffset), confirmed };
   const value = toBinary(AtRiskOwnerSchema, create(AtRiskOwnerSchema, owner));
-  return under(generation, { partition, key: Buffer.from('owner'), value });
+  return under(generation, { partition, key: ownerKey, value });
 }

@@ -4,7 +4,7 @@ import type { Store } from '#analyzer/store/client.ts';
 import { peerId, storageIndex, text, uint8, uint64 } from '#analyzer/store/row-binary/columns.ts';
 import type { EventLog } from '#collector/log/port.ts';
 import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
-import { afterEntry, afterOwner, generationOf, isOwnerRecord, noFence, standingOf } from '#mesh/list-fence.ts';
+import { afterRecord, generationOf, isOwnerRecord, noFence, standingOf } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Topics } from '#mesh/topics.ts';
 import { type Oracle, placementName } from './oracle.ts';
@@ -78,11 +78,8 @@ async function listDifferences({ oracle, files, log, topics }: Compared): Promis
     for (let offset = firstOffset; offset < nextOffset; ) {
       const records = await log.read(topics.atRisk.name, partition, offset, 1 << 20);
       for (const record of records) {
-        if (isOwnerRecord(record)) {
-          fence = afterOwner(fence, record);
-          continue;
-        }
-        fence = afterEntry(fence, record);
+        fence = afterRecord(fence, record);
+        if (isOwnerRecord(record)) continue;
         const generation = generationOf(record) ?? 0;
         if (standingOf(fence, generation, record.offset) === 'fenced') continue;
         const available = record.value === null ? null : fromBinary(AtRiskFileSchema, record.value).available;
