@@ -2,16 +2,16 @@ import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { RepairRow } from '#analyzer/store/tables.ts';
-import { loadConfig } from '#mesh/config/load.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AtRiskEntry } from './at-risk.ts';
 import type { RecentRepair, RepairerEvent } from './repairer-state.ts';
-import { createRepairer, type Repairer, type RepairerOptions } from './service.ts';
+import type { Repairer, RepairerOptions } from './service.ts';
 import { recordOf, tombstoneOf } from './testing/at-risk-record.ts';
 import { settle } from './testing/fake-clock.ts';
 import { FakeLog } from './testing/fake-log.ts';
-import { entryOf, type FakeFile, type FakeMesh, fakeMesh, noMeter, noTracer, storeFile } from './testing/fake-mesh.ts';
+import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from './testing/fake-mesh.ts';
 import type { FakePeer } from './testing/fake-peer.ts';
+import { runRepairer } from './testing/running-repairer.ts';
 
 const topic = 'at-risk';
 const coding = { k: 3, n: 10 };
@@ -36,44 +36,7 @@ afterEach(async () => {
 });
 
 async function start(config: Partial<RepairerOptions['config']> = {}): Promise<void> {
-  const defaults = loadConfig().config.repairer;
-  repairer = await createRepairer({
-    log,
-    atRiskTopic: topic,
-    config: { ...defaults, ...config },
-    policies: [],
-    mesh: {
-      directory: {
-        ...mesh.tools.directory,
-        ready: Promise.resolve(),
-        ended: new Promise(() => undefined),
-        storage: () => undefined,
-        close: () => Promise.resolve(),
-      },
-      peerView: mesh.peerView,
-      contact: mesh.tools.contact,
-      transfer: mesh.tools.transfer,
-    },
-    writer: {
-      enqueue: (_table, added) => {
-        rows.push(...added);
-        return Promise.resolve();
-      },
-    },
-    clock: mesh.clock,
-    random: mesh.random,
-    randomBytes: mesh.tools.randomBytes,
-    leaseSecret: mesh.tools.leaseSecret,
-    meter: noMeter,
-    tracer: noTracer,
-    logger: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (_details, message) => warnings.push(message),
-      error: (_details, message) => warnings.push(message),
-    },
-  });
-  repairer.subscribe((event) => events.push(event));
+  ({ repairer, rows, events, warnings } = await runRepairer(mesh, log, config));
 }
 
 function peerAt(at: number): FakePeer {
@@ -327,8 +290,8 @@ describe('the repairer', () => {
     expect(mesh.peers.every((peer) => peer.uploads.size === 0)).toBe(true);
     for (const peer of mesh.peers) peer.wake();
     await start();
-    await until(() => ended().length === 2, 'it is repaired');
-    expect(ended()[1]?.ending).toBe('repaired');
+    await until(() => ended().length === 1, 'it is repaired');
+    expect(ended()[0]?.ending).toBe('repaired');
   });
 
   it('what did not fit in memory is read again from the log when there is room', async () => {

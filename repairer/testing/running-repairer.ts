@@ -1,5 +1,4 @@
 /** A repairer on a mesh and a log of a test, with what it told. */
-
 import type { RepairRow } from '#analyzer/store/tables.ts';
 import type { EventLog } from '#collector/log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
@@ -10,9 +9,9 @@ import { type FakeMesh, noMeter, noTracer } from './fake-mesh.ts';
 
 export interface RunningRepairer {
   readonly repairer: Repairer;
-  readonly rows: readonly RepairRow[];
-  readonly events: readonly RepairerEvent[];
-  readonly warnings: readonly string[];
+  readonly rows: RepairRow[];
+  readonly events: RepairerEvent[];
+  readonly warnings: string[];
   readonly ended: () => readonly RecentRepair[];
 }
 
