@@ -26,8 +26,7 @@ import type { Store } from './store/client.ts';
 import { enqueuePlacements } from './store/placement-columns.ts';
 import { openAlerts } from './store/queries/audit.ts';
 import { livenessMarksOf, peerLivesOf } from './store/queries/peers.ts';
-import { writeRow } from './store/row-binary/table.ts';
-import { RowBinaryWriter } from './store/row-binary/writer.ts';
+import { encodeRows } from './store/row-binary/table.ts';
 import * as tables from './store/tables.ts';
 import { versionOf } from './store/versions.ts';
 import type { WriteGuard } from './store/write-batch.ts';
@@ -71,11 +70,9 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async claimPartition(partition: number, generation: number): Promise<void> {
-    const out = new RowBinaryWriter();
     const row = { partition, generation, analyzer: this.#analyzer, since: Math.round(this.#clock.nowMs()) };
-    writeRow(out, tables.partitionOwners.columns, row);
     const token = `${partition} ${generation} ${this.#analyzer}`;
-    await this.#store.insert(tables.partitionOwners, [out.finish()], { token });
+    await this.#store.insert(tables.partitionOwners, [encodeRows(tables.partitionOwners, [row])], { token });
   }
 
   loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {

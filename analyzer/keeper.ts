@@ -10,6 +10,7 @@ import { meshWriterPartition } from './mesh-view/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { Ownership } from './partition/ownership.ts';
+import type { WaitingFiles } from './partition/unsaved-health.ts';
 import type { PeersFollower } from './peers-follower.ts';
 import type { PartitionChanges } from './ports.ts';
 import type { Publisher } from './publisher.ts';
@@ -158,28 +159,23 @@ export class Keeper {
     const mostWaiting = Math.max(0, ...owned.map(({ unsavedHealth }) => unsavedHealth.size));
     for (let saved = 0; saved < mostWaiting; saved += filesAPiece) {
       await this.#saveUrgentHealth();
-      for (const each of owned) await this.#saveHealthOf(each, 1);
+      for (const each of owned) await this.#saveHealthOf(each, 'all', 1);
     }
   }
 
   async #saveUrgentHealth(): Promise<void> {
     for (const each of this.#options.owned.values()) {
-      const { unsavedHealth } = each;
-      if (unsavedHealth.urgent === 0) continue;
-      unsavedHealth.onlyUrgent = true;
-      await this.#saveHealthOf(each, Number.POSITIVE_INFINITY).finally(() => {
-        unsavedHealth.onlyUrgent = false;
-      });
+      if (each.unsavedHealth.urgent > 0) await this.#saveHealthOf(each, 'urgent', Number.POSITIVE_INFINITY);
     }
   }
 
-  async #saveHealthOf(partition: OwnedPartition, mostPieces: number): Promise<void> {
+  async #saveHealthOf(partition: OwnedPartition, which: WaitingFiles, mostPieces: number): Promise<void> {
     const { owned, publisher } = this.#options;
     const ownership = this.#ownershipOf(partition);
     if (partition.unsavedHealth.size === 0 || !(await ownership.ask())) return;
     let left = mostPieces;
     const goOn = (): boolean => left-- > 0 && ownership.isFresh && owned.get(partition.number) === partition;
-    await publisher.saveHealth(partition, ownership, goOn);
+    await publisher.saveHealth(partition, which, ownership, goOn);
   }
 
   #ownershipOf(partition: OwnedPartition): Ownership {

@@ -95,7 +95,7 @@ class Scene {
   }
 
   async save(): Promise<void> {
-    await this.publisher.saveHealth(this.owned, always, () => true);
+    await this.publisher.saveHealth(this.owned, 'all', always, () => true);
     await this.store.flush();
   }
 

@@ -1,5 +1,4 @@
 /** What becomes of a file's new health: an entry or tombstone on the at-risk list, a row in the store. */
-
 import { generationHeader } from '#mesh/list-fence.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { causeOf } from './partition/cause.ts';
@@ -7,6 +6,7 @@ import type { OwnedPartition } from './partition/owned-partition.ts';
 import { figuresOf } from './partition/published-health.ts';
 import { isWatched } from './partition/rebuild.ts';
 import type { EntryFacts } from './partition/standing-list.ts';
+import type { WaitingFiles } from './partition/unsaved-health.ts';
 import type { GoneFile, HealthRow } from './ports.ts';
 import { SurvivalTable } from './risk/survival.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
@@ -124,13 +124,13 @@ export class Publisher {
   }
 
   /** Gives the store what waits. */
-  async saveHealth(owned: OwnedPartition, guard: WriteGuard, goOn: () => boolean): Promise<void> {
+  async saveHealth(owned: OwnedPartition, which: WaitingFiles, guard: WriteGuard, goOn: () => boolean): Promise<void> {
     const { store } = this.#options;
     // A row of the same moment would not be newer.
     const atMs = Math.max(Math.round(this.#options.clock.nowMs()), this.#lastAtMs + 1);
     this.#lastAtMs = atMs;
     const turns = new Turns(this.#options.clock);
-    const waiting = [...owned.unsavedHealth.keys()];
+    const waiting = [...owned.unsavedHealth.keys(which)];
     for (let from = 0; from < waiting.length && goOn(); from += rowsPerSave) {
       const rows: HealthRow[] = [];
       const gone: GoneFile[] = [];

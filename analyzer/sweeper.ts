@@ -1,5 +1,4 @@
 /** Looks at files when it is due: at all of them in a sweep, at those that were touched in between. */
-
 import type { MeshWatch } from './mesh-view/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';

@@ -2,7 +2,6 @@
  * What follows from a sweep for the mesh as a whole: a report to the other analyzers, alerts, history and exposure. Every analyzer knows
  * the same of the mesh; the owner of one partition is the only one that tells and writes it.
  */
-
 import type { PeerId } from '#mesh/peer-id.ts';
 import { AlertBoard } from '../alerts/alert-board.ts';
 import { recoverabilityAlerts, staleAlertKey } from '../alerts/recoverability.ts';

@@ -8,14 +8,12 @@ test('files that stood still go first, or alone', () => {
   const steady = new Set([fileOf(2), fileOf(4)]);
   const unsaved = new UnsavedHealth((file) => steady.has(file));
   for (const number of [1, 2, 3, 4]) unsaved.set(fileOf(number), number);
-  expect([...unsaved.keys()]).toEqual([2, 4, 1, 3].map(fileOf));
+  expect([...unsaved.keys('all')]).toEqual([2, 4, 1, 3].map(fileOf));
   expect([unsaved.size, unsaved.urgent]).toEqual([4, 2]);
-  unsaved.onlyUrgent = true;
-  expect([...unsaved.keys()]).toEqual([2, 4].map(fileOf));
-  unsaved.onlyUrgent = false;
+  expect([...unsaved.keys('urgent')]).toEqual([2, 4].map(fileOf));
   unsaved.delete(fileOf(2));
   unsaved.delete(fileOf(4));
-  expect([...unsaved.keys()]).toEqual([fileOf(1), fileOf(3)]);
+  expect([...unsaved.keys('all')]).toEqual([fileOf(1), fileOf(3)]);
   expect(unsaved.urgent).toBe(0);
 });
 

@@ -4,12 +4,13 @@
  */
 import type { StorageIndex } from '#mesh/storage-index.ts';
 
+/** Those alone that go first, or all. */
+export type WaitingFiles = 'urgent' | 'all';
+
 export class UnsavedHealth {
   readonly #isSteady: (file: StorageIndex) => boolean;
   readonly #urgent = new Map<StorageIndex, number | null>();
   readonly #others = new Map<StorageIndex, number | null>();
-  /** Whether `keys` leaves out all that do not go first. */
-  onlyUrgent = false;
 
   /** @param isSteady whether the file has a row that has stood for a while. */
   constructor(isSteady: (file: StorageIndex) => boolean) {
@@ -44,8 +45,8 @@ export class UnsavedHealth {
   }
 
   /** In the order in which they go. */
-  *keys(): Generator<StorageIndex, void> {
+  *keys(which: WaitingFiles): Generator<StorageIndex, void> {
     yield* this.#urgent.keys();
-    if (!this.onlyUrgent) yield* this.#others.keys();
+    if (which === 'all') yield* this.#others.keys();
   }
 }

@@ -9,8 +9,7 @@ import { migrations } from './migrations/list.ts';
 import { prepareSchema } from './migrations/prepare.ts';
 import * as queries from './queries.ts';
 import { float64, uint64 } from './row-binary/columns.ts';
-import { writeRow } from './row-binary/table.ts';
-import { RowBinaryWriter } from './row-binary/writer.ts';
+import { encodeRows } from './row-binary/table.ts';
 import * as tables from './tables.ts';
 import { baseMs, collect, file, health, indexOf, minuteMs, peer, peerOf, repair } from './test-rows.ts';
 import { startTestStore, type TestStore } from './test-store.ts';
@@ -103,12 +102,10 @@ describe('queries over two shards', () => {
 
   test('a batch that is sent again under its token, to either server, is there once: in tables and levels of both shards', async () => {
     const store = await shards.openDatabase('again');
-    const out = new RowBinaryWriter();
-    for (let number = 0; number < 400; number++) {
-      const row = { at: baseMs, analyzer: `analyzer-${number % 8}`, policy: 'p', margin: number, files: 1, bytes: 1 };
-      writeRow(out, tables.marginHistory.columns, row);
-    }
-    const body = [out.finish()];
+    const rows = Array.from({ length: 400 }, (_, number) => {
+      return { at: baseMs, analyzer: `analyzer-${number % 8}`, policy: 'p', margin: number, files: 1, bytes: 1 };
+    });
+    const body = [encodeRows(tables.marginHistory, rows)];
     for (const entry of [store, store, shards.connect('again', [1])])
       await entry.insert(tables.marginHistory, body, { token: 'same' });
     for (const [table, sum] of [

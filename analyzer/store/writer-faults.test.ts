@@ -10,8 +10,7 @@ import { connectStore, type Store } from './client.ts';
 import { type EmbeddedClickHouse, startEmbeddedClickHouse } from './embedded/server.ts';
 import { migrate } from './migrations/apply.ts';
 import { uint64 } from './row-binary/columns.ts';
-import { writeRow } from './row-binary/table.ts';
-import { RowBinaryWriter } from './row-binary/writer.ts';
+import { encodeRows } from './row-binary/table.ts';
 import { type GradeChangeRow, gradeChanges, marginHistory } from './tables.ts';
 import { freePorts } from './testing/ports.ts';
 import { createStoreWriter } from './writer.ts';
@@ -65,11 +64,10 @@ async function counted(policy: string): Promise<{ rows: number; different: numbe
 }
 
 test('a batch that is sent again under its token is there once, in the table and in its rollups', async () => {
-  const out = new RowBinaryWriter();
-  for (let margin = 0; margin < 50; margin++) {
-    writeRow(out, marginHistory.columns, { at: baseMs, analyzer: 'a', policy: 'again', margin, files: 1, bytes: 1 });
-  }
-  const body = [out.finish()];
+  const rows = Array.from({ length: 50 }, (_, margin) => {
+    return { at: baseMs, analyzer: 'a', policy: 'again', margin, files: 1, bytes: 1 };
+  });
+  const body = [encodeRows(marginHistory, rows)];
   for (let time = 0; time < 3; time++) await store.insert(marginHistory, body, { token: 'token-1' });
   for (const table of ['margin_history', 'margin_history_minute', 'margin_history_day']) {
     const [found] = await store.select(

@@ -13,8 +13,7 @@ import {
   newestExposure,
 } from '../queries.ts';
 import { uint64 } from '../row-binary/columns.ts';
-import { writeRow } from '../row-binary/table.ts';
-import { RowBinaryWriter } from '../row-binary/writer.ts';
+import { encodeRows } from '../row-binary/table.ts';
 import * as tables from '../tables.ts';
 import { baseMs, health, indexOf, minuteMs } from '../test-rows.ts';
 import { startTestStore, type TestStore } from '../test-store.ts';
@@ -132,11 +131,8 @@ describe('the health of files', () => {
 
   test('changes of grade come from rows of health, each once however often it is sent; newest first', async () => {
     const own = await testStore.openDatabase('changes');
-    const send = (rows: readonly tables.FileHealthRow[], token: string): Promise<void> => {
-      const out = new RowBinaryWriter();
-      for (const row of rows) writeRow(out, tables.fileHealth.columns, row);
-      return own.insert(tables.fileHealth, [out.finish()], { token });
-    };
+    const send = (rows: readonly tables.FileHealthRow[], token: string): Promise<void> =>
+      own.insert(tables.fileHealth, [encodeRows(tables.fileHealth, rows)], { token });
     const first = [
       health('c1', 'critical', 5),
       health('c2', 'critical', 5, { at: baseMs + 1, previousGrade: 'healthy' }),

@@ -1,7 +1,7 @@
 /** A table as the program sees it: typed rows with camelCase names over snake_case columns. */
 import type { Columns, RowOf } from './columns.ts';
 import { EndOfBytes, RowBinaryReader } from './reader.ts';
-import type { RowBinaryWriter } from './writer.ts';
+import { RowBinaryWriter } from './writer.ts';
 
 export interface Table<C extends Columns = Columns> {
   readonly name: string;
@@ -29,6 +29,13 @@ export function writeRow<C extends Columns>(out: RowBinaryWriter, columns: C, ro
     out.truncate(before);
     throw error;
   }
+}
+
+/** Rows as the body of an insert. @throws where a value does not fit. */
+export function encodeRows<T extends Table>(table: T, rows: readonly Row<T>[]): Uint8Array {
+  const out = new RowBinaryWriter();
+  for (const row of rows) writeRow(out, table.columns, row);
+  return out.finish();
 }
 
 export function readRow<C extends Columns>(input: RowBinaryReader, columns: C): RowOf<C> {
