@@ -6,6 +6,7 @@ describe('the native test programs hold', () => {
   test.each(['plain', 'address'] as const)('%s', { timeout: 600_000 }, async (way) => {
     const lines = await check(way);
     expect(lines).toContain(`${way}: codec: every check holds`);
+    expect(lines).toContain(`${way}: encoding: every check holds`);
     expect(lines).toContain(`${way}: hash: every check holds`);
     expect(lines).toContain(`${way}: share map: every check holds`);
   });

@@ -137,8 +137,13 @@ MESHWARD_INLINE void for_groups(size_t count, size_t most, Run run) {
 
 }  // namespace
 
-/** For at most four sources. Takes whole vectors only: `end - begin` is a multiple of 64. */
-void run_narrow_gfni(const KernelCall& call);
+/**
+ * For at most four sources; `alias`: sources and outputs compete for the same few lines of the cache. Takes whole vectors only:
+ * `end - begin` is a multiple of 64.
+ */
+void run_narrow_gfni(const KernelCall& call, bool alias);
+/** Whether it goes through the sources only once, so that cutting the columns into tiles would bring nothing. */
+bool is_one_narrow_group(const KernelCall& call);
 
 /**
  * For many outputs: copies a tile of the sources together first, so that neither alignment nor page borders matter after.
@@ -146,21 +151,23 @@ void run_narrow_gfni(const KernelCall& call);
  */
 void run_packed_gfni(const KernelCall& call, bool from_memory);
 
-constexpr size_t toeplitz_tile_steps = 4;
-
 /**
- * 128 columns of all shares at a time, which spares the first-level cache; or 512 of them, so that shares which fight for the
- * same few lines of it are at hand for less long each; or these with stores that go past the caches, for what comes from memory.
+ * How many columns of all shares are gone through at a time. Steps: 128, which spares the first-level cache. Pairs: 256, so that
+ * each share is at hand for longer where they come from another cache, and for less often where they fight for the same few
+ * lines of this one. Streams, for what comes from memory: 512, with stores that go past the caches.
  */
-enum class ToeplitzWay { steps, tiles, streams };
+enum class ToeplitzWay { steps, pairs, streams };
 
-MESHWARD_INLINE bool fits_toeplitz_tiles(const ToeplitzProgram& program) {
-  return (program.column_blocks + program.sum_count + program.slots) * toeplitz_tile_steps <= most_toeplitz_blocks;
+/** In steps of 128 columns. */
+constexpr size_t tile_steps_of(ToeplitzWay way) { return way == ToeplitzWay::steps ? 1 : way == ToeplitzWay::pairs ? 2 : 4; }
+
+constexpr bool fits(const ToeplitzProgram& program, ToeplitzWay way) {
+  return (program.column_blocks + program.sum_count + program.slots) * tile_steps_of(way) <= most_toeplitz_blocks;
 }
 
 /**
- * Runs the call's Toeplitz programme. Takes whole steps only: `end - begin` is a multiple of 128. Tiles and streams where they
- * fit; streams where every output begins at a line of 64 bytes.
+ * Runs the call's Toeplitz programme, whichever way it fits; streams where every output begins at a line of 64 bytes. Takes
+ * whole steps only: `end - begin` is a multiple of 128.
  */
 void run_toeplitz_gfni(const KernelCall& call, ToeplitzWay way);
 

@@ -9,11 +9,11 @@ namespace meshward::codec {
 
 /**
  * A multiplication whose matrix is, but for a few columns, diagonal · Toeplitz · diagonal (toeplitz.cc derives it): the columns,
- * scaled, are taken in blocks of eight; blocks, and sums of blocks, are multiplied by 8 × 8 Toeplitz matrices; the products,
- * some kept in slots and added to several others, are blocks of eight rows, which are scaled again.
+ * scaled, are taken in blocks of eight; blocks, and sums of blocks, are multiplied by 8 × 8 Toeplitz matrices; their sums, some
+ * kept in slots and added to several others, are blocks of eight rows, which are scaled again.
  */
 constexpr size_t toeplitz_block_rows = 8;
-constexpr size_t toeplitz_matrices_a_step = 27;
+constexpr size_t toeplitz_matrices_a_term = 27;
 constexpr size_t most_toeplitz_addends = 6;
 /** Blocks, sums and slots together: what a kernel keeps, 1 KiB each, for 128 columns of the shares. */
 constexpr size_t most_toeplitz_blocks = 64;
@@ -23,12 +23,18 @@ struct ToeplitzSum {
   uint16_t b;
 };
 
-struct ToeplitzStep {
+struct ToeplitzTerm {
   uint16_t block;
+  bool is_half;  // the last four of the block's columns are zero
+};
+
+/** result = the sum of its terms, each a matrix times a block, and of slots. */
+struct ToeplitzStep {
   uint16_t result;  // a slot, or a block of rows where it is final
-  uint8_t is_final;
+  bool is_final;
   uint8_t addend_count;
   uint16_t addends[most_toeplitz_addends];  // slots
+  uint16_t term_count;                      // at least one; the terms of all steps lie one after another
 };
 
 struct ToeplitzProgram {
@@ -37,15 +43,18 @@ struct ToeplitzProgram {
   size_t column_blocks;
   size_t rows;  // outputs [0, rows) come from this programme, the others from the call's tables
   size_t slots;
+  /** Source 0 is added to every other source before, and to every output after: it then needs no product. */
+  bool adds_first_source;
   const uint64_t* column_scales;  // these and all below: matrices for gf2p8affineqb
   const uint64_t* row_scales;
-  size_t direct_columns;           // sources that are not among the columns
+  size_t direct_columns;           // sources behind the columns
   const uint64_t* direct_weights;  // row by row, a weight for each of them
   const ToeplitzSum* sums;
   size_t sum_count;
   const ToeplitzStep* steps;
   size_t step_count;
-  const uint64_t* matrices;  // of each step: nine 2 × 2 Toeplitz matrices by three values
+  const ToeplitzTerm* terms;
+  const uint64_t* matrices;  // of each term: the 27 values that an 8 × 8 matrix split in two three times comes down to
 };
 
 /**

@@ -66,14 +66,30 @@ void run_by_streams(const KernelCall& call) {
   }
 }
 
-/** Whether many sources compete for the same few lines of an eight-way cache. */
-bool sources_alias(const KernelCall& call) {
-  uint8_t in_set[64] = {0};
-  for (size_t i = 0; i < call.source_count; i++) {
-    const size_t set = (reinterpret_cast<uintptr_t>(call.sources[i] + call.begin) >> 6) & 63;
-    if (++in_set[set] > 6) return true;
+/** Whether many blocks compete for the same few lines of an eight-way cache: counts them by where they begin in a page. */
+class LineUse {
+ public:
+  void add(const uint8_t* block) {
+    if (++in_set_[reinterpret_cast<uintptr_t>(block) >> 6 & 63] > 6) alias_ = true;
   }
-  return false;
+  bool alias() const { return alias_; }
+
+ private:
+  uint8_t in_set_[64] = {0};
+  bool alias_ = false;
+};
+
+bool sources_alias(const KernelCall& call) {
+  LineUse use;
+  for (size_t i = 0; i < call.source_count && !use.alias(); i++) use.add(call.sources[i] + call.begin);
+  return use.alias();
+}
+
+bool all_alias(const KernelCall& call) {
+  LineUse use;
+  for (size_t i = 0; i < call.source_count; i++) use.add(call.sources[i] + call.begin);
+  for (size_t j = 0; j < call.output_count && !use.alias(); j++) use.add(call.outputs[j] + call.begin);
+  return use.alias();
 }
 
 /** Whether every output's lines begin at `begin`. */
@@ -87,14 +103,14 @@ bool outputs_share_lines(const KernelCall& call) {
 /** False where another kernel is faster, or the only one. */
 bool choose_toeplitz(const KernelCall& call, size_t bytes, ToeplitzWay& way) {
   if (call.toeplitz == nullptr) return false;
-  const bool fits_tiles = fits_toeplitz_tiles(*call.toeplitz);
   if (bytes > cached_bytes) {
     way = ToeplitzWay::streams;
-    return fits_tiles && bytes > streamed_bytes && outputs_share_lines(call);
+    return fits(*call.toeplitz, way) && bytes > streamed_bytes && outputs_share_lines(call);
   }
+  const bool is_near = bytes <= near_cached_bytes;
   const bool alias = sources_alias(call);
-  way = alias && fits_tiles ? ToeplitzWay::tiles : ToeplitzWay::steps;
-  return !alias || fits_tiles || bytes <= near_cached_bytes;
+  way = (is_near && !alias) || !fits(*call.toeplitz, ToeplitzWay::pairs) ? ToeplitzWay::steps : ToeplitzWay::pairs;
+  return way == ToeplitzWay::pairs || is_near || !alias;
 }
 
 void run_gfni(const KernelCall& call) {
@@ -121,7 +137,14 @@ void run_gfni(const KernelCall& call) {
   if (choose_toeplitz(part, bytes, way)) {
     run_whole(2 * width, [&] { run_toeplitz_gfni(part, way); });
   } else if (call.source_count <= 4) {
-    run_whole(width, [&] { run_by_tiles(part, run_narrow_gfni); });
+    const bool alias = all_alias(part);
+    run_whole(width, [&] {
+      if (is_one_narrow_group(part)) {
+        run_narrow_gfni(part, alias);
+      } else {
+        run_by_tiles(part, [=](const KernelCall& tile) { run_narrow_gfni(tile, alias); });
+      }
+    });
   } else if (from_memory && call.output_count <= 4 && call.source_count > streams_at_once) {
     run_by_streams(part);
     return;

@@ -12,15 +12,25 @@
 // which is
 //   P(x_w) · 1 / (1 + a^(w - i)) · 1 / (a^(i - 1) D_i):
 // a factor of the row, one of the column, and between them one that hangs on w - i alone. Where the sources are consecutive
-// shares and the wanted ones too, that is a Toeplitz matrix, and toeplitz_split.h multiplies by one with fewer products. The
-// point 0 is no power of a: source 0 has products of its own, and share 0 among the wanted is left to the other kernels.
+// shares and the wanted ones too, that is a Toeplitz matrix, and toeplitz_split.h multiplies by one with fewer products.
+//
+// The point 0 is no power of a. But the weights of a row add up to 1, since they interpolate constants: share w is source 0 plus
+// the weighted sum of all other sources, each plus source 0; so that source needs no product. Share 0 among the wanted is left
+// to the other kernels.
 
 namespace meshward::codec {
 namespace {
 
 constexpr std::size_t block_rows = toeplitz_block_rows;
-// What a product of blocks takes, in single products: 36 of them and the additions around them, as measured.
-constexpr std::size_t products_a_step = 58;
+// What things take, in products of which each is added to something, as measured.
+constexpr double term_cost = 38;
+constexpr double half_term_cost = 27;
+constexpr double sum_cost = 24;
+constexpr double slot_cost = 14;  // of a step that is kept and added later
+constexpr double column_cost = 2;
+constexpr double row_cost = 3;
+constexpr double direct_cost = 2;       // of a product with a column behind the last block
+constexpr double other_row_cost = 1.2;  // of a product in a row below the last block
 // Of one product a source and output.
 constexpr double worth_it = 0.8;
 
@@ -34,7 +44,7 @@ struct Shape {
 struct Choice {
   Shape shape;
   ToeplitzSplit split;
-  std::size_t products;
+  double cost;
 };
 
 bool is_run(std::span<const std::uint8_t> numbers) {
@@ -58,19 +68,31 @@ std::uint64_t affine_matrix(std::uint8_t weight) {
   return matrix;
 }
 
+/** Whether the last four columns of a block are there only to fill it up. */
+bool is_half(std::size_t block, const Shape& shape) { return block + 1 == shape.column_blocks && shape.columns + 4 <= shape.column_blocks * block_rows; }
+
+double cost_of(const ToeplitzSplit& split, const Shape& shape, std::size_t power_sources, std::size_t wanted) {
+  const auto direct_columns = static_cast<double>(power_sources - shape.columns);
+  double cost = sum_cost * static_cast<double>(split.sums().size()) + column_cost * static_cast<double>(shape.columns) +
+                (row_cost + direct_cost * direct_columns) * static_cast<double>(shape.rows) +
+                other_row_cost * static_cast<double>((wanted - shape.rows) * (power_sources + 1));
+  for (const std::size_t block : split.term_blocks()) cost += is_half(block, shape) ? half_term_cost : term_cost;
+  for (const ToeplitzStep& step : split.steps()) cost += step.is_final ? 0 : slot_cost;
+  return cost;
+}
+
 /** The cheapest way to cut the matrix: what is left over of whole blocks is filled up with zeros, or multiplied singly. */
-std::optional<Choice> cheapest(std::size_t sources, std::size_t power_sources, std::size_t wanted, int first_offset) {
+std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted, int first_offset) {
   std::optional<Choice> best;
   for (const std::size_t column_blocks : {power_sources / block_rows, (power_sources + block_rows - 1) / block_rows}) {
     for (const std::size_t row_blocks : {wanted / block_rows, (wanted + block_rows - 1) / block_rows}) {
       if (column_blocks == 0 || row_blocks == 0) continue;
       const Shape shape{std::min(power_sources, column_blocks * block_rows), column_blocks, std::min(wanted, row_blocks * block_rows), row_blocks};
-      for (const std::size_t largest_square : {8u, 6u, 4u, 3u, 2u}) {
+      for (const std::size_t largest_square : {8u, 6u, 4u, 3u, 2u, 1u}) {
         ToeplitzSplit split(row_blocks, column_blocks, first_offset, largest_square);
         if (!split.fits() || split.blocks() + split.slots() > most_toeplitz_blocks) continue;
-        const std::size_t products = split.steps().size() * products_a_step + shape.columns +
-                                     shape.rows * (1 + sources - shape.columns) + (wanted - shape.rows) * sources;
-        if (!best || products < best->products) best.emplace(Choice{shape, std::move(split), products});
+        const double cost = cost_of(split, shape, power_sources, wanted);
+        if (!best || cost < best->cost) best.emplace(Choice{shape, std::move(split), cost});
       }
     }
   }
@@ -109,8 +131,8 @@ std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint
   const std::size_t k = source_numbers.size();
   const std::size_t first = source_numbers[0] == 0 ? 1 : 0;
   if (first == k) return nullptr;
-  const auto choice = cheapest(k, k - first, wanted_numbers.size(), wanted_numbers[0] - source_numbers[first]);
-  if (!choice || static_cast<double>(choice->products) > worth_it * static_cast<double>(weights.size())) return nullptr;
+  const auto choice = cheapest(k - first, wanted_numbers.size(), wanted_numbers[0] - source_numbers[first]);
+  if (!choice || choice->cost > worth_it * static_cast<double>(weights.size())) return nullptr;
 
   std::unique_ptr<ToeplitzPlan> plan(new ToeplitzPlan);
   const Shape& shape = choice->shape;
@@ -124,19 +146,18 @@ std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint
     const std::uint8_t scale = multiply(weights[w * k + first], inverse(entry(w, first)));
     if (w == 0) first_row_scale = scale;
     plan->row_scales_.push_back(affine_matrix(scale));
-    for (std::size_t i = 0; i < k; i++) {
-      if (i < first || i >= end) plan->direct_weights_.push_back(affine_matrix(weights[w * k + i]));
-    }
+    for (std::size_t i = end; i < k; i++) plan->direct_weights_.push_back(affine_matrix(weights[w * k + i]));
   }
   for (std::size_t i = first; i < end; i++) {
     plan->column_scales_.push_back(affine_matrix(multiply(weights[i], inverse(multiply(first_row_scale, entry(0, i))))));
   }
   // Rows that fill up the last block are computed too, and not stored.
   plan->row_scales_.resize(filled_rows);
-  plan->direct_weights_.resize(filled_rows * (k - shape.columns));
+  plan->direct_weights_.resize(filled_rows * (k - end));
 
   plan->sums_ = choice->split.sums();
   plan->steps_ = choice->split.steps();
+  for (const std::uint16_t block : choice->split.term_blocks()) plan->terms_.push_back({block, is_half(block, shape)});
   for (const auto& offsets : choice->split.offsets()) append_matrices(offsets, plan->matrices_);
   plan->program_ = {
       .first_column = first,
@@ -144,14 +165,16 @@ std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint
       .column_blocks = shape.column_blocks,
       .rows = shape.rows,
       .slots = choice->split.slots(),
+      .adds_first_source = first == 1,
       .column_scales = plan->column_scales_.data(),
       .row_scales = plan->row_scales_.data(),
-      .direct_columns = k - shape.columns,
+      .direct_columns = k - end,
       .direct_weights = plan->direct_weights_.data(),
       .sums = plan->sums_.data(),
       .sum_count = plan->sums_.size(),
       .steps = plan->steps_.data(),
       .step_count = plan->steps_.size(),
+      .terms = plan->terms_.data(),
       .matrices = plan->matrices_.data(),
   };
   return plan;
@@ -159,7 +182,8 @@ std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint
 
 std::size_t ToeplitzPlan::size_bytes() const {
   const std::size_t matrices = column_scales_.size() + row_scales_.size() + direct_weights_.size() + matrices_.size();
-  return sizeof(*this) + matrices * sizeof(std::uint64_t) + sums_.size() * sizeof(ToeplitzSum) + steps_.size() * sizeof(ToeplitzStep);
+  return sizeof(*this) + matrices * sizeof(std::uint64_t) + sums_.size() * sizeof(ToeplitzSum) + steps_.size() * sizeof(ToeplitzStep) +
+         terms_.size() * sizeof(ToeplitzTerm);
 }
 
 }  // namespace meshward::codec

@@ -33,6 +33,7 @@ class ToeplitzPlan {
   std::vector<std::uint64_t> matrices_;
   std::vector<ToeplitzSum> sums_;
   std::vector<ToeplitzStep> steps_;
+  std::vector<ToeplitzTerm> terms_;
 };
 
 }  // namespace meshward::codec

@@ -48,86 +48,115 @@ template <typename Target>
 std::vector<Target> with_addends(std::span<const Target> targets, std::initializer_list<const std::vector<Target>*> added) {
   std::vector<Target> result(targets.begin(), targets.end());
   for (const auto* slots : added) {
-    for (std::size_t i = 0; i < result.size(); i++) result[i].addends.push_back((*slots)[i].at);
+    for (std::size_t i = 0; i < slots->size(); i++) result[i].addends.push_back((*slots)[i].at);
   }
   return result;
+}
+
+/** The parts, cut where they have more columns than `most`. */
+template <typename Part>
+std::vector<Part> cut(const std::vector<Part>& parts, std::size_t most) {
+  std::vector<Part> result;
+  for (const Part& part : parts) {
+    for (std::size_t c = 0; c < part.blocks.size(); c += most) {
+      const auto begin = part.blocks.begin() + static_cast<std::ptrdiff_t>(c);
+      const auto end = begin + static_cast<std::ptrdiff_t>(std::min(most, part.blocks.size() - c));
+      result.push_back({{begin, end}, moved(part.offsets, c, -1)});
+    }
+  }
+  return result;
+}
+
+/** The same columns of the matrix for rows that lie `blocks` further down. */
+template <typename Part>
+std::vector<Part> lower(std::vector<Part> parts, std::size_t blocks) {
+  for (Part& part : parts) part.offsets = moved(part.offsets, blocks, 1);
+  return parts;
 }
 
 }  // namespace
 
 ToeplitzSplit::ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, int first_offset, std::size_t largest_square)
-    : column_blocks_(column_blocks), largest_square_(largest_square) {
+    : column_blocks_(column_blocks) {
   std::vector<Target> targets;
   for (std::size_t r = 0; r < row_blocks; r++) targets.push_back({true, static_cast<std::uint16_t>(r), {}});
   std::vector<std::uint16_t> columns(column_blocks);
   std::iota(columns.begin(), columns.end(), std::uint16_t{0});
-  multiply(targets, columns, {first_offset});
+  const Parts whole{{columns, {first_offset}}};
+  for (std::size_t r = 0, rows; r < row_blocks; r += rows) {
+    rows = largest_split(std::min(row_blocks - r, largest_square));
+    multiply(Targets(targets).subspan(r, rows), lower(whole, r));
+  }
 }
 
-void ToeplitzSplit::multiply(Targets targets, Blocks blocks, const Offsets& offsets) {
+/** As many rows as split in twos and threes down to one. */
+void ToeplitzSplit::multiply(Targets targets, const Parts& parts) {
   const std::size_t rows = targets.size();
+  if (rows == 1) return multiply_one(targets[0], cut(parts, 1));
   const std::size_t slots_before = slots_used_;
-  const std::size_t square = largest_split(std::min({rows, blocks.size(), largest_square_}));
-  if (rows > square) {
-    for (std::size_t r = 0; r < rows; r += square) {
-      multiply(targets.subspan(r, std::min(square, rows - r)), blocks, moved(offsets, r, 1));
-    }
-  } else if (blocks.size() > square) {
-    multiply_parts(targets, blocks, offsets, square);
-  } else if (rows == 1) {
-    multiply_one(targets[0], blocks[0], offsets);
-  } else if (rows % 3 == 0) {
-    split_in_three(targets, blocks, offsets);
+  Parts squares, others;
+  for (Part& part : cut(parts, rows)) (part.blocks.size() == rows ? squares : others).push_back(std::move(part));
+  if (rows % 3 == 0) {
+    split_in_three(targets, squares, others);
   } else {
-    split_in_two(targets, blocks, offsets);
+    split_in_two(targets, squares, others);
   }
   slots_used_ = slots_before;
 }
 
-/** More columns than rows: some columns at a time, each time adding what came before. */
-void ToeplitzSplit::multiply_parts(Targets targets, Blocks blocks, const Offsets& offsets, std::size_t columns_a_part) {
-  std::vector<Target> before;
-  for (std::size_t c = 0; c < blocks.size(); c += columns_a_part) {
-    const std::size_t columns = std::min(columns_a_part, blocks.size() - c);
-    const bool is_last = c + columns == blocks.size();
-    const std::vector<Target> to = is_last ? std::vector<Target>(targets.begin(), targets.end()) : slot_targets(targets.size());
-    const std::vector<Target> adding = before.empty() ? to : with_addends<Target>(to, {&before});
-    multiply(adding, blocks.subspan(c, columns), moved(offsets, c, -1));
-    before = to;
-  }
-}
-
-void ToeplitzSplit::multiply_one(const Target& target, std::uint16_t block, const Offsets& offsets) {
-  ToeplitzStep step{block, target.at, target.is_final, static_cast<std::uint8_t>(target.addends.size()), {}};
+void ToeplitzSplit::multiply_one(const Target& target, const Parts& parts) {
   if (target.addends.size() > most_toeplitz_addends) {
     fits_ = false;
     return;
   }
+  ToeplitzStep step{target.at, target.is_final, static_cast<std::uint8_t>(target.addends.size()), {}, static_cast<std::uint16_t>(parts.size())};
   std::copy(target.addends.begin(), target.addends.end(), step.addends);
   steps_.push_back(step);
-  offsets_.push_back(offsets);
+  for (const Part& part : parts) {
+    term_blocks_.push_back(part.blocks[0]);
+    offsets_.push_back(part.offsets);
+  }
 }
 
-void ToeplitzSplit::split_in_two(Targets targets, Blocks blocks, const Offsets& offsets) {
+void ToeplitzSplit::split_in_two(Targets targets, const Parts& squares, const Parts& others) {
   const std::size_t half = targets.size() / 2;
-  const auto x0 = blocks.first(half), x1 = blocks.last(half);
-  const auto shared = slot_targets(half);
-  multiply(shared, sums_of(x0, x1), offsets);
-  multiply(with_addends<Target>(targets.first(half), {&shared}), x1, sum({moved(offsets, half, -1), offsets}));
-  multiply(with_addends<Target>(targets.last(half), {&shared}), x0, sum({moved(offsets, half, 1), offsets}));
+  Parts for_both, upper = others, below = lower(others, half);
+  for (const auto& [blocks, offsets] : squares) {
+    const auto x0 = Blocks(blocks).first(half), x1 = Blocks(blocks).last(half);
+    for_both.push_back({sums_of(x0, x1), offsets});
+    upper.push_back({{x1.begin(), x1.end()}, sum({moved(offsets, half, -1), offsets})});
+    below.push_back({{x0.begin(), x0.end()}, sum({moved(offsets, half, 1), offsets})});
+  }
+  const auto shared = slot_targets(squares.empty() ? 0 : half);
+  if (!squares.empty()) multiply(shared, for_both);
+  multiply(with_addends<Target>(targets.first(half), {&shared}), upper);
+  multiply(with_addends<Target>(targets.last(half), {&shared}), below);
 }
 
-void ToeplitzSplit::split_in_three(Targets targets, Blocks blocks, const Offsets& offsets) {
+void ToeplitzSplit::split_in_three(Targets targets, const Parts& squares, const Parts& others) {
   const std::size_t third = targets.size() / 3;
-  const auto part = [&](int distance) { return moved(offsets, third, distance); };
-  const auto x0 = blocks.first(third), x1 = blocks.subspan(third, third), x2 = blocks.last(third);
-  const auto for_0_1 = slot_targets(third), for_0_2 = slot_targets(third), for_1_2 = slot_targets(third);
-  multiply(for_0_1, sums_of(x1, x2), part(-1));
-  multiply(for_0_2, sums_of(x0, x2), part(0));
-  multiply(for_1_2, sums_of(x0, x1), part(1));
-  multiply(with_addends<Target>(targets.first(third), {&for_0_1, &for_0_2}), x2, sum({part(-2), part(-1), part(0)}));
-  multiply(with_addends<Target>(targets.subspan(third, third), {&for_0_1, &for_1_2}), x1, sum({part(-1), part(0), part(1)}));
-  multiply(with_addends<Target>(targets.last(third), {&for_0_2, &for_1_2}), x0, sum({part(0), part(1), part(2)}));
+  Parts for_0_1, for_0_2, for_1_2;
+  Parts upper = others, middle = lower(others, third), below = lower(others, 2 * third);
+  for (const auto& [blocks, offsets] : squares) {
+    const auto part = [&, &offsets = offsets](int distance) { return moved(offsets, third, distance); };
+    const auto x0 = Blocks(blocks).first(third), x1 = Blocks(blocks).subspan(third, third), x2 = Blocks(blocks).last(third);
+    for_0_1.push_back({sums_of(x1, x2), part(-1)});
+    for_0_2.push_back({sums_of(x0, x2), part(0)});
+    for_1_2.push_back({sums_of(x0, x1), part(1)});
+    upper.push_back({{x2.begin(), x2.end()}, sum({part(-2), part(-1), part(0)})});
+    middle.push_back({{x1.begin(), x1.end()}, sum({part(-1), part(0), part(1)})});
+    below.push_back({{x0.begin(), x0.end()}, sum({part(0), part(1), part(2)})});
+  }
+  const std::size_t slots = squares.empty() ? 0 : third;
+  const auto y_0_1 = slot_targets(slots), y_0_2 = slot_targets(slots), y_1_2 = slot_targets(slots);
+  if (!squares.empty()) {
+    multiply(y_0_1, for_0_1);
+    multiply(y_0_2, for_0_2);
+    multiply(y_1_2, for_1_2);
+  }
+  multiply(with_addends<Target>(targets.first(third), {&y_0_1, &y_0_2}), upper);
+  multiply(with_addends<Target>(targets.subspan(third, third), {&y_0_1, &y_1_2}), middle);
+  multiply(with_addends<Target>(targets.last(third), {&y_0_2, &y_1_2}), below);
 }
 
 std::uint16_t ToeplitzSplit::sum_of(std::uint16_t a, std::uint16_t b) {

@@ -18,6 +18,9 @@ namespace meshward::codec {
  *   p = T(0) (x0 + x1),   y0 = p + (T(-1) + T(0)) x1,   y1 = p + (T(1) + T(0)) x0;
  * and one of three by three takes six instead of nine (Fan and Hasan, "A new approach to subquadratic space complexity
  * parallel multipliers for extended binary fields", IEEE Transactions on Computers 56, 2007).
+ *
+ * Of a matrix with more columns than rows the square parts are split beside each other: what they add to the same rows, or to
+ * the same slot, is one step of several terms.
  */
 class ToeplitzSplit {
  public:
@@ -29,7 +32,9 @@ class ToeplitzSplit {
 
   const std::vector<ToeplitzSum>& sums() const { return sums_; }
   const std::vector<ToeplitzStep>& steps() const { return steps_; }
-  /** The matrix of each step. */
+  /** The block of each term. */
+  const std::vector<std::uint16_t>& term_blocks() const { return term_blocks_; }
+  /** The matrix of each term. */
   const std::vector<Offsets>& offsets() const { return offsets_; }
   std::size_t blocks() const { return column_blocks_ + sums_.size(); }
   std::size_t slots() const { return slots_; }
@@ -45,21 +50,26 @@ class ToeplitzSplit {
   };
   using Targets = std::span<const Target>;
   using Blocks = std::span<const std::uint16_t>;
+  /** Some columns of a matrix: its first row's first block, and what it is multiplied by. */
+  struct Part {
+    std::vector<std::uint16_t> blocks;
+    Offsets offsets;
+  };
+  using Parts = std::vector<Part>;
 
-  void multiply(Targets targets, Blocks blocks, const Offsets& offsets);
-  void multiply_parts(Targets targets, Blocks blocks, const Offsets& offsets, std::size_t columns_a_part);
-  void multiply_one(const Target& target, std::uint16_t block, const Offsets& offsets);
-  void split_in_two(Targets targets, Blocks blocks, const Offsets& offsets);
-  void split_in_three(Targets targets, Blocks blocks, const Offsets& offsets);
+  void multiply(Targets targets, const Parts& parts);
+  void multiply_one(const Target& target, const Parts& parts);
+  void split_in_two(Targets targets, const Parts& squares, const Parts& others);
+  void split_in_three(Targets targets, const Parts& squares, const Parts& others);
 
   std::uint16_t sum_of(std::uint16_t a, std::uint16_t b);
   std::vector<std::uint16_t> sums_of(Blocks a, Blocks b);
   std::vector<Target> slot_targets(std::size_t count);
 
   const std::size_t column_blocks_;
-  const std::size_t largest_square_;
   std::vector<ToeplitzSum> sums_;
   std::vector<ToeplitzStep> steps_;
+  std::vector<std::uint16_t> term_blocks_;
   std::vector<Offsets> offsets_;
   std::size_t slots_ = 0;
   std::size_t slots_used_ = 0;
