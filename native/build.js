@@ -2,14 +2,24 @@
 // Run by npm's postinstall and, where that was switched off, by load.ts on first use. Plain JavaScript for Node 20 and later.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { withBuildLock } from './build-lock.js';
 
 const nativeFolder = dirname(fileURLToPath(import.meta.url));
 const buildFolder = join(nativeFolder, 'build');
+const objectsFolder = join(buildFolder, 'objects');
 const parallelJobs = 2;
 
 // The end of a source file's name says which instructions it may use; every other file runs on any processor.
@@ -37,8 +47,9 @@ export class BuildError extends Error {
 
 /** Brings build/meshward.node up to date; only one process builds at a time. Returns how many files were compiled. */
 export async function buildAddon() {
-  mkdirSync(join(buildFolder, 'objects'), { recursive: true });
+  mkdirSync(objectsFolder, { recursive: true });
   return withBuildLock(join(buildFolder, 'lock'), async () => {
+    removeUnfinished();
     const compiler = findCompiler();
     const sources = findSources(nativeFolder).map((path) => planObject(path, compiler));
     const stale = sources.filter((object) => readKey(object) !== object.currentKey());
@@ -46,6 +57,14 @@ export async function buildAddon() {
     if (stale.length > 0 || !isLinked(sources)) link(sources, compiler);
     return stale.length;
   });
+}
+
+// Whoever holds the lock is the only one that writes here: what has the name of something under way was left by a crash.
+function removeUnfinished() {
+  for (const folder of [buildFolder, objectsFolder]) {
+    const left = readdirSync(folder).filter((name) => /\.(o|node)\.\d+$/.test(name));
+    for (const name of left) rmSync(join(folder, name), { force: true });
+  }
 }
 
 /** Every .cc file below the folder that this processor can use; tests and fuzz targets have programs of their own. */
@@ -71,15 +90,23 @@ export function instructionsOf(fileName, arch = process.arch) {
 }
 
 export function findCompiler() {
-  const wanted = process.env.CXX ? [process.env.CXX] : ['g++', 'c++', 'clang++'];
-  for (const command of wanted) {
-    const answer = spawnSync(command, ['--version'], { encoding: 'utf8' });
-    if (answer.status === 0) return { command, version: answer.stdout.split('\n')[0] };
+  const own = process.env.CXX?.trim() ?? '';
+  const wanted = own === '' ? ['g++', 'c++', 'clang++'] : [own];
+  for (const candidate of wanted) {
+    const [command, ...args] = existsSync(candidate) ? [candidate] : wordsOf(candidate);
+    const answer = spawnSync(command, [...args, '--version'], { encoding: 'utf8' });
+    if (answer.status === 0) return { command, arguments: args, version: answer.stdout.split('\n')[0] };
   }
   throw new BuildError(
     `no C++ compiler found (tried ${wanted.join(', ')})`,
     'Install g++ 12 or later (Debian: apt-get install g++; Alpine: apk add g++), or point CXX at one, then run: node native/build.js',
   );
+}
+
+// CXX is a command as make takes it: "ccache g++", "g++ -m64"; what holds white space stands in quotes.
+function wordsOf(command) {
+  const words = command.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [command];
+  return words.map((word) => word.replaceAll(/["']/g, ''));
 }
 
 function commonFlags() {
@@ -88,13 +115,21 @@ function commonFlags() {
   const headers = require('node-api-headers').include_dir;
   const language = ['-std=c++20', '-O3', '-g1', '-Wall', '-Wextra', '-fPIC', '-fvisibility=hidden', '-pthread'];
   const strict = process.env.MESHWARD_WERROR ? ['-Werror'] : [];
-  const node = ['-DNAPI_VERSION=9', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-isystem', addonApi, '-isystem', headers];
+  const node = [
+    '-DNAPI_VERSION=9',
+    '-DNODE_ADDON_API_CPP_EXCEPTIONS',
+    '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    '-isystem',
+    addonApi,
+    '-isystem',
+    headers,
+  ];
   return [...language, ...strict, ...node, `-I${nativeFolder}`];
 }
 
 function planObject(path, compiler) {
   const name = relative(nativeFolder, path).replaceAll('/', '--').replace(/\.cc$/, '');
-  const object = join(buildFolder, 'objects', `${name}.o`);
+  const object = join(objectsFolder, `${name}.o`);
   const flags = [
     ...commonFlags(),
     ...instructionsOf(basename(path)),
@@ -120,14 +155,30 @@ function partFlags(path) {
     .map((folder) => `-DMESHWARD_WITH_${folder.replaceAll('-', '_').toUpperCase()}`);
 }
 
-/** A digest of everything that an object is made from: compiler, flags, the source and our headers that it includes. */
+/** A digest of everything that an object is made from: machine, compiler, flags, the source and our headers that it includes. */
 function keyOf(path, flags, compiler, dependencyFile) {
-  const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
-  const listed = existsSync(dependencyFile) ? readFileSync(dependencyFile, 'utf8').split(/[\s\\]+/) : [];
-  for (const file of new Set([path, ...listed.filter((name) => name.startsWith('/') && !name.endsWith(':'))])) {
+  const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, compiler, flags]));
+  const listed = existsSync(dependencyFile) ? dependenciesOf(readFileSync(dependencyFile, 'utf8')) : [];
+  for (const file of new Set([path, ...listed])) {
     hash.update(file).update(existsSync(file) ? readFileSync(file) : 'missing');
   }
   return hash.digest('hex');
+}
+
+/**
+ * The files that a make rule written by the compiler depends on. As make has it, a space preceded by 2n + 1 backslashes is n of
+ * them and a space of the name; after 2n it ends the name. `#` and `:` are escaped by one backslash, `$` by another.
+ */
+function dependenciesOf(rule) {
+  const names = rule
+    .slice(rule.indexOf(':') + 1)
+    .replaceAll(/\\\r?\n/g, ' ')
+    .replaceAll(/(\\*)(\s)/g, (_, slashes, space) => {
+      return '\\'.repeat(Math.floor(slashes.length / 2)) + (slashes.length % 2 === 1 ? space : '\0');
+    })
+    .replaceAll(/\\([#:])/g, '$1')
+    .replaceAll(/\$\$/g, () => '$');
+  return names.split('\0').filter((name) => name !== '');
 }
 
 function readKey(object) {
@@ -149,7 +200,7 @@ async function compile(object, compiler) {
     '-o',
     temporary,
   ];
-  const { code, output } = await run(compiler.command, args);
+  const { code, output } = await run(compiler.command, [...compiler.arguments, ...args]);
   if (code !== 0) {
     rmSync(temporary, { force: true });
     throw new BuildError(
@@ -176,7 +227,8 @@ function link(objects, compiler) {
   const temporary = `${addonPath}.${process.pid}`;
   const shared =
     process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--as-needed'];
-  const args = [...shared, '-pthread', ...objects.map((object) => object.object), '-o', temporary];
+  const inputs = objects.map((object) => object.object);
+  const args = [...compiler.arguments, ...shared, '-pthread', ...inputs, '-o', temporary];
   const answer = spawnSync(compiler.command, args, { encoding: 'utf8' });
   if (answer.status !== 0) {
     rmSync(temporary, { force: true });
@@ -213,7 +265,13 @@ export async function runAll(tasks) {
   for (const error of failures) throw error;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** Whether Node was started with this module, be it through a link to its folder. */
+export function isStarted(moduleUrl) {
+  const script = process.argv[1];
+  return script !== undefined && existsSync(script) && realpathSync(script) === fileURLToPath(moduleUrl);
+}
+
+if (isStarted(import.meta.url)) {
   const startedMs = performance.now();
   try {
     const compiled = await buildAddon();

@@ -2,8 +2,8 @@
 // and, for ARM, an emulator:  node native/check.js [plain gcc clang address thread valgrind arm64 fuzz …]  (default: plain)
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { findSources, instructionsOf, quietFlags, run, runAll } from './build.js';
+import { fileURLToPath } from 'node:url';
+import { findSources, instructionsOf, isStarted, quietFlags, run, runAll } from './build.js';
 
 const nativeFolder = dirname(fileURLToPath(import.meta.url));
 const warnings = ['-Wall', '-Wextra', '-Werror'];
@@ -36,7 +36,7 @@ const ways = {
   },
 };
 
-/** @returns a line for each program that ran; throws where one fails or a tool is missing. */
+/** @returns a line for each program that ran; throws where one fails, a tool is missing or there is no program. */
 export async function check(way, { fuzzSeconds = 20 } = {}) {
   const {
     compiler,
@@ -46,6 +46,7 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
     arch = process.arch,
     fuzzes = false,
   } = ways[way];
+  const programs = programSources(fuzzes);
   const folder = join(nativeFolder, 'build', 'check', way);
   mkdirSync(folder, { recursive: true });
   const common = ['-std=c++20', '-g', '-pthread', `-I${nativeFolder}`, ...flags];
@@ -70,7 +71,7 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
   await runAll(cores.map((path) => async () => objects.push(await compile(path))));
 
   const lines = [];
-  for (const path of programSources(fuzzes)) {
+  for (const path of programs) {
     const program = join(folder, basename(path, '.cc'));
     const extra = fuzzes || !path.endsWith('_fuzz.cc') ? [] : [await compile(join(nativeFolder, 'replay_fuzz.cc'))];
     const main = await compile(path);
@@ -102,13 +103,15 @@ function fuzzArguments(folder, path, corpus, fuzzes, seconds) {
 }
 
 function programSources(fuzzOnly) {
+  const ends = fuzzOnly ? /_fuzz\.cc$/ : /_(test|fuzz)\.cc$/;
   const found = readdirSync(nativeFolder, { withFileTypes: true, recursive: true })
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .filter((path) => !path.includes('/build/') && basename(path) !== 'replay_fuzz.cc');
-  const ends = fuzzOnly ? /_fuzz\.cc$/ : /_(test|fuzz)\.cc$/;
-  return found
-    .filter((path) => ends.test(path) && (path.endsWith('_test.cc') || existsSync(join(dirname(path), 'fuzz-corpus'))))
-    .sort();
+    .filter((path) => ends.test(path) && basename(path) !== 'replay_fuzz.cc')
+    .filter((path) => !/^(build|node_modules)\//.test(relative(nativeFolder, path)))
+    .filter((path) => path.endsWith('_test.cc') || existsSync(join(dirname(path), 'fuzz-corpus')));
+  if (found.length === 0)
+    throw new Error(`no program (${fuzzOnly ? '' : '*_test.cc, '}*_fuzz.cc) below ${nativeFolder}`);
+  return found.sort();
 }
 
 function isNodeGlue(path) {
@@ -121,7 +124,7 @@ async function succeed(command, args) {
   return output;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isStarted(import.meta.url)) {
   const wanted = process.argv.slice(2);
   for (const way of wanted.length > 0 ? wanted : ['plain']) {
     if (!(way in ways)) {

@@ -77,11 +77,27 @@ describe('an addon that is missing or broken', () => {
     expect(rebuild()).toContain('2 files compiled');
   });
 
+  test('that was built for another machine is built anew on first use', () => {
+    const foreign = (): void => {
+      writeFileSync(join(native, 'build/meshward.node'), 'of another machine');
+      writeFileSync(join(native, 'build/linked'), 'of another machine');
+    };
+    foreign();
+    const answer = JSON.parse(levelInChild(native, { CXX: '/nonexistent/compiler' })) as Record<string, string>;
+    expect(answer['code']).toBe('native-unavailable');
+    expect(answer['message']).toContain(`${join(native, 'build/meshward.node')} did not load`);
+    expect(answer['message']).toContain('no C++ compiler found');
+    expect(answer['next']).toContain('Install g++ 12 or later');
+    foreign();
+    expect(levelInChild(native, {})).toBe(isaLevelsSupported().at(-1));
+  });
+
   test('that does not compile names the file and leaves the addon that was there', () => {
     writeFileSync(join(native, 'isa/broken.cc'), 'this is not C++\n');
     const answer = spawnSync(process.execPath, [join(native, 'build.js')], { encoding: 'utf8' });
     expect(answer.status).toBe(1);
     expect(answer.stderr).toContain('could not compile native/isa/broken.cc');
+    expect(answer.stderr).toContain('What to do: The sources need C++20');
     expect(existsSync(join(native, 'build/meshward.node'))).toBe(true);
     expect(existsSync(join(native, 'build/lock'))).toBe(false);
   });

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { MeshwardError } from '#mesh/errors.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { NativeAddon } from './addon.ts';
 
 const prebuiltPath = fileURLToPath(
@@ -15,12 +15,12 @@ const buildScript = fileURLToPath(new URL('./build.js', import.meta.url));
 let loaded: NativeAddon | undefined;
 
 /**
- * The addon. The first call loads it, and builds it where npm's install scripts were switched off (some ten seconds, once).
+ * The addon. The first call loads it, and builds it where npm's install could not, or for another machine (some ten seconds, once).
  * A part's front whose exports are not in `NativeAddon` narrows it itself.
  * @throws MeshwardError `native-unavailable`, or `config-invalid` where MESHWARD_ISA names no level of this processor.
  */
 export function loadNative(): NativeAddon {
-  loaded ??= withForcedLevel(loadFrom(addonPath()), process.env['MESHWARD_ISA']);
+  loaded ??= withForcedLevel(loadAddon(), process.env['MESHWARD_ISA']);
   return loaded;
 }
 
@@ -34,25 +34,42 @@ export function isaLevelsSupported(): string[] {
   return loadNative().isaLevelsSupported();
 }
 
-function addonPath(): string {
-  if (existsSync(prebuiltPath)) return prebuiltPath;
-  if (!existsSync(builtPath)) build();
-  return builtPath;
+function loadAddon(): NativeAddon {
+  if (existsSync(prebuiltPath)) return loadFrom(prebuiltPath);
+  if (!existsSync(builtPath)) {
+    build('it was not built yet');
+    return loadFrom(builtPath);
+  }
+  try {
+    return requireAddon(builtPath);
+  } catch (error) {
+    // The folder may come from another machine: a build compiles anew then, and is over at once where it does not.
+    build(didNotLoad(builtPath, error));
+    return loadFrom(builtPath);
+  }
 }
 
-function build(): void {
+function build(occasion: string): void {
   const answer = spawnSync(process.execPath, [buildScript], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (answer.status === 0) return;
-  const reason = answer.error?.message ?? answer.stderr.trim();
-  throw unavailable(`it was not built yet and building failed: ${reason}`, answer.error);
+  const [reason, next] = (answer.error?.message ?? answer.stderr.trim()).split('\nWhat to do: ');
+  throw unavailable(`${occasion}; building it failed: ${reason}`, answer.error, next);
 }
 
 function loadFrom(path: string): NativeAddon {
   try {
-    return createRequire(import.meta.url)(path) as NativeAddon;
+    return requireAddon(path);
   } catch (error) {
-    throw unavailable(`${path} did not load: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw unavailable(didNotLoad(path, error), error);
   }
+}
+
+function requireAddon(path: string): NativeAddon {
+  return createRequire(import.meta.url)(path) as NativeAddon;
+}
+
+function didNotLoad(path: string, error: unknown): string {
+  return `${path} did not load: ${describeError(error)}`;
 }
 
 function withForcedLevel(addon: NativeAddon, level: string | undefined): NativeAddon {
@@ -67,12 +84,14 @@ function withForcedLevel(addon: NativeAddon, level: string | undefined): NativeA
   );
 }
 
-function unavailable(reason: string, cause: unknown): MeshwardError {
+function unavailable(reason: string, cause: unknown, next?: string): MeshwardError {
   return new MeshwardError(
     'native-unavailable',
     `the native addon is unavailable on ${process.platform}-${process.arch}: ${reason}`,
     {
-      next: 'Install a C++20 compiler (Debian: apt-get install g++) and run: node native/build.js; its output says what is missing.',
+      next:
+        next ??
+        'Install a C++20 compiler (Debian: apt-get install g++) and run: node native/build.js; its output says what is missing.',
       cause,
     },
   );

@@ -3,16 +3,17 @@
 import { buildLauncher } from '../analyzer/store/embedded/build-launcher.js';
 import { buildAddon } from './build.js';
 
-for (const { what, build } of [
-  { what: 'the native addon', build: () => buildAddon() },
-  { what: 'the launcher of the embedded ClickHouse', build: () => buildLauncher() },
+for (const { what, build, needed } of [
+  { what: 'the native addon', build: () => buildAddon(), needed: 'g++' },
+  { what: 'the launcher of the embedded ClickHouse', build: () => buildLauncher(), needed: 'gcc' },
 ]) {
   try {
     await build();
   } catch (error) {
+    const next =
+      error.next ?? `Install ${needed} (Debian: apt-get install ${needed}), then run: node native/prepare.js`;
     process.stderr.write(
-      `${what} could not be compiled: ${error instanceof Error ? error.message : String(error)}\nInstall g++ and make, then run: npm rebuild\n`,
+      `${what} is not compiled: ${error.message}\nWhat to do: ${next}\nThe install goes on: it is compiled at its first use.\n`,
     );
-    process.exitCode = 1;
   }
 }
