@@ -48,17 +48,26 @@ std::uint32_t ThreadJobs::start(Napi::Env env, Batch batch, Napi::Object buffers
     shared->running--;
     shared->all_finished.notify_all();
   };
+  jobs_.emplace(id, Job{pool_job, Napi::Persistent(buffers), Napi::Persistent(on_settled)});
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->running++;
   }
-  if (!pool().submit(pool_job)) {
+  const auto give_up = [&] {
     const std::lock_guard lock(shared_->mutex);
     shared_->running--;
-    return 0;
+    jobs_.erase(id);
+  };
+  try {
+    if (!pool().submit(pool_job)) {
+      give_up();
+      return 0;
+    }
+  } catch (...) {
+    give_up();
+    throw;
   }
-  if (jobs_.empty()) napi_ref_threadsafe_function(env, shared_->settle);
-  jobs_.emplace(id, Job{pool_job, Napi::Persistent(buffers), Napi::Persistent(on_settled)});
+  if (jobs_.size() == 1) napi_ref_threadsafe_function(env, shared_->settle);
   next_id_ = next_id_ == UINT32_MAX ? 1 : next_id_ + 1;
   return id;
 }

@@ -19,7 +19,7 @@ class ThreadJobs {
   /** Deletes itself when the thread ends. */
   static ThreadJobs* create(Napi::Env env) { return new ThreadJobs(env); }
 
-  /** The job's id, or 0 where the pool's queue is full. `buffers` keeps the blocks' memory. */
+  /** The job's id, or 0 where the pool does not take it. `buffers` keeps the blocks' memory. */
   std::uint32_t start(Napi::Env env, Batch batch, Napi::Object buffers, Napi::Function on_settled);
   void cancel(std::uint32_t id);
 

@@ -83,7 +83,10 @@ void encodings_in_every_way() {
   }
   levels_agree(Case(0, 29, 29, 51, 20'000, Against::page_after, random), reference);
   levels_agree(Case(0, 50, 50, 50, 20'001, Against::page_after, random), reference);
-  // Beyond the caches: streamed where all blocks begin alike in a line, which is so against the page before.
+  // Beyond the caches: streamed where all blocks begin alike in a line, which scattered ones do not, and where the programme is
+  // small enough, which that of the second is not.
+  scattered_blocks_agree(Case(0, 25, 25, 75, (34u << 20) / 100 + 77, Against::page_after, random), (34u << 20) / 100 + 77, random, reference);
+  levels_agree(Case(0, 50, 50, 50, (34u << 20) / 100 + 77, Against::page_before, random), reference);
   for (const Against against : {Against::page_before, Against::page_after}) {
     levels_agree(Case(0, 25, 25, 75, (34u << 20) / 100 + 77, against, random), reference);
     levels_agree(Case(0, 17, 17, 17, (13u << 20) / 34 + 5, against, random), reference);
@@ -99,6 +102,8 @@ void encodings_of_scattered_blocks() {
   // Last blocks of every number of columns, and every number of rows below the last block.
   for (std::size_t k = 24; k <= 33; k++) agree(random.below(2), k, 48 + k % 8, 128 + random.below(500));
   for (std::size_t r = 48; r < 56; r++) agree(random.below(2), 29, r, 128 + random.below(500));
+  agree(0, 51, 27, 128 + random.below(500));  // two columns behind the last block
+  agree(0, 15, 101, 128 + random.below(500));
 }
 
 }  // namespace

@@ -14,7 +14,10 @@ namespace meshward::codec {
  */
 constexpr size_t toeplitz_block_rows = 8;
 constexpr size_t toeplitz_matrices_a_term = 27;
-constexpr size_t most_toeplitz_addends = 6;
+/** Matrices are split three times at most. */
+constexpr size_t most_toeplitz_addends = 3;
+/** Rows of the whole matrix that are not in the programme. */
+constexpr size_t most_other_rows = 4;
 /** Blocks, sums and slots together: what a kernel keeps, 1 KiB each, for 128 columns of the shares. */
 constexpr size_t most_toeplitz_blocks = 64;
 
@@ -41,7 +44,7 @@ struct ToeplitzProgram {
   size_t first_column;  // sources [first_column, first_column + columns) are the columns
   size_t columns;
   size_t column_blocks;
-  size_t rows;  // outputs [0, rows) come from this programme, the others from the call's tables
+  size_t rows;  // outputs [0, rows) come from this programme, the others (most_other_rows) from the call's tables
   size_t slots;
   /** Source 0 is added to every other source before, and to every output after: it then needs no product. */
   bool adds_first_source;

@@ -1,5 +1,8 @@
 #include "codec/pool.h"
 
+#include <algorithm>
+#include <system_error>
+
 namespace meshward::codec {
 
 Pool::~Pool() {
@@ -15,17 +18,28 @@ bool Pool::submit(const std::shared_ptr<PoolJob>& job) {
   {
     const std::lock_guard lock(mutex_);
     if (unfinished_ >= most_jobs_) return false;
-    while (threads_.size() < thread_count_) threads_.emplace_back([this] { run_thread(); });
-    unfinished_++;
+    start_threads();
+    if (threads_.empty()) return false;
     queue_.push_back(job);
+    unfinished_++;
   }
-  // No more than have work to do: each thread that wakes for nothing costs as much as one that does not.
+  // No more than have work to do: each thread that wakes for nothing costs as much as one that does not. One learns of a job
+  // without slices, too.
   if (job->slice_count >= thread_count_) {
     job_added_.notify_all();
   } else {
-    for (std::size_t i = 0; i < job->slice_count; i++) job_added_.notify_one();
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, job->slice_count); i++) job_added_.notify_one();
   }
   return true;
+}
+
+/** Where the system refuses more threads (a limit of processes), those that there are do the work; the next job tries again. */
+void Pool::start_threads() {
+  threads_.reserve(thread_count_);
+  try {
+    while (threads_.size() < thread_count_) threads_.emplace_back([this] { run_thread(); });
+  } catch (const std::system_error&) {
+  }
 }
 
 void Pool::run_thread() {

@@ -39,10 +39,11 @@ class Pool {
 
   std::size_t thread_count() const { return thread_count_; }
 
-  /** False when `most_jobs` are queued or running; the job is then not taken. */
+  /** False when `most_jobs` are queued or running, or the system gives not one thread; the job is then not taken. */
   bool submit(const std::shared_ptr<PoolJob>& job);
 
  private:
+  void start_threads();
   void run_thread();
 
   const std::size_t thread_count_;

@@ -79,9 +79,9 @@ inline void levels_agree(const Case& test, isa::Level reference) {
   }
 }
 
-/** Blocks at addresses of their own, in one guarded area: none aliases, none begins where another's lines do. */
-inline void scattered_blocks_agree(const Case& test, std::size_t length, Random& random) {
-  const auto expected = test.run(isa::Level::scalar);
+/** Blocks at addresses of their own, in one guarded area: hardly two begin alike in a line or in a page. */
+inline void scattered_blocks_agree(const Case& test, std::size_t length, Random& random, isa::Level reference = isa::Level::scalar) {
+  const auto expected = test.run(reference);
   for (const isa::Level level : isa::supported()) {
     Regeneration work = test.work(level);
     GuardedBlock area((work.sources.size() + work.outputs.size()) * (length + 200), Against::page_after);

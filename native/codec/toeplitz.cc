@@ -86,11 +86,12 @@ std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted, in
   std::optional<Choice> best;
   for (const std::size_t column_blocks : {power_sources / block_rows, (power_sources + block_rows - 1) / block_rows}) {
     for (const std::size_t row_blocks : {wanted / block_rows, (wanted + block_rows - 1) / block_rows}) {
-      if (column_blocks == 0 || row_blocks == 0) continue;
+      if (column_blocks == 0 || row_blocks == 0 || row_blocks * block_rows + most_other_rows < wanted) continue;
       const Shape shape{std::min(power_sources, column_blocks * block_rows), column_blocks, std::min(wanted, row_blocks * block_rows), row_blocks};
       for (const std::size_t largest_square : {8u, 6u, 4u, 3u, 2u, 1u}) {
+        if (largest_square > std::min(row_blocks, column_blocks)) continue;  // it would have no square to split
         ToeplitzSplit split(row_blocks, column_blocks, first_offset, largest_square);
-        if (!split.fits() || split.blocks() + split.slots() > most_toeplitz_blocks) continue;
+        if (split.blocks() + split.slots() > most_toeplitz_blocks) continue;
         const double cost = cost_of(split, shape, power_sources, wanted);
         if (!best || cost < best->cost) best.emplace(Choice{shape, std::move(split), cost});
       }

@@ -102,11 +102,11 @@ void run_step(const KernelCall& call, const ToeplitzStep& now, const ToeplitzTer
   const uint8_t* const* sources = call.sources;
   uint8_t* slots = part_of<tile_steps>(scratch, program.column_blocks + program.sum_count);
   StepAt here{terms, now.term_count, matrices, scratch, slots, now.addends, now.addend_count};
-  uint8_t* result = part_of<tile_steps>(slots, now.result);
-  const size_t first_row = now.result * toeplitz_block_rows;
+  uint8_t* result = is_final ? nullptr : part_of<tile_steps>(slots, now.result);
+  const size_t first_row = is_final ? now.result * toeplitz_block_rows : 0;
   const uint64_t* row_scales = program.row_scales + first_row;
   const uint64_t* direct_weights = program.direct_weights + first_row * program.direct_columns;
-  const size_t rows = is_final ? least(toeplitz_block_rows, program.rows - first_row) : 0;
+  const size_t rows = least(toeplitz_block_rows, program.rows - first_row);
   uint8_t* const* outputs = call.outputs + first_row;
   const auto finish = [&](Pair* y, int row) __attribute__((always_inline)) {
     if constexpr (!is_final) {
@@ -148,7 +148,7 @@ void run_step(const KernelCall& call, const ToeplitzStep& now, const ToeplitzTer
     finish(shared, 4);
     here.blocks += block_bytes;
     here.slots += block_bytes;
-    result += block_bytes;
+    if constexpr (!is_final) result += block_bytes;
     at += step;
   }
 }
@@ -164,7 +164,7 @@ MESHWARD_INLINE void other_rows(const KernelCall& tile) {
   }
 }
 
-/** The rows that are not in the programme: fewer than eight. */
+/** The rows that are not in the programme. */
 template <size_t tile_steps>
 void run_other_rows(const KernelCall& tile) {
   switch (tile.output_count - tile.toeplitz->rows) {
@@ -172,10 +172,7 @@ void run_other_rows(const KernelCall& tile) {
     case 1: return other_rows<tile_steps, 1>(tile);
     case 2: return other_rows<tile_steps, 2>(tile);
     case 3: return other_rows<tile_steps, 3>(tile);
-    case 4: return other_rows<tile_steps, 4>(tile);
-    case 5: return other_rows<tile_steps, 5>(tile);
-    case 6: return other_rows<tile_steps, 6>(tile);
-    default: return other_rows<tile_steps, 7>(tile);
+    default: return other_rows<tile_steps, 4>(tile);
   }
 }
 
@@ -195,7 +192,7 @@ void run_tiles(const KernelCall& call) {
     tile.end = least(call.end, tile.begin + tile_steps * step);
     const size_t steps = (tile.end - tile.begin) / step;
     Prefetch prefetch = Prefetch::spread(call, tile.end, tile_steps * step, program.step_count * steps);
-    const size_t rows_beside = pack<tile_steps, streams>(call, tile.begin, steps, scratch);
+    const bool has_other_rows = pack<tile_steps>(call, tile.begin, steps, scratch);
     const ToeplitzTerm* terms = program.terms;
     const uint64_t* matrices = program.matrices;
     for (size_t s = 0; s < program.step_count; s++) {
@@ -208,7 +205,7 @@ void run_tiles(const KernelCall& call) {
       terms += now.term_count;
       matrices += now.term_count * toeplitz_matrices_a_term;
     }
-    if (rows_beside == 0) run_other_rows<tile_steps>(tile);
+    if (!has_other_rows) run_other_rows<tile_steps>(tile);
   }
 }
 

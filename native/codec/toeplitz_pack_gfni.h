@@ -48,9 +48,6 @@ MESHWARD_INLINE Byte* part_of(Byte* scratch, size_t block) {
   return scratch + block * tile_steps * block_bytes;
 }
 
-/** At most so many rows outside the programme are made while the columns are packed: more sums would not fit in registers. */
-constexpr size_t most_rows_beside = 4;
-
 /**
  * The columns, scaled, into the scratch memory, where storing is what takes the time; beside it the products of the first `rows`
  * rows outside the programme, where multiplying does. With such rows `steps` is `tile_steps`.
@@ -129,14 +126,14 @@ MESHWARD_INLINE void pack_beside(const KernelCall& call, size_t at, size_t steps
   }
 }
 
-/** Packs the columns and their sums. Returns how many rows outside the programme are made with that. */
-template <size_t tile_steps, bool streams>
-size_t pack(const KernelCall& call, size_t at, size_t steps, uint8_t* scratch) {
+/** Packs the columns and their sums. Returns whether the rows outside the programme are made with that. */
+template <size_t tile_steps>
+bool pack(const KernelCall& call, size_t at, size_t steps, uint8_t* scratch) {
   const ToeplitzProgram& program = *call.toeplitz;
-  size_t rows = call.output_count - program.rows;
-  if (streams || tile_steps > 2 || steps < tile_steps || rows > most_rows_beside) rows = 0;
-  if constexpr (!streams && tile_steps <= 2) {
-    switch (rows) {
+  constexpr bool has_registers = tile_steps <= 2;  // for a sum of each such row at each step
+  const bool is_beside = has_registers && steps == tile_steps;
+  if constexpr (has_registers) {
+    switch (is_beside ? call.output_count - program.rows : 0) {
       case 0: pack_beside<tile_steps, 0>(call, at, steps, scratch); break;
       case 1: pack_beside<tile_steps, 1>(call, at, steps, scratch); break;
       case 2: pack_beside<tile_steps, 2>(call, at, steps, scratch); break;
@@ -152,7 +149,7 @@ size_t pack(const KernelCall& call, size_t at, size_t steps, uint8_t* scratch) {
     uint8_t* to = part_of<tile_steps>(scratch, program.column_blocks + s);
     for (size_t j = 0; j < steps * block_bytes; j += step) store(to + j, add(load(a + j), load(b + j)));
   }
-  return rows;
+  return is_beside;
 }
 
 }  // namespace

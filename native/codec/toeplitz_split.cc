@@ -84,7 +84,7 @@ ToeplitzSplit::ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, 
   std::iota(columns.begin(), columns.end(), std::uint16_t{0});
   const Parts whole{{columns, {first_offset}}};
   for (std::size_t r = 0, rows; r < row_blocks; r += rows) {
-    rows = largest_split(std::min(row_blocks - r, largest_square));
+    rows = largest_split(std::min({row_blocks - r, largest_square, most_square}));
     multiply(Targets(targets).subspan(r, rows), lower(whole, r));
   }
 }
@@ -105,10 +105,6 @@ void ToeplitzSplit::multiply(Targets targets, const Parts& parts) {
 }
 
 void ToeplitzSplit::multiply_one(const Target& target, const Parts& parts) {
-  if (target.addends.size() > most_toeplitz_addends) {
-    fits_ = false;
-    return;
-  }
   ToeplitzStep step{target.at, target.is_final, static_cast<std::uint8_t>(target.addends.size()), {}, static_cast<std::uint16_t>(parts.size())};
   std::copy(target.addends.begin(), target.addends.end(), step.addends);
   steps_.push_back(step);

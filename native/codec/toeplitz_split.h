@@ -27,7 +27,10 @@ class ToeplitzSplit {
   /** Which entries of T a block of the matrix is the sum of: its entry at distance d from the diagonal is sum of T[d + offset]. */
   using Offsets = std::vector<int>;
 
-  /** `largest_square`: the largest matrix of blocks, by its rows, that is split; larger ones are cut into such. */
+  /** Whatever splits in twos and threes up to this does so in three splits: what `most_toeplitz_addends` allows. */
+  static constexpr std::size_t most_square = 8;
+
+  /** `largest_square`: the largest matrix of blocks, by its rows, that is split, up to `most_square`; larger ones are cut into such. */
   ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, int first_offset, std::size_t largest_square);
 
   const std::vector<ToeplitzSum>& sums() const { return sums_; }
@@ -38,8 +41,6 @@ class ToeplitzSplit {
   const std::vector<Offsets>& offsets() const { return offsets_; }
   std::size_t blocks() const { return column_blocks_ + sums_.size(); }
   std::size_t slots() const { return slots_; }
-  /** False where a step would have more addends than a ToeplitzStep holds; the steps are then of no use. */
-  bool fits() const { return fits_; }
 
  private:
   /** Where a row of blocks goes, and the slots that are added to it. */
@@ -73,7 +74,6 @@ class ToeplitzSplit {
   std::vector<Offsets> offsets_;
   std::size_t slots_ = 0;
   std::size_t slots_used_ = 0;
-  bool fits_ = true;
 };
 
 }  // namespace meshward::codec
