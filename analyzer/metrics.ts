@@ -9,6 +9,7 @@ export interface AnalyzerMetrics {
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
   readonly refusedEvents: Counter;
+  readonly refusedPlacements: Counter;
   readonly droppedRows: Counter;
   readonly listUpdates: Counter;
   readonly flushes: Counter;
@@ -40,6 +41,10 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
     malformedRecords,
     truncatedEvents: counter('truncated_events', 'Records that retention removed before they were read.'),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
+    refusedPlacements: counter(
+      'refused_placements',
+      'Placements beyond the 4,096 that a file may have beside the first of each share number; they are not watched.',
+    ),
     droppedRows: counter('dropped_history_rows', 'Rows of histories that were dropped while ClickHouse was away.'),
     listUpdates: counter('at_risk_updates', 'Entries and tombstones written to the at-risk topic.'),
     flushes: counter('flushes', 'Times that changes were acknowledged by ClickHouse and offsets committed.'),

@@ -165,6 +165,8 @@ export interface ShareMapCounts {
   readonly files: number;
   readonly placements: number;
   readonly refusedFiles: number;
+  /** New placements of files that had 4,096 beside one for each share number. */
+  readonly refusedPlacements: number;
   /** Placements that an inventory's end took away and that still take up room: nobody sees them. */
   readonly deadPlacements: number;
 }

@@ -47,7 +47,7 @@ export class MeshWatch {
   readonly #asks = new InventoryAsks();
   #exposures = new Map<number, Exposure>();
   #staleSinceMs: number | null = null;
-  #refusedBefore = 0;
+  #refusedBefore = { events: 0, placements: 0 };
   #nextReportMs = 0;
   #nextHistoryMs = 0;
   #nextExposureMs = 0;
@@ -178,11 +178,22 @@ export class MeshWatch {
     history.addExposure(this.#exposureRows.next(mergeExposure([...this.#exposures.values()]), atMs));
   }
 
-  #raiseAlerts(whole: WholeMesh, isWhole: boolean, now: number, atMs: number): void {
-    const { analyzer, owned, history, peers } = this.#options;
-    const refused = [...owned.values()].reduce((sum, { map }) => sum + map.refusedFiles, 0);
-    analyzer.metrics.refusedEvents.add(Math.max(0, refused - this.#refusedBefore));
+  #countRefused(): void {
+    const { owned, analyzer } = this.#options;
+    const refused = { events: 0, placements: 0 };
+    for (const { map } of owned.values()) {
+      refused.events += map.refusedFiles;
+      refused.placements += map.refusedPlacements;
+    }
+    // Partitions that went took their counts along.
+    analyzer.metrics.refusedEvents.add(Math.max(0, refused.events - this.#refusedBefore.events));
+    analyzer.metrics.refusedPlacements.add(Math.max(0, refused.placements - this.#refusedBefore.placements));
     this.#refusedBefore = refused;
+  }
+
+  #raiseAlerts(whole: WholeMesh, isWhole: boolean, now: number, atMs: number): void {
+    const { analyzer, history, peers } = this.#options;
+    this.#countRefused();
     const tells = this.#tellsAlerts(now);
     const alerts = recoverabilityAlerts({
       ...whole,

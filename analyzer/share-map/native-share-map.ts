@@ -103,6 +103,11 @@ export class NativeShareMap implements ShareMap {
     return this.#core.counts.refusedFiles;
   }
 
+  /** New placements of files that had as many as one may. */
+  get refusedPlacements(): number {
+    return this.#core.counts.refusedPlacements;
+  }
+
   /** Memory of all that is kept of files and shares. */
   get memoryBytes(): number {
     return this.#core.memoryBytes;

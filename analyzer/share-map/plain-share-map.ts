@@ -20,6 +20,7 @@ import {
   type FileRegistration,
   type FileRow,
   type Look,
+  mostOtherPlacements,
   type PeerBatch,
   type PlacementRow,
   type PlacementView,
@@ -76,6 +77,7 @@ export class PlainShareMap implements ShareMap {
   placementCount = 0;
   /** Files that found no room. */
   refusedFiles = 0;
+  refusedPlacements = 0;
 
   constructor(options: ShareMapOptions) {
     this.#options = options;
@@ -115,6 +117,7 @@ export class PlainShareMap implements ShareMap {
     // An inventory names what is there, not what is sound: only a check of the content clears a corrupt share.
     const corrupt = kind === eventKinds.corrupt || (kind === eventKinds.stored && known?.corrupt === true);
     if (known === undefined) {
+      if (!this.#hasRoom(file, shareNumber)) return;
       file.placements.set(key, { shareNumber, peer, corrupt, generation });
       this.placementCount++;
     } else {
@@ -123,6 +126,14 @@ export class PlainShareMap implements ShareMap {
       known.generation = generation;
     }
     this.#placementChanged(file, key);
+  }
+
+  #hasRoom(file: FileEntry, shareNumber: number): boolean {
+    if (file.placements.size < mostOtherPlacements) return true;
+    const numbers = new Set([...file.placements.values()].map((placement) => placement.shareNumber));
+    if (!numbers.has(shareNumber) || file.placements.size - numbers.size < mostOtherPlacements) return true;
+    this.refusedPlacements++;
+    return false;
   }
 
   #forgetUnnamed(peer: number, generation: number): number {
@@ -371,7 +382,10 @@ export class PlainShareMap implements ShareMap {
       if (file === null) continue;
       const peer = this.#options.peers.numberOf(row.peer);
       const key = placementKey(peer, row.shareNumber);
-      if (!file.placements.has(key)) this.placementCount++;
+      if (!file.placements.has(key)) {
+        if (!this.#hasRoom(file, row.shareNumber)) continue;
+        this.placementCount++;
+      }
       file.placements.set(key, {
         shareNumber: row.shareNumber,
         peer,

@@ -218,4 +218,9 @@ export interface ShareMap {
   readonly placementCount: number;
   /** Events and registrations of files beyond `maxFiles`, which found no room. */
   readonly refusedFiles: number;
+  /** New placements of files that had `mostOtherPlacements` already. */
+  readonly refusedPlacements: number;
 }
+
+/** Placements that a file may have beside the first of each share number: more are a peer's mistake or an attack. */
+export const mostOtherPlacements = 4096;

@@ -97,6 +97,7 @@ void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t k
   number = make_room(number, share);
   Slab& slab = store_.slab_of(number);
   const Guard guard(*this, number);
+  if (!has_room(slab, number % rows_per_slab, share)) return;
   insert_placement(slab, number % rows_per_slab, share, slot_of(peer, code, kind == corrupt));
   generations_.of(peer).placements[code]++;
   placement_count_++;
@@ -218,6 +219,7 @@ void ShareMap::load_placements(const PlacementColumns& placements) {
       if (!known.found) number = make_room(number, share);
       Slab& slab = store_.slab_of(number);
       const Guard guard(*this, number);
+      if (!known.found && !has_room(slab, number % rows_per_slab, share)) continue;
       if (known.found) {
         replace_slot(slab, number % rows_per_slab, known, slot);
         slab.row(number % rows_per_slab).clear(structure_known);

@@ -125,6 +125,8 @@ class ShareMap {
   std::size_t file_count() const { return file_count_; }
   std::uint64_t placement_count() const { return placement_count_; }
   std::uint64_t refused_files() const { return refused_files_; }
+  /** New placements of files that have as many as they may (Extras::most). */
+  std::uint64_t refused_placements() const { return refused_placements_; }
   std::uint64_t dead_placements() const { return dead_placements_; }
   double settle_ms() const { return settle_ms_; }
   std::size_t bytes() const;
@@ -157,6 +159,7 @@ class ShareMap {
   Found find_placement(const Slab& slab, std::uint32_t place, std::uint32_t share, std::uint32_t peer) const;
   /** The row may move. @returns where it is then. */
   RowNumber make_room(RowNumber number, std::uint32_t share);
+  bool has_room(const Slab& slab, std::uint32_t place, std::uint32_t share);
   void insert_placement(Slab& slab, std::uint32_t place, std::uint32_t share, std::uint32_t slot);
   void remove_placement(Slab& slab, std::uint32_t place, const Found& found, std::uint32_t share);
   void replace_slot(Slab& slab, std::uint32_t place, const Found& found, std::uint32_t slot);
@@ -200,6 +203,7 @@ class ShareMap {
   std::uint64_t placement_count_ = 0;
   std::uint64_t dead_placements_ = 0;
   std::uint64_t refused_files_ = 0;
+  std::uint64_t refused_placements_ = 0;
   std::size_t reap_cursor_ = 0;
 };
 

@@ -49,6 +49,14 @@ RowNumber ShareMap::make_room(RowNumber number, std::uint32_t share) {
   return has_slot || flags_of(number) & registered ? number : relocate(number, slots_for(share));
 }
 
+/** Whether the file may have one more placement; counts it as refused where not. */
+bool ShareMap::has_room(const Slab& slab, std::uint32_t place, std::uint32_t share) {
+  const Row row = slab.row(place);
+  if (!row.has(has_extras) || (share < slab.slot_count && row.slot(share) == 0) || slab.extras_of(place).has_room()) return true;
+  refused_placements_++;
+  return false;
+}
+
 void ShareMap::insert_placement(Slab& slab, std::uint32_t place, std::uint32_t share, std::uint32_t slot) {
   const Row row = slab.row(place);
   row.clear(structure_known);
@@ -223,6 +231,7 @@ void ShareMap::release_dead_codes() {
   tables_.reset();
 }
 
+/** Where a peer has begun eight inventories of which one is forgotten but not reaped, the caller waits for a sweep and reaps. */
 std::uint32_t ShareMap::code_for(std::uint32_t peer, std::uint32_t generation) {
   std::uint32_t code = generations_.find_or_take(peer, generation);
   if (code < Generations::codes) return code;

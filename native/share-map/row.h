@@ -7,7 +7,7 @@
 //   56  registered at (40 bits, ms since 2015) | class (11 bits) | flags (13 bits)
 //   64  slots: peer + 1 (20 bits) | generation code (3 bits) | corrupt (1 bit); 0 is an empty slot
 //
-// A size, time or class that does not fit is kept beside the slab (`RareFacts`).
+// A size, time or class that does not fit is kept beside the slab (`Slab::rare`).
 
 #include <bit>
 #include <cstdint>

@@ -18,11 +18,18 @@ constexpr std::uint32_t most_slabs = (1u << 18) - 1;
 /** Placements that have no slot: a second peer for a share, or a share number beyond the slots. */
 class Extras {
  public:
+  /**
+   * What is taken of a file from peers. Every event of it goes through all of them, and whoever has many peers' keys could
+   * claim any number of shares of one file.
+   */
+  static constexpr std::uint32_t most = 4096;
+
+  bool has_room() const { return count() < most; }
   std::uint32_t count() const { return words_ ? words_[0] & 0xffff : 0; }
   std::uint32_t share(std::uint32_t i) const { return words_[1 + i] >> 24; }
   std::uint32_t slot(std::uint32_t i) const { return words_[1 + i] & 0xffffff; }
   void set_slot(std::uint32_t i, std::uint32_t slot) { words_[1 + i] = (words_[1 + i] & 0xff000000) | slot; }
-  /** @throws std::length_error beyond 65,535. */
+  /** @throws std::length_error beyond 65,535, which nothing comes near that asks `has_room` first. */
   void add(std::uint32_t share, std::uint32_t slot);
   void remove(std::uint32_t i);
   std::size_t bytes() const { return words_ ? 4 * (1 + (words_[0] >> 16)) : 0; }
