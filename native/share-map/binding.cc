@@ -165,14 +165,24 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
   Napi::Value finish_sweep(Napi::Env env, SweepRun& run) {
     SweepPart& part = run.result();
     const bool judged_all = !run.settings().what_if && !run.cancelled() && part.totals.changed_later == 0;
-    Napi::Value answer = give_sweep(env, part, run.tables());
-    map_->finish_sweep(judged_all);
-    return answer;
+    try {
+      Napi::Value answer = give_sweep(env, part, run.tables());
+      map_->finish_sweep(judged_all);
+      return answer;
+    } catch (const Napi::Error&) {
+      map_->finish_sweep(false);
+      throw;
+    }
   }
 
   Napi::Value sweep(const Napi::CallbackInfo& info) {
     const std::shared_ptr<SweepRun> run = begin_sweep(info);
-    run->run();
+    try {
+      run->run();
+    } catch (...) {
+      map_->finish_sweep(false);
+      throw;
+    }
     return finish_sweep(info.Env(), *run);
   }
 
@@ -259,6 +269,7 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
     answer.Set("files", static_cast<double>(map_->file_count()));
     answer.Set("placements", static_cast<double>(map_->placement_count()));
     answer.Set("refusedFiles", static_cast<double>(map_->refused_files()));
+    answer.Set("refusedPlacements", static_cast<double>(map_->refused_placements()));
     answer.Set("deadPlacements", static_cast<double>(map_->dead_placements()));
     return answer;
   }
@@ -303,12 +314,26 @@ class SweepWorker : public Napi::AsyncWorker {
     try {
       deferred_.Resolve(core_.finish_sweep(Env(), *run_));
     } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
+      reject(error);
     }
+    core_.Unref();
+  }
+  void OnError(const Napi::Error& error) override {
+    const Napi::HandleScope scope(Env());
+    core_.map_->finish_sweep(false);
+    reject(error);
     core_.Unref();
   }
 
  private:
+  void reject(const Napi::Error& error) {
+    try {
+      deferred_.Reject(error.Value());
+    } catch (const Napi::Error&) {
+      // The JavaScript thread is ending: nobody waits any more.
+    }
+  }
+
   ShareMapCore& core_;
   std::shared_ptr<SweepRun> run_;
   Napi::Promise::Deferred deferred_;

@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MeshwardError } from '#mesh/errors.ts';
@@ -371,5 +372,24 @@ describe('whatever JavaScript hands over', () => {
     const first = map.sweep({ atMs: 0, threads: 2 });
     await expect(map.sweep({ atMs: 0 })).rejects.toThrow(/under way/);
     expect((await first).changed.count).toBe(2000);
+  });
+});
+
+describe('worker threads', () => {
+  test('can be terminated while a sweep runs', async () => {
+    const source = `
+      import { parentPort } from 'node:worker_threads';
+      import { NativeShareMap } from ${JSON.stringify(new URL('../share-map.ts', import.meta.url).href)};
+      const files = 300_000;
+      const map = new NativeShareMap({ maxFiles: files, settleMs: 0 });
+      const storageIndexes = new Uint8Array(files * 16);
+      for (let i = 0; i < files; i++) new DataView(storageIndexes.buffer).setUint32(i * 16, i);
+      map.apply(0, 1, storageIndexes, new Uint8Array(files), new Uint8Array(files).fill(1));
+      map.sweep({ atMs: 1, threads: 2 });
+      parentPort.postMessage('started');
+    `;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { execArgv: [] });
+    await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    expect(await worker.terminate()).toBe(1);
   });
 });

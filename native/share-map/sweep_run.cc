@@ -1,6 +1,7 @@
 #include "share-map/sweep_run.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 namespace meshward::share_map {
@@ -51,20 +52,50 @@ SweepRun::SweepRun(const std::vector<std::unique_ptr<Slab>>& slabs, const FileCl
 }
 
 void SweepRun::run() {
+  try {
+    visit_all();
+  } catch (...) {
+    finish();
+    throw;
+  }
+  finish();
+}
+
+void SweepRun::visit_all() {
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < parts_.size(); i++) others.emplace_back([this, i] { work(*parts_[i]); });
+  others.reserve(parts_.size());
+  try {
+    for (std::size_t i = 1; i < parts_.size(); i++) others.emplace_back([this, i] { work(*parts_[i]); });
+  } catch (const std::system_error&) {
+    // The system refuses more threads: those that there are share out all slabs.
+  }
   work(*parts_[0]);
   for (std::thread& other : others) other.join();
+  if (failure_) std::rethrow_exception(failure_);
   for (std::size_t i = 1; i < parts_.size(); i++) {
     merge(*parts_[0], *parts_[i]);
     parts_[i].reset();
   }
+}
+
+void SweepRun::finish() {
   const std::lock_guard held(mutex_);
   is_finished_ = true;
   finished_.notify_all();
 }
 
+/** Where memory ends, all threads do. */
 void SweepRun::work(SweepPart& part) {
+  try {
+    visit_slabs(part);
+  } catch (...) {
+    cancelled_ = true;
+    const std::lock_guard held(mutex_);
+    failure_ = std::current_exception();
+  }
+}
+
+void SweepRun::visit_slabs(SweepPart& part) {
   for (std::size_t visited = 1; !cancelled_; visited++) {
     const std::size_t next = next_++;
     if (next >= slabs_.size()) return;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -16,7 +17,10 @@ class SweepRun {
   SweepRun(const std::vector<std::unique_ptr<Slab>>& slabs, const FileClasses& classes, std::shared_ptr<const PeerTables> tables,
            const SweepSettings& settings, std::uint32_t threads, std::uint32_t parity, std::uint64_t peers_revision);
 
-  /** Visits every slab, on this thread and others; returns when all of them are done. */
+  /**
+   * Visits every slab, on this thread and others, fewer where the system gives no more; returns when all of them are done.
+   * @throws std::bad_alloc; there is no result then.
+   */
   void run();
   /** Slabs not begun yet are left out. */
   void cancel() { cancelled_ = true; }
@@ -35,7 +39,10 @@ class SweepRun {
   std::uint32_t threads() const { return threads_; }
 
  private:
+  void visit_all();
   void work(SweepPart& part);
+  void visit_slabs(SweepPart& part);
+  void finish();
 
   std::vector<Slab*> slabs_;
   std::shared_ptr<const PeerTables> tables_;
@@ -50,6 +57,7 @@ class SweepRun {
   std::mutex mutex_;
   std::condition_variable finished_;
   bool is_finished_ = false;
+  std::exception_ptr failure_;
 };
 
 }  // namespace meshward::share_map
