@@ -126,7 +126,7 @@ export function codecFailed(message: string, cause?: unknown): MeshwardError {
 
 function queueFull(): MeshwardError {
   return new MeshwardError('service-busy', 'too many regenerations are waiting for a thread', {
-    next: 'Wait for some to finish before starting more.',
+    next: 'Wait for some to finish before starting more; where none run, the limit of processes (ulimit -u, pids.max) leaves no thread.',
     retryable: true,
   });
 }

@@ -53,7 +53,9 @@ export function encode(request: EncodeRequest): Uint8Array[] {
 /**
  * As `regenerate`; work of more than about a tenth of a millisecond runs on the addon's own threads. Sources and outputs must
  * not be written, transferred or resized until the promise settles; an abort settles it as soon as no thread touches them.
- * @throws MeshwardError as `regenerate`, `cancelled`, or `service-busy` (retryable) when 256 jobs are waiting.
+ * The first call for a set of share numbers makes its plan here: 0.15 ms for an encoding of 25-of-100, 2 ms at 128-of-256.
+ * @throws MeshwardError as `regenerate`, `cancelled`, or `service-busy` (retryable) when 256 jobs are waiting or the system
+ * gives no thread.
  */
 export async function regenerateAsync(
   request: RegenerateRequest,

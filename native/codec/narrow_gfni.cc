@@ -7,6 +7,9 @@ namespace meshward::codec {
 namespace {
 
 constexpr size_t source_lines_ahead = 16;
+constexpr size_t store_lines_ahead = 4;
+// Blocks so short end before the processor's own prefetchers have found their streams.
+constexpr size_t short_block_bytes = 16 * 1024;
 
 /** The matrices and addresses of some outputs. */
 template <int sources, int outputs>
@@ -15,7 +18,7 @@ struct Narrow {
   const uint8_t* from[sources];
   uint8_t* to[outputs];
 
-  template <int vectors>
+  template <int vectors, bool fetches_outputs>
   MESHWARD_INLINE void columns(size_t at) const {
     __m512i values[sources][vectors];
 #pragma GCC unroll 4
@@ -35,12 +38,22 @@ struct Narrow {
         if constexpr (sources >= 3) sum = xor_of(sum, times(values[1][v], matrices[1][j]), times(values[2][v], matrices[2][j]));
         if constexpr (sources == 4) sum = _mm512_xor_si512(sum, times(values[3][v], matrices[3][j]));
         _mm512_storeu_si512(to[j] + at + v * width, sum);
+        if constexpr (fetches_outputs) __builtin_prefetch(to[j] + at + (v + store_lines_ahead) * width, 1);
       }
     }
   }
+
+  /** Aliasing blocks two vectors at a time and fetched ahead: fewer visits to each while the others take its place in the cache. */
+  template <bool fetches_outputs>
+  MESHWARD_INLINE void run(const KernelCall& call, bool alias) const {
+    size_t at = call.begin;
+    if (alias) {
+      for (; at + 2 * width <= call.end; at += 2 * width) columns<2, fetches_outputs>(at);
+    }
+    for (; at < call.end; at += width) columns<1, fetches_outputs>(at);
+  }
 };
 
-/** Aliasing blocks two vectors at a time and fetched ahead: fewer visits to each while the others take its place in the cache. */
 template <int sources, int outputs>
 void narrow_group(const KernelCall& call, size_t first, bool alias) {
   const auto* table = static_cast<const uint64_t*>(call.tables) + first;
@@ -53,11 +66,11 @@ void narrow_group(const KernelCall& call, size_t first, bool alias) {
   }
 #pragma GCC unroll 8
   for (int j = 0; j < outputs; j++) narrow.to[j] = call.outputs[first + j];
-  size_t at = call.begin;
-  if (alias) {
-    for (; at + 2 * width <= call.end; at += 2 * width) narrow.template columns<2>(at);
+  if (call.length <= short_block_bytes) {
+    narrow.template run<true>(call, alias);
+  } else {
+    narrow.template run<false>(call, alias);
   }
-  for (; at < call.end; at += width) narrow.template columns<1>(at);
 }
 
 // As many outputs as keep matrices, values and a few products within 32 registers.
