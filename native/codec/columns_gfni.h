@@ -37,7 +37,7 @@ MESHWARD_INLINE void column_group(const KernelCall& call, size_t first, size_t a
   __m512i sums[outputs][vectors];
 #pragma GCC unroll 16
   for (int j = 0; j < outputs; j++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) sums[j][v] = accumulate ? load(call.outputs[first + j] + at, v) : _mm512_setzero_si512();
   }
   const size_t stride = call.output_count;
@@ -48,21 +48,20 @@ MESHWARD_INLINE void column_group(const KernelCall& call, size_t first, size_t a
   for (; source != end; source += 2, table += 2 * stride) {
     __m512i a[vectors];
     __m512i b[vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-      a[v] = load(source[0] + at, v);
-      b[v] = load(source[1] + at, v);
-    }
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) a[v] = load(source[0] + at, v);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) b[v] = load(source[1] + at, v);
 #pragma GCC unroll 16
     for (int j = 0; j < outputs; j++) {
       const __m512i by_a = broadcast(table + j);
       const __m512i by_b = broadcast(table + stride + j);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < vectors; v++) sums[j][v] = xor_of(sums[j][v], times(a[v], by_a), times(b[v], by_b));
     }
   }
   if (call.source_count & 1) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
       const __m512i a = load(source[0] + at, v);
 #pragma GCC unroll 16
@@ -72,7 +71,7 @@ MESHWARD_INLINE void column_group(const KernelCall& call, size_t first, size_t a
 #pragma GCC unroll 16
   for (int j = 0; j < outputs; j++) {
     uint8_t* to = call.outputs[first + j] + at;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
       if (masked && v == vectors - 1) {
         _mm512_mask_storeu_epi8(to + v * width, last, sums[j][v]);
@@ -112,12 +111,20 @@ struct Prefetch {
   }
 };
 
+/** Goes on from `at` for as long as there are `vectors` × 64 columns. Returns where it ended. */
+template <int outputs, int vectors, bool accumulate>
+MESHWARD_INLINE size_t whole_groups(const KernelCall& call, size_t first, size_t at) {
+  for (; at + vectors * width <= call.end; at += vectors * width) column_group<outputs, vectors, false, accumulate>(call, first, at, 0);
+  return at;
+}
+
 template <int outputs, bool accumulate>
 void output_group(const KernelCall& call, size_t first) {
-  // Fewer outputs leave registers for more columns, which share the loads of the matrices.
-  constexpr int vectors = outputs <= 4 ? 4 : 2;
+  // Fewer outputs leave registers for more columns, which share the loads of the matrices; and long visits to each source are
+  // what a single output takes its time from.
   size_t at = call.begin;
-  for (; at + vectors * width <= call.end; at += vectors * width) column_group<outputs, vectors, false, accumulate>(call, first, at, 0);
+  if constexpr (outputs == 1) at = whole_groups<outputs, 8, accumulate>(call, first, at);
+  at = whole_groups<outputs, outputs <= 4 ? 4 : 2, accumulate>(call, first, at);
   for (; at < call.end; at += width) {
     const size_t rest = call.end - at;
     column_group<outputs, 1, true, accumulate>(call, first, at, rest >= width ? ~__mmask64{0} : (__mmask64{1} << rest) - 1);
