@@ -49,17 +49,13 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
  private:
   friend class SweepWorker;
 
-  /** What C++ throws, JavaScript catches. */
+  /** What the border refuses is a RangeError; whatever else C++ throws becomes an Error by itself. */
   template <auto method>
   Napi::Value guarded(const Napi::CallbackInfo& info) {
     try {
       return (this->*method)(info);
-    } catch (const Napi::Error&) {
-      throw;
     } catch (const std::out_of_range& error) {
       throw Napi::RangeError::New(info.Env(), error.what());
-    } catch (const std::exception& error) {
-      throw Napi::Error::New(info.Env(), error.what());
     }
   }
 
