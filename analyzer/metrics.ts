@@ -1,8 +1,8 @@
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
+import { versionsOf } from './peers/version-spread.ts';
 import type { Analyzer } from './service.ts';
-import { versionsOf } from './version-spread.ts';
 
 export interface AnalyzerMetrics {
   readonly events: Counter;

@@ -1,12 +1,12 @@
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Topics } from '#mesh/topics.ts';
+import type { ShareMapOptions } from './files/share-map/plain-share-map.ts';
+import type { ShareMap } from './files/share-map/share-map.ts';
 import type { AnalyzerMetrics } from './metrics.ts';
 import type { AnalyzerStore } from './ports.ts';
-import type { ShareMapOptions } from './share-map/plain-share-map.ts';
-import type { ShareMap } from './share-map/share-map.ts';
 
 export interface AnalyzerOptions {
   readonly log: EventLog;

@@ -3,29 +3,35 @@
  * list and in alerts. What it finds goes on while the store is away; what it reads does not, beyond a limit.
  */
 import { randomUUID } from 'node:crypto';
-import type { AssignedPartition, Membership } from '#collector/log/port.ts';
+import type { AssignedPartition, Membership } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { OpenAlert } from './alerts/alert-board.ts';
-import { type AtRiskAnswer, type AtRiskQuery, type FileAnswer, FileAnswers, type Unanswered } from './file-answers.ts';
-import { FilesElsewhere } from './files-elsewhere.ts';
-import { type Freshness, freshnessOf } from './freshness.ts';
-import { Keeper } from './keeper.ts';
-import { ListWriter } from './list-writer.ts';
-import type { PeerFacts } from './liveness/peer-register.ts';
-import { MeshWatch, meshWriterPartition } from './mesh-view/mesh-watch.ts';
+import {
+  type AtRiskAnswer,
+  type AtRiskQuery,
+  type FileAnswer,
+  FileAnswers,
+  type Unanswered,
+} from './files/file-answers.ts';
+import { FilesElsewhere } from './files/files-elsewhere.ts';
+import { Keeper } from './files/keeper.ts';
+import { ListWriter } from './files/list-writer.ts';
+import { Partitions } from './files/partitions.ts';
+import { PolicyTable } from './files/policy-table.ts';
+import { Publisher } from './files/publisher.ts';
+import { PeerTable } from './files/share-map/peer-table.ts';
+import type { SweepTotals } from './files/share-map/share-map.ts';
+import { emptyTotals, mergeTotals } from './files/share-map/totals.ts';
+import { whileStoreIsAway } from './files/store-away.ts';
+import { Sweeper } from './files/sweeper.ts';
+import { WaitingHistory } from './files/waiting-history.ts';
+import { type Freshness, freshnessOf } from './mesh/freshness.ts';
+import { MeshWatch, meshWriterPartition } from './mesh/mesh-watch.ts';
 import type { AnalyzerOptions } from './options.ts';
-import { Partitions } from './partitions.ts';
-import { PeersFollower } from './peers-follower.ts';
-import { PolicyTable } from './policy-table.ts';
-import { Publisher } from './publisher.ts';
-import { PeerTable } from './share-map/peer-table.ts';
-import type { SweepTotals } from './share-map/share-map.ts';
-import { emptyTotals, mergeTotals } from './share-map/totals.ts';
-import { whileStoreIsAway } from './store-away.ts';
-import { Sweeper } from './sweeper.ts';
-import { WaitingHistory } from './waiting-history.ts';
+import type { PeerFacts } from './peers/peer-register.ts';
+import { PeersFollower } from './peers/peers-follower.ts';
 
 /** What can be told of the mesh's health, and how fresh it is. */
 export interface MeshHealth {

@@ -18,10 +18,10 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import type { PeerEventBody } from './liveness/peer-liveness.ts';
-import { type Report, readReport } from './mesh-view/report.ts';
-import type { FileRegistration, PeerBatch } from './share-map/share-map.ts';
-import { EventUnknownError, holdsUnknown, withoutUnknown } from './unknown-events.ts';
+import type { FileRegistration, PeerBatch } from './files/share-map/share-map.ts';
+import { EventUnknownError, holdsUnknown, withoutUnknown } from './files/unknown-events.ts';
+import { type Report, readReport } from './mesh/report.ts';
+import type { PeerEventBody } from './peers/peer-liveness.ts';
 
 const maxPort = 0xffff;
 

@@ -7,16 +7,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadStoredFiles, loadWorstFiles } from '#analyzer/clickhouse/stored-files.ts';
 import type { WorstFiles } from '#analyzer/ports.ts';
-import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
-import { migrate } from '#analyzer/store/migrations/apply.ts';
-import { placementBlocks } from '#analyzer/store/queries.ts';
-import { text, timestamp, uint64 } from '#analyzer/store/row-binary/columns.ts';
-import { fillMeshHistory, historyPartitions } from '#analyzer/store/testing/mesh-history.ts';
-import { type Read, readsOf, selectedBy } from '#analyzer/store/testing/reads.ts';
-import { loadStoredFiles, loadWorstFiles } from '#analyzer/stored-files.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { connectStore, type Store } from '#store/client.ts';
+import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import { migrate } from '#store/migrations/apply.ts';
+import { placementBlocks } from '#store/queries.ts';
+import { text, timestamp, uint64 } from '#store/row-binary/columns.ts';
+import { fillMeshHistory, historyPartitions } from '#store/testing/mesh-history.ts';
+import { type Read, readsOf, selectedBy } from '#store/testing/reads.ts';
 import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncIterable<BenchCase> {

@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
-import { createKafkaLog } from '#collector/log/kafka-log.ts';
-import type { GroupConsumer, Membership } from '#collector/log/port.ts';
+import { createKafkaLog } from '#log/kafka-log.ts';
+import type { GroupConsumer, Membership } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { startKafka } from '#test/kafka/cluster.ts';
 import { type Bench, type BenchCase, median, spreadOf } from './case.ts';

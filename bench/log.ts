@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { createEmbeddedLog, type EmbeddedLog } from '#collector/log/embedded-log.ts';
+import { createEmbeddedLog, type EmbeddedLog } from '#log/embedded-log.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { type Bench, type BenchCase, median, spreadOf } from './case.ts';
 

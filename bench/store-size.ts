@@ -6,13 +6,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
-import { migrate } from '#analyzer/store/migrations/apply.ts';
-import { defaultRetention } from '#analyzer/store/retention.ts';
-import { text, uint64 } from '#analyzer/store/row-binary/columns.ts';
-import { fillMeshHistory, historyPartitions } from '#analyzer/store/testing/mesh-history.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { connectStore, type Store } from '#store/client.ts';
+import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import { migrate } from '#store/migrations/apply.ts';
+import { defaultRetention } from '#store/retention.ts';
+import { text, uint64 } from '#store/row-binary/columns.ts';
+import { fillMeshHistory, historyPartitions } from '#store/testing/mesh-history.ts';
 import type { BenchCase, BenchOptions } from './case.ts';
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncIterable<BenchCase> {

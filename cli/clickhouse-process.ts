@@ -1,9 +1,9 @@
 /** Keeps the embedded ClickHouse running: one that ends is started again on its port, so that services find it where it was. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
+import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '#store/embedded/server.ts';
 
 export interface ClickHouseProcess {
   readonly url: string;

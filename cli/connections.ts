@@ -1,21 +1,21 @@
 /** Opens the log and the store that the configuration names. */
 import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
-import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { insertMeasure, observeStore } from '#analyzer/store/metrics.ts';
-import type { Topology } from '#analyzer/store/migrations/engine.ts';
-import { prepareSchema } from '#analyzer/store/migrations/prepare.ts';
-import type { Retention } from '#analyzer/store/retention.ts';
-import { createStoreWriter, type StoreWriter } from '#analyzer/store/writer.ts';
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
-import { type KafkaRole, topicsUsedBy } from '#collector/log/kafka/acl.ts';
-import { checkTopicsForUse } from '#collector/log/kafka/topic-plan.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import { createEmbeddedLog } from '#log/embedded-log.ts';
+import { type KafkaRole, topicsUsedBy } from '#log/kafka/acl.ts';
+import { checkTopicsForUse } from '#log/kafka/topic-plan.ts';
+import type { EventLog } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { allTopics, type Topics } from '#mesh/topics.ts';
+import { connectStore, type Store } from '#store/client.ts';
+import { insertMeasure, observeStore } from '#store/metrics.ts';
+import type { Topology } from '#store/migrations/engine.ts';
+import { prepareSchema } from '#store/migrations/prepare.ts';
+import type { Retention } from '#store/retention.ts';
+import { createStoreWriter, type StoreWriter } from '#store/writer.ts';
 import { type Context, foldersOf } from './context.ts';
 import { kafkaConnectionOf, openAdmin, readSettingFile, topicsOfConfig } from './kafka-connection.ts';
 import { type LogStats, observeLog } from './log-metrics.ts';
@@ -67,7 +67,7 @@ async function openKafkaLog(config: Config, topics: Topics, { role, logger }: Lo
   } finally {
     await admin.close();
   }
-  const { createKafkaLog } = await import('#collector/log/kafka-log.ts');
+  const { createKafkaLog } = await import('#log/kafka-log.ts');
   return createKafkaLog({
     ...(await kafkaConnectionOf(config, role)),
     topics: used,

@@ -3,7 +3,7 @@ import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { Cap } from '#mesh/caps.ts';
 import { systemClock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { FileReading } from '#repairer/prove.ts';
+import type { FileReading } from '#repairer/proofs/prove.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
 import { type ApiFlags, type CollectorFlags, findApiUrl, withCollector } from './mesh-address.ts';

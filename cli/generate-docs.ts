@@ -5,8 +5,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { aclCommands, kafkaRoles, rightsOf } from '#collector/log/kafka/acl.ts';
-import { wantedTopic } from '#collector/log/kafka/topic-plan.ts';
+import { aclCommands, kafkaRoles, rightsOf } from '#log/kafka/acl.ts';
+import { wantedTopic } from '#log/kafka/topic-plan.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { type ConfigKey, configKeys } from '#mesh/config/schema.ts';
 import { formatValue } from './describe-config.ts';

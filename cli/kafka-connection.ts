@@ -1,8 +1,8 @@
 /** How this process reaches the brokers: section `kafka` of the configuration, with the files that it names. */
 import { readFile } from 'node:fs/promises';
-import type { KafkaRole } from '#collector/log/kafka/acl.ts';
-import type { KafkaAdmin, KafkaConnection } from '#collector/log/kafka/admin.ts';
-import type { TopicSettings } from '#collector/log/kafka/topic-plan.ts';
+import type { KafkaRole } from '#log/kafka/acl.ts';
+import type { KafkaAdmin, KafkaConnection } from '#log/kafka/admin.ts';
+import type { TopicSettings } from '#log/kafka/topic-plan.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { type Topics, topicsOf } from '#mesh/topics.ts';
@@ -38,7 +38,7 @@ export async function kafkaConnectionOf({ kafka }: Config, role: KafkaRole): Pro
 
 /** As the user that the configuration names; the caller closes it. */
 export async function openAdmin(config: Config, role: KafkaRole): Promise<KafkaAdmin> {
-  const { openKafkaAdmin } = await import('#collector/log/kafka/admin.ts');
+  const { openKafkaAdmin } = await import('#log/kafka/admin.ts');
   return openKafkaAdmin(await kafkaConnectionOf(config, role));
 }
 

@@ -1,8 +1,8 @@
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { expect, test } from 'vitest';
-import { newCounts as embeddedCounts } from '#collector/log/embedded/stats.ts';
-import { newCounts as kafkaCounts } from '#collector/log/kafka/stats.ts';
+import { newCounts as embeddedCounts } from '#log/embedded/stats.ts';
+import { newCounts as kafkaCounts } from '#log/kafka/stats.ts';
 import { type LogStats, observeLog } from './log-metrics.ts';
 
 async function metricsOf(stats: LogStats): Promise<string> {

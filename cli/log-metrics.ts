@@ -1,7 +1,7 @@
 /** What an open log counts, as metrics: the same names for both adapters, where both count the same. */
 import type { Meter } from '@opentelemetry/api';
-import type { EmbeddedLogStats } from '#collector/log/embedded/stats.ts';
-import type { KafkaLogStats } from '#collector/log/kafka/stats.ts';
+import type { EmbeddedLogStats } from '#log/embedded/stats.ts';
+import type { KafkaLogStats } from '#log/kafka/stats.ts';
 
 export type LogStats = Partial<EmbeddedLogStats & KafkaLogStats>;
 

@@ -1,6 +1,6 @@
 /** Topics on Kafka before services start on them: made and set as the configuration wants them. */
-import { applyPlan, planOnCluster, refuseUnfit, verifyPlan } from '#collector/log/kafka/apply-topics.ts';
-import { describePlan, isChange } from '#collector/log/kafka/topic-plan.ts';
+import { applyPlan, planOnCluster, refuseUnfit, verifyPlan } from '#log/kafka/apply-topics.ts';
+import { describePlan, isChange } from '#log/kafka/topic-plan.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { allTopics } from '#mesh/topics.ts';
 import { openAdmin, topicSettingsOf, topicsOfConfig } from './kafka-connection.ts';

@@ -1,11 +1,11 @@
 /** Keeps proofs in ClickHouse, where the page and the history show them; proving works without it. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { type ProofRow, proofs } from '#analyzer/store/tables.ts';
-import { createStoreWriter } from '#analyzer/store/writer.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
+import { type ProofRow, proofs } from '#store/tables.ts';
+import { createStoreWriter } from '#store/writer.ts';
 import { openStore } from './connections.ts';
 import { type Context, foldersOf } from './context.ts';
 import { findRunFile } from './run-file.ts';

@@ -1,7 +1,7 @@
 /** `meshward topics show` and `apply` against a cluster. */
-import type { KafkaAdmin } from '#collector/log/kafka/admin.ts';
-import { applyPlan, planOnCluster, refuseUnfit, verifyPlan } from '#collector/log/kafka/apply-topics.ts';
-import { describePlan, isChange } from '#collector/log/kafka/topic-plan.ts';
+import type { KafkaAdmin } from '#log/kafka/admin.ts';
+import { applyPlan, planOnCluster, refuseUnfit, verifyPlan } from '#log/kafka/apply-topics.ts';
+import { describePlan, isChange } from '#log/kafka/topic-plan.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { allTopics } from '#mesh/topics.ts';
 import { confirm } from './confirm.ts';

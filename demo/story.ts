@@ -10,8 +10,8 @@ import type { FileAnswerBody, FileListAnswer, MeshAnswer } from '#analyzer/api/s
 import type { ReadCap } from '#mesh/caps.ts';
 import { type Clock, type Random, shuffled } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import type { ProofResult } from '#repairer/prove.ts';
-import type { PutResult } from '#repairer/put.ts';
+import type { PutResult } from '#repairer/files/put.ts';
+import type { ProofResult } from '#repairer/proofs/prove.ts';
 import type { PeerControl } from './control.ts';
 import { planDamage } from './damage.ts';
 import type { DemoFile } from './files.ts';

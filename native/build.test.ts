@@ -30,7 +30,7 @@ function project(name: string): { native: string; header: string } {
     cpSync(join(nativeFolder, file), join(native, file));
   }
   for (const file of ['build-launcher.js', 'launcher.c']) {
-    const path = join('analyzer/store/embedded', file);
+    const path = join('store/embedded', file);
     cpSync(join(nativeFolder, '..', path), join(root, name, path));
   }
   write(join(root, name, 'package.json'), '{ "type": "module" }\n');

@@ -1,6 +1,6 @@
 // Compiles what is native: the addon, and the launcher of the embedded ClickHouse. Run after `npm install`; both are also
 // compiled at their first use, so that a failure here stops nothing but is told.
-import { buildLauncher } from '../analyzer/store/embedded/build-launcher.js';
+import { buildLauncher } from '../store/embedded/build-launcher.js';
 import { buildAddon } from './build.js';
 
 for (const { what, build, needed } of [

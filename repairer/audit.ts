@@ -1,8 +1,9 @@
 /** Repairs and proofs as the rows that the store keeps of them. */
-import type { ProofRow, RepairRow } from '#analyzer/store/tables.ts';
+
 import type { Manifest } from '#mesh/manifest.ts';
-import type { ProofResult } from './prove.ts';
-import type { RepairEnding, RepairReport } from './repair-report.ts';
+import type { ProofRow, RepairRow } from '#store/tables.ts';
+import type { ProofResult } from './proofs/prove.ts';
+import type { RepairEnding, RepairReport } from './repair/repair-report.ts';
 
 const outcomeOfEnding: Readonly<Record<RepairEnding, RepairRow['outcome']>> = {
   repaired: 'repaired',

@@ -2,8 +2,8 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { expect, it } from 'vitest';
 import { createRepairerMetrics, faultKinds } from './metrics.ts';
-import { repairEndings } from './repair-report.ts';
-import { repairClasses } from './risk.ts';
+import { repairClasses } from './queue/risk.ts';
+import { repairEndings } from './repair/repair-report.ts';
 
 it('every series is there with zero before anything has happened', async () => {
   const exporter = new PrometheusExporter({ preventServerStart: true });

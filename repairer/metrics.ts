@@ -1,7 +1,7 @@
 /** The repairer's figures. Every series is there from the start with zero, so that an alert can be written on it. */
 import type { Meter } from '@opentelemetry/api';
-import { type RepairReport, repairEndings } from './repair-report.ts';
-import { type RepairClass, repairClasses } from './risk.ts';
+import { type RepairClass, repairClasses } from './queue/risk.ts';
+import { type RepairReport, repairEndings } from './repair/repair-report.ts';
 
 export interface RepairerMetrics {
   ended(report: RepairReport, repairClass: RepairClass): void;

@@ -1,6 +1,6 @@
 /** Repairers and analyzers that come and go in the middle of the work. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AtRiskEntry } from './at-risk.ts';
+import type { AtRiskEntry } from './queue/at-risk.ts';
 import { ownerRecordOf, recordOf, tombstoneOf, under } from './testing/at-risk-record.ts';
 import { settle } from './testing/fake-clock.ts';
 import { FakeLog } from './testing/fake-log.ts';

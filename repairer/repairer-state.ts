@@ -1,10 +1,10 @@
 /** What the repairer shows of itself: to its API, to people, to tests. Holds no secrets. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { BrakeState } from './brake.ts';
-import type { RepairProgress } from './repair.ts';
-import type { RepairReport } from './repair-report.ts';
-import type { RepairClass } from './risk.ts';
+import type { BrakeState } from './queue/brake.ts';
+import type { RepairClass } from './queue/risk.ts';
+import type { RepairProgress } from './repair/repair.ts';
+import type { RepairReport } from './repair/repair-report.ts';
 
 export interface RepairerState {
   /** False until every owned partition has been read through and the peers are known. */

@@ -1,9 +1,9 @@
 import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { RepairRow } from '#analyzer/store/tables.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { AtRiskEntry } from './at-risk.ts';
+import type { RepairRow } from '#store/tables.ts';
+import type { AtRiskEntry } from './queue/at-risk.ts';
 import type { RecentRepair, RepairerEvent } from './repairer-state.ts';
 import type { Repairer, RepairerOptions } from './service.ts';
 import { recordOf, tombstoneOf } from './testing/at-risk-record.ts';

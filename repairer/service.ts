@@ -4,27 +4,21 @@
  * list is read again, and what was under way is an incomplete upload that no reader sees.
  */
 import type { Meter, Tracer } from '@opentelemetry/api';
-import {
-  type AssignedPartition,
-  type EventLog,
-  type GroupConsumer,
-  type Membership,
-  partitionKey,
-} from '#collector/log/port.ts';
+import { type AssignedPartition, type EventLog, type GroupConsumer, type Membership, partitionKey } from '#log/port.ts';
 import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
 import { type Logger } from '#mesh/logger.ts';
 import type { PolicyRule } from '#mesh/policy.ts';
-import { type BrakeState, brakeReleased, judgeBrake, type SilenceMemory } from './brake.ts';
-import { type AuditWriter, RepairLanes } from './lanes.ts';
-import type { MeshAccess } from './mesh-access.ts';
+import type { MeshAccess } from '#peers/mesh-access.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
-import { RepairQueue } from './queue.ts';
-import { defaultRepairSettings, type RepairSettings } from './repair.ts';
+import { type BrakeState, brakeReleased, judgeBrake, type SilenceMemory } from './queue/brake.ts';
+import { RepairQueue } from './queue/queue.ts';
+import type { RepairClass } from './queue/risk.ts';
+import { StandingList } from './queue/standing-list.ts';
+import { type AuditWriter, RepairLanes } from './repair/lanes.ts';
+import { defaultRepairSettings, type RepairSettings } from './repair/repair.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
-import type { RepairClass } from './risk.ts';
-import { StandingList } from './standing-list.ts';
 
 const defaultGroup = 'repairers';
 

@@ -5,7 +5,7 @@
  */
 import type { Grade } from '#mesh/grade.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
-import type { SweepTotals } from '../share-map/share-map.ts';
+import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { type SilentDomain, silentDomains } from './silent-domains.ts';
 
 export type Severity = 'page' | 'warning';

@@ -10,7 +10,7 @@ import type { Logger } from '#mesh/logger.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
-import type { Unanswered } from '../file-answers.ts';
+import type { Unanswered } from '../files/file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toFileDetail, toMeshAnswer, toPeerAnswer } from './answers.ts';
 import { EventStreams } from './event-streams.ts';

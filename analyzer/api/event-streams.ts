@@ -4,7 +4,7 @@ import { toApiError } from '#mesh/api-error.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
-import type { AtRiskAnswer } from '../file-answers.ts';
+import type { AtRiskAnswer } from '../files/file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toMeshAnswer } from './answers.ts';
 import type { HistoryQueries, MarginMoment } from './api.ts';

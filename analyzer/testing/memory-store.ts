@@ -4,9 +4,16 @@ import { compareGrades, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
-import type { PeerLife } from '../liveness/peer-liveness.ts';
-import type { PeerFacts, StateChange } from '../liveness/peer-register.ts';
-import { figuresOf } from '../partition/published-health.ts';
+import { figuresOf } from '../files/partition/published-health.ts';
+import type { AppliedOrder, FileRow, PlacementRow } from '../files/share-map/share-map.ts';
+import {
+  fileBlockOf,
+  placementBlockOf,
+  placementRowsOf,
+  storageIndexColumn,
+} from '../files/share-map/stored-blocks.ts';
+import type { PeerLife } from '../peers/peer-liveness.ts';
+import type { PeerFacts, StateChange } from '../peers/peer-register.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,
@@ -23,8 +30,6 @@ import type {
   WorstFiles,
   WorstQuery,
 } from '../ports.ts';
-import type { AppliedOrder, FileRow, PlacementRow } from '../share-map/share-map.ts';
-import { fileBlockOf, placementBlockOf, placementRowsOf, storageIndexColumn } from '../share-map/stored-blocks.ts';
 
 type Mode = 'well' | 'hanging' | 'refusing';
 

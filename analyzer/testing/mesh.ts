@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { createNoopMeter } from '@opentelemetry/api';
 import { vi } from 'vitest';
-import { createEmbeddedLog, type EmbeddedLog } from '#collector/log/embedded-log.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import { createEmbeddedLog, type EmbeddedLog } from '#log/embedded-log.ts';
+import type { EventLog } from '#log/port.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import type { Config } from '#mesh/config/schema.ts';
@@ -30,11 +30,11 @@ import {
   storageIndexToBytes,
 } from '#mesh/storage-index.ts';
 import { allTopics, topicsOf } from '#mesh/topics.ts';
+import type { PeerBatch } from '../files/share-map/share-map.ts';
 import { analyzerMetrics } from '../metrics.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { AnalyzerStore } from '../ports.ts';
 import { Analyzer } from '../service.ts';
-import type { PeerBatch } from '../share-map/share-map.ts';
 import { enrolmentRecord, type PeerSaying, peerEvent, peerTick, shareBatchRecord, shareTick } from './records.ts';
 import { type BatchFields, batchOf, registrationOf } from './share-events.ts';
 

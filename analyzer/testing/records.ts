@@ -15,7 +15,7 @@ import {
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
-import type { PeerBatch } from '../share-map/share-map.ts';
+import type { PeerBatch } from '../files/share-map/share-map.ts';
 import { peerOf } from './share-events.ts';
 
 export function shareBatchRecord(batch: PeerBatch): Uint8Array {

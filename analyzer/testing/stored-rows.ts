@@ -1,10 +1,10 @@
 /** A partition out of a store as rows, for tests to compare; and rows as changes for a store. */
 import { grades } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import type { PublishedFile } from '../partition/published-health.ts';
+import type { PublishedFile } from '../files/partition/published-health.ts';
+import type { FileRow, PlacementRow, ShareMapChanges } from '../files/share-map/share-map.ts';
+import { fileRowsOf, placementBlockOf, placementRowsOf } from '../files/share-map/stored-blocks.ts';
 import type { AnalyzerStore, StoreChanges, StoredPartition } from '../ports.ts';
-import type { FileRow, PlacementRow, ShareMapChanges } from '../share-map/share-map.ts';
-import { fileRowsOf, placementBlockOf, placementRowsOf } from '../share-map/stored-blocks.ts';
 
 export interface StoredRows extends StoredPartition {
   readonly files: readonly FileRow[];

@@ -1,5 +1,5 @@
 /** The log as retention would leave it: of share-events only what is at these offsets and after them. */
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { TestMesh } from './mesh.ts';
 
 export function truncatedTo({ log, topics }: TestMesh, firstOffsets: readonly number[]): EventLog {

@@ -1,6 +1,6 @@
 /** A gateway in a process of its own, over a log in memory that keeps nothing: what ingest costs without its log. */
 import { createGateway, type Gateway } from '#collector/gateway/gateway.ts';
-import { InMemoryLog } from '#collector/log/in-memory.ts';
+import { InMemoryLog } from '#log/in-memory.ts';
 import { configSchema } from '#mesh/config/schema.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { allTopics, topicsOf } from '#mesh/topics.ts';

@@ -1,7 +1,7 @@
 /** Peers of a measurement: keys that travel between its processes as text. */
 import { create } from '@bufbuild/protobuf';
 import { peerRecord } from '#collector/gateway/enrolment-records.ts';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';

@@ -1,5 +1,5 @@
 /** The same events as JSON rows, straight into Kafka: many rows a message, as who wants speed would send them. */
-import '#collector/log/kafka/kafkajs-timers.ts';
+import '#log/kafka/kafkajs-timers.ts';
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 import { ShareEventKind } from '#mesh/generated/events_pb.js';
 import { answerParent, ownCpuSeconds } from './child.ts';

@@ -1,8 +1,8 @@
 /** What a broker and ClickHouse do with the same events and without us: a Kafka engine table, a view into a MergeTree, `uniqExact`. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
-import { int16, text, uint64 } from '#analyzer/store/row-binary/columns.ts';
+import { connectStore, type Store } from '#store/client.ts';
+import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import { int16, text, uint64 } from '#store/row-binary/columns.ts';
 import { median } from '../case.ts';
 import { startChild } from './child.ts';
 import type { ProduceFigures, ProduceStart } from './json-producer-process.ts';

@@ -1,8 +1,6 @@
 /** The services of one machine in their own processes, as `meshward up` starts them, with peers that post from another one. */
 import { readFile } from 'node:fs/promises';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
-import { connectStore, type Store } from '#analyzer/store/client.ts';
-import { uint64 } from '#analyzer/store/row-binary/columns.ts';
 import { type Context, foldersOf, settingsArguments } from '#cli/context.ts';
 import { startMeshServices } from '#cli/mesh-services.ts';
 import { createOutput } from '#cli/output.ts';
@@ -10,6 +8,8 @@ import { createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
+import { connectStore, type Store } from '#store/client.ts';
+import { uint64 } from '#store/row-binary/columns.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
+import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
 import { median } from '../case.ts';
 import { type Mesh, peerCount } from './mesh.ts';
 

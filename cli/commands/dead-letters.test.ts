@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { peerRecord } from '#collector/gateway/enrolment-records.ts';
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
+import { createEmbeddedLog } from '#log/embedded-log.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { configSchema } from '#mesh/config/schema.ts';
 import { AgentPostSchema, DeadLetterSchema, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';

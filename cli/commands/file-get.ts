@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { LiteralCap, ReadCap } from '#mesh/caps.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import type { GetResult } from '#repairer/get.ts';
-import type { FileReading } from '#repairer/prove.ts';
+import type { GetResult } from '#repairer/files/get.ts';
+import type { FileReading } from '#repairer/proofs/prove.ts';
 import { type CapFlags, capFileOption, requireReadCap, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
@@ -57,7 +57,7 @@ async function get(context: Context, positional: readonly string[], flags: GetFl
   const cap = requireReadCap(given);
   const out = chooseOut(rest);
   if (out !== '-' && !flags.force) await refuseExisting(out);
-  const { getFile } = await import('#repairer/get.ts');
+  const { getFile } = await import('#repairer/files/get.ts');
   const result = await interruptible((signal) =>
     withFileReading(context, cap, 'reading bytes', flags, (by) =>
       out === '-' ? toStdout(cap, by, signal) : getFile(cap, out, by, signal),
@@ -71,7 +71,7 @@ async function get(context: Context, positional: readonly string[], flags: GetFl
 }
 
 async function toStdout(cap: ReadCap | LiteralCap, by: FileReading, signal: AbortSignal): Promise<GetResult> {
-  const { readFile } = await import('#repairer/get.ts');
+  const { readFile } = await import('#repairer/files/get.ts');
   const content = readFile(cap, by, signal);
   let result: GetResult | undefined;
   async function* pieces(): AsyncGenerator<Uint8Array> {

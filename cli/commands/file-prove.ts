@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { ReadCap, VerifyCap } from '#mesh/caps.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { ProofResult } from '#repairer/prove.ts';
+import type { ProofResult } from '#repairer/proofs/prove.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
@@ -69,7 +69,7 @@ async function prove(context: Context, positional: readonly string[], flags: Pro
     );
   }
   const original = await hashOfOriginal(cap, flags.original);
-  const { proveFile } = await import('#repairer/prove.ts');
+  const { proveFile } = await import('#repairer/proofs/prove.ts');
   const { proofRow } = await import('#repairer/audit.ts');
   const { newProofId, recordProofs } = await import('../recorded-proofs.ts');
   const results: ProofResult[] = [];

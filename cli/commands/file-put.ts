@@ -136,7 +136,7 @@ async function putOne(
   file: FileToPut,
   { mesh, collector, policy, happy, leaseSecret, tag, signal, progress }: PutWork,
 ): Promise<PutReport & { readonly registration: MeshwardError | null }> {
-  const { putFile } = await import('#repairer/put.ts');
+  const { putFile } = await import('#repairer/files/put.ts');
   const result = await putFile(
     { sizeBytes: file.sizeBytes, plaintext: countedStream(file.path, progress), policy, happy, signal },
     {

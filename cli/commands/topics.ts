@@ -1,6 +1,6 @@
 /** `meshward topics show | apply | acls`: the log's topics on a Kafka cluster, and the rights that services need there. */
 import { type Command, Option } from 'commander';
-import { aclCommands, type KafkaRole, kafkaRoles, rightsOf } from '#collector/log/kafka/acl.ts';
+import { aclCommands, type KafkaRole, kafkaRoles, rightsOf } from '#log/kafka/acl.ts';
 import { allTopics } from '#mesh/topics.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf } from '../context.ts';

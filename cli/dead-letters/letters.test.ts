@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { InMemoryLog } from '#collector/log/in-memory.ts';
+import { InMemoryLog } from '#log/in-memory.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { peerIdFromBytes } from '#mesh/peer-id.ts';
 import { findLetters, type LetterSummary, type LettersLog, listLetters } from './letters.ts';

@@ -3,7 +3,7 @@
  * those that were replayed. A mark stands behind its letter, so whoever reads backwards meets it first.
  */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { EventLog, LogRecord } from '#collector/log/port.ts';
+import type { EventLog, LogRecord } from '#log/port.ts';
 import { hasCode, MeshwardError } from '#mesh/errors.ts';
 import { type DeadLetter, DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';

@@ -10,7 +10,7 @@ import { encodeParts } from '#collector/gateway/encode-parts.ts';
 import type { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import { recordsOf, speaksFor } from '#collector/gateway/post-records.ts';
 import { postFormOf, readPost } from '#collector/gateway/read-post.ts';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type DeadLetter, type FileManifest, ManifestOrigin, ShareBatchSchema } from '#mesh/generated/events_pb.js';
 import type { EventOrder } from '#mesh/incarnation.ts';

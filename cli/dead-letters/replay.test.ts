@@ -1,13 +1,13 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { PeerTable } from '#analyzer/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/share-map/plain-share-map.ts';
+import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
 import { shareBatchRecord } from '#analyzer/testing/records.ts';
 import { type BatchFields, batchOf, fileOf, registrationOf } from '#analyzer/testing/share-events.ts';
 import { readShareEvents } from '#analyzer/wire.ts';
 import { peerRecord } from '#collector/gateway/enrolment-records.ts';
 import { newLog, testTopics as topics } from '#collector/gateway/testing/gateway-under-test.ts';
-import type { InMemoryLog } from '#collector/log/in-memory.ts';
+import type { InMemoryLog } from '#log/in-memory.ts';
 import {
   AgentPostSchema,
   DeadLetterSchema,

@@ -6,7 +6,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';

@@ -1,6 +1,6 @@
 /** Which letters a command means, and the log that they are in. */
 import type { Command } from 'commander';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FoundTopic, TopicStep } from '#collector/log/kafka/topic-plan.ts';
+import type { FoundTopic, TopicStep } from '#log/kafka/topic-plan.ts';
 import { judgeBrokerClock, judgeTopics } from './kafka-checks.ts';
 
 const topic: FoundTopic = {

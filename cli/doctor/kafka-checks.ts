@@ -1,9 +1,9 @@
 /** What the log stands on where it is on Kafka: brokers, their addresses, the topics, the brokers' clocks. */
 import { connect } from 'node:net';
-import { planOnCluster } from '#collector/log/kafka/apply-topics.ts';
-import { parseBroker } from '#collector/log/kafka/options.ts';
-import type { FoundTopic, TopicStep } from '#collector/log/kafka/topic-plan.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import { planOnCluster } from '#log/kafka/apply-topics.ts';
+import { parseBroker } from '#log/kafka/options.ts';
+import type { FoundTopic, TopicStep } from '#log/kafka/topic-plan.ts';
+import type { EventLog } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { allTopics } from '#mesh/topics.ts';

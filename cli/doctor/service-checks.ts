@@ -1,10 +1,10 @@
 /** What runs: ClickHouse, collector, analyzer, repairer. */
 import { createApiClient } from '#analyzer/api/client.ts';
 import type { RepairerState } from '#analyzer/api/running-repairs.ts';
-import { connectStore } from '#analyzer/store/client.ts';
-import { migrations } from '#analyzer/store/migrations/list.ts';
-import { uint32 } from '#analyzer/store/row-binary/columns.ts';
 import { describeError } from '#mesh/errors.ts';
+import { connectStore } from '#store/client.ts';
+import { migrations } from '#store/migrations/list.ts';
+import { uint32 } from '#store/row-binary/columns.ts';
 import { readPassword } from '../connections.ts';
 import type { Context } from '../context.ts';
 import { describeFreshness } from '../describe-file.ts';

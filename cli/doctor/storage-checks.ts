@@ -1,7 +1,7 @@
 /** What lies on the disk: the data directory and the log. */
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { consumerGroups } from '#mesh/topics.ts';
 import { openLog } from '../connections.ts';

@@ -2,7 +2,7 @@
 import { createApiClient } from '#analyzer/api/client.ts';
 import type { PeerAnswer } from '#analyzer/api/schemas.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
-import type { PeerFact } from '#repairer/peer-view.ts';
+import type { PeerFact } from '#peers/peer-view.ts';
 
 export function peerFactOf(peer: PeerAnswer): PeerFact {
   return {

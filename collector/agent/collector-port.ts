@@ -1,5 +1,5 @@
 /** The collector's client as the agent's port. */
-import type { CollectorClient } from '#collector/gateway/client.ts';
+import type { CollectorClient } from '../gateway/client.ts';
 import type { CollectorPort } from './ports.ts';
 
 export function collectorPort(client: Pick<CollectorClient, 'postEvents' | 'settings'>): CollectorPort {

@@ -1,12 +1,12 @@
 /** Makes a machine a peer of the mesh: settles where its shares are served, and trades a token for its place. */
 import { hostname } from 'node:os';
-import type { CollectorClient } from '#collector/gateway/client.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
+import type { CollectorClient } from '../gateway/client.ts';
 import { announcedHost, findFreePort } from './address.ts';
 import { agentFolders } from './folders.ts';
 import { AgentState } from './state.ts';

@@ -1,6 +1,6 @@
 /** What could not be taken is kept with the reason; how much of it one sender may have kept is limited, and the rest is counted. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';

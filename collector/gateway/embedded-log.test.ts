@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
+import { createEmbeddedLog } from '#log/embedded-log.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { allTopics } from '#mesh/topics.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';

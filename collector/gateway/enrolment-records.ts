@@ -11,7 +11,7 @@
  * keeps the newest record of a key, can never put a later claim in the place of the first.
  */
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { type EnrolledPeer, EnrolmentSchema, type EnrolmentToken } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdBytes, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 

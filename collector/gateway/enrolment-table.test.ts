@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import type { AppendRecord, LogRecord } from '#collector/log/port.ts';
+import type { AppendRecord, LogRecord } from '#log/port.ts';
 import { EnrolledPeerSchema, EnrolmentTokenSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import {

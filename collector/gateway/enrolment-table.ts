@@ -1,6 +1,6 @@
 /** Who may speak, as the enrolments topic says up to a known offset. A pure fold over the log: every gateway comes to the same table. */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { LogRecord } from '#collector/log/port.ts';
+import type { LogRecord } from '#log/port.ts';
 import {
   type EnrolledOperator,
   type EnrolledPeer,

@@ -1,6 +1,6 @@
 /** The live enrolment table: follows the log from its first record, and makes changes by appending and reading them back. */
 import { toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord, EventLog, Following } from '#collector/log/port.ts';
+import type { AppendRecord, EventLog, Following } from '#log/port.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { type EnrolledPeer, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test, vi } from 'vitest';
-import type { InMemoryLog } from '#collector/log/in-memory.ts';
+import type { InMemoryLog } from '#log/in-memory.ts';
 import { EnrolmentSchema, PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import { newLog, newOperator, newPeer, startGateway, testTopics } from './testing/gateway-under-test.ts';

@@ -3,7 +3,7 @@
  * reads the same reports, and each request has a number, so however many of them grant it, the peer is asked once.
  */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Following, LogRecord } from '#collector/log/port.ts';
+import type { Following, LogRecord } from '#log/port.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { type EnrolledPeer, type InventoryAsk, PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';

@@ -1,6 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import type { LogRecord } from '#collector/log/port.ts';
+import type { LogRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { PeerEventsRecordSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import type { GatewayLog } from './service.ts';

@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { FileManifestSchema, ManifestOrigin, ShareBatchSchema } from '#mesh/generated/events_pb.js';
 import type { Manifest } from '#mesh/manifest.ts';

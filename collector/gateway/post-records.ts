@@ -1,6 +1,6 @@
 /** The records of the log that a checked post becomes. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { PeerEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';

@@ -1,6 +1,6 @@
 /** `POST /v1/events`: one batch or one event of a peer, acknowledged when it is durable in the log. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';

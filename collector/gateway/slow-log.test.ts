@@ -1,12 +1,12 @@
 /** A log that takes long, or never answers: what waits is bounded, senders are told when to come again, and readiness says so. */
 import { toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { collectorPort } from '#collector/agent/collector-port.ts';
-import { type Lane, Sender } from '#collector/agent/sender.ts';
-import { ManualClock as AgentClock } from '#collector/agent/testing/manual-clock.ts';
 import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { collectorPort } from '../agent/collector-port.ts';
+import { type Lane, Sender } from '../agent/sender.ts';
+import { ManualClock as AgentClock } from '../agent/testing/manual-clock.ts';
 import {
   batchesIn,
   batchPost,

@@ -1,6 +1,6 @@
 /** The log's own clock: a tick in every partition of events, by which silence is judged. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { PeerEventsRecordSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';

@@ -1,7 +1,7 @@
 /** One-time tokens: made by an operator, used by the first peer whose claim stands in the log. */
 import { createHash, randomBytes } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { configSchema } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';

@@ -1,5 +1,5 @@
 // The map against a model of maps and sets, with sweeps on other threads while events come in. Run by check.js, where the
-// sanitizers watch; the rules themselves are compared with the plain TypeScript map (analyzer/share-map).
+// sanitizers watch; the rules themselves are compared with the plain TypeScript map (analyzer/files/share-map).
 
 #include <array>
 #include <map>

@@ -1,12 +1,12 @@
 /** Entries as the analyzer writes them into the log. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord } from '#collector/log/port.ts';
+import type { AppendRecord } from '#log/port.ts';
 import { AtRiskFileSchema, AtRiskOwnerSchema, FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
 import { generationHeader, ownerKey } from '#mesh/list-fence.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
-import type { AtRiskEntry } from '../at-risk.ts';
+import type { AtRiskEntry } from '../queue/at-risk.ts';
 
 const wireGrades: Readonly<Record<Grade, FileGrade>> = {
   lost: FileGrade.LOST,

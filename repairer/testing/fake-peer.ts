@@ -2,7 +2,7 @@
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import { fencedError } from '../gbs-storage.ts';
+import { fencedError } from '#peers/gbs-storage.ts';
 import type {
   AllocatedShares,
   AllocateShares,
@@ -10,7 +10,7 @@ import type {
   PeerStorage,
   RequestOptions,
   SharePiece,
-} from '../peer-storage.ts';
+} from '#peers/peer-storage.ts';
 
 interface FakeUpload {
   readonly bytes: Uint8Array;

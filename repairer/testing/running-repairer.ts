@@ -1,7 +1,8 @@
 /** A repairer on a mesh and a log of a test, with what it told. */
-import type { RepairRow } from '#analyzer/store/tables.ts';
-import type { EventLog } from '#collector/log/port.ts';
+
+import type { EventLog } from '#log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
+import type { RepairRow } from '#store/tables.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
 import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
 import { settle } from './fake-clock.ts';

@@ -1,8 +1,8 @@
 /** Tahoe's HTTP storage protocol (GBS, FORMAT section 11) from the client's side: one client, any number of peers. */
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
-import { Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
+import type { LeaseSecrets } from '../identity/lease-secrets.ts';
+import { Nurl, parseNurl } from '../identity/nurl.ts';
 import { fenceHeader, type SecretName, secretsHeader, secretValue } from './authorization.ts';
 import type { Answer } from './bounded-exchange.ts';
 import { type Fence, formatFence } from './fence.ts';

@@ -1,5 +1,5 @@
 /** The immutable container around a share on disk: header of 12 bytes, share data, leases of 72 bytes (FORMAT section 3). */
-import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { blake2b } from './blake2b.ts';
 
 export const containerHeaderBytes = 12;

@@ -2,7 +2,7 @@
 import { Pool } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import type { Nurl } from '#tahoe/identity/nurl.ts';
+import type { Nurl } from '../identity/nurl.ts';
 import { authorizationValue } from './authorization.ts';
 import { type Answer, type ExchangeOptions, OverlongBody, startExchange } from './bounded-exchange.ts';
 import { pinnedConnector, SessionCache, unreachable } from './pinned-connect.ts';

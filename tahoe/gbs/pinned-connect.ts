@@ -9,7 +9,7 @@ import type { buildConnector } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
+import { peerIdOfCertificate } from '../identity/peer-key.ts';
 
 /** TLS sessions by peer, the longest unused forgotten first. */
 export class SessionCache {

@@ -1,6 +1,6 @@
 /** What a status other than success means to the caller. */
 import { MeshwardError } from '#mesh/errors.ts';
-import type { Nurl } from '#tahoe/identity/nurl.ts';
+import type { Nurl } from '../identity/nurl.ts';
 import type { Answer } from './bounded-exchange.ts';
 import { decodeRefusal } from './message.ts';
 import { protocolError } from './peer-connections.ts';

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#mesh/clock.ts';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
-import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import type { Advisories } from './advisories.ts';
 import {
   authorizationValue,

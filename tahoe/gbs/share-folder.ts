@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import {
   type Container,
   containerHeaderBytes,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, type Dispatcher, request } from 'undici';
 import { type Clock, systemClock } from '#mesh/clock.ts';
-import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { createPeerIdentity, type PeerIdentity } from '../identity/key-folder.ts';
 import { authorizationValue } from './authorization.ts';
 import { createStorageClient, type PeerClient, type StorageClient } from './client.ts';
 import { createStorageServer, type StorageEvent, type StorageServer, type StorageServerOptions } from './server.ts';

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { LeaseSecrets } from '#tahoe/identity/lease-secrets.ts';
+import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { SecretDigest } from './authorization.ts';
 import { containerHeader, containerHeaderBytes, leaseDurationMs, leaseRecord } from './container.ts';
 import { type Disk, makeFolders, syncFolder } from './disk.ts';

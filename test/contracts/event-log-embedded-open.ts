@@ -1,7 +1,7 @@
 /** How a process of the contract tests opens the embedded log. */
 
-import { createEmbeddedLog, type EmbeddedLog } from '#collector/log/embedded-log.ts';
-import type { TopicSpec } from '#collector/log/port.ts';
+import { createEmbeddedLog, type EmbeddedLog } from '#log/embedded-log.ts';
+import type { TopicSpec } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 
 /** Short times, so that what takes days in production is seen in the test. */

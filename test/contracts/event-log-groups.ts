@@ -1,6 +1,6 @@
 /** Contract: consumer groups share partitions, resume from commits, and fence who lost a partition. */
 import { describe, expect, test } from 'vitest';
-import type { AssignedPartition } from '#collector/log/port.ts';
+import type { AssignedPartition } from '#log/port.ts';
 import { hasCode } from '#mesh/errors.ts';
 import { eventually, type MakeHarness, RecordingMember, record } from './event-log-harness.ts';
 import { stage } from './event-log-stage.ts';

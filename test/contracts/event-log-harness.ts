@@ -9,7 +9,7 @@ import type {
   LogRecord,
   Membership,
   TopicSpec,
-} from '#collector/log/port.ts';
+} from '#log/port.ts';
 
 export interface EventLogHarness {
   /** A new client of the log, as if another process opened it. Closed by the harness at the latest. */

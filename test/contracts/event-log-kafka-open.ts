@@ -1,7 +1,7 @@
 /** How a process of the contract tests opens the log on Kafka. */
 
-import { createKafkaLog, type KafkaLog } from '#collector/log/kafka-log.ts';
-import type { TopicSpec } from '#collector/log/port.ts';
+import { createKafkaLog, type KafkaLog } from '#log/kafka-log.ts';
+import type { TopicSpec } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 
 /** What takes days in production is seen in the test: segments close, and are compacted or dropped, within a second. */

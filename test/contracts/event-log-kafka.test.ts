@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import { type KafkaCluster, startKafka } from '../kafka/cluster.ts';
 import { describeEventLog } from './event-log.ts';
 import { openLog } from './event-log-kafka-open.ts';

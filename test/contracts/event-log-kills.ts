@@ -1,6 +1,6 @@
 /** Contract: what holds when processes are killed or frozen. Kill times come from a printed seed (CONTRACT_SEED repeats it). */
 import { describe, expect, test } from 'vitest';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import { seededRandom } from '#mesh/clock.ts';
 import { eventually, type MakeHarness, RecordingMember, readAll, record, textOf } from './event-log-harness.ts';
 import { stage } from './event-log-stage.ts';

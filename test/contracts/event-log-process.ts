@@ -1,5 +1,5 @@
 /** A process of its own for the contract of the event log: appends or consumes until it is killed, and tells what happens. */
-import type { AssignedPartition, EventLog, LogRecord, Membership, TopicSpec } from '#collector/log/port.ts';
+import type { AssignedPartition, EventLog, LogRecord, Membership, TopicSpec } from '#log/port.ts';
 import type { ChildReport, ChildSetup } from './event-log-harness.ts';
 
 const setup = JSON.parse(process.argv[2] as string) as ChildSetup;

@@ -1,6 +1,6 @@
 /** Contract: what is appended is what is read, by offset and by following. */
 import { describe, expect, test } from 'vitest';
-import type { LogRecord } from '#collector/log/port.ts';
+import type { LogRecord } from '#log/port.ts';
 import { hasCode } from '#mesh/errors.ts';
 import { eventually, type MakeHarness, readAll, record, text, textOf } from './event-log-harness.ts';
 import { stage } from './event-log-stage.ts';

@@ -1,7 +1,7 @@
 /** Sets up one test of the contract: fresh topics, clients and children, all ended afterwards. */
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import type { EventLog, TopicSpec } from '#collector/log/port.ts';
+import type { EventLog, TopicSpec } from '#log/port.ts';
 import { Child, type ChildTask, type EventLogHarness, type MakeHarness } from './event-log-harness.ts';
 
 export interface Stage {

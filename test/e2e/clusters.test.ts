@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { connectStore } from '#analyzer/store/client.ts';
-import { startEmbeddedClickHouse } from '#analyzer/store/embedded/server.ts';
-import { text } from '#analyzer/store/row-binary/columns.ts';
-import { openKafka } from '#collector/log/kafka/admin.ts';
-import { type KafkaCluster, startKafka } from '#test/kafka/cluster.ts';
+import { openKafka } from '#log/kafka/admin.ts';
+import { connectStore } from '#store/client.ts';
+import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import { text } from '#store/row-binary/columns.ts';
+import { type KafkaCluster, startKafka } from '../kafka/cluster.ts';
 import { RunningDemo } from './running-demo.ts';
 
 const login = { username: 'meshward', password: 'a-word-that-nobody-sees' };

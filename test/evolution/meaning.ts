@@ -1,13 +1,13 @@
 /** What today's code makes of the bytes on the wire, as plain JSON: two releases agree where this is the same. */
 import { type DescMessage, fromBinary, type MessageShape, toJson } from '@bufbuild/protobuf';
-import { StandingList } from '#analyzer/partition/standing-list.ts';
+import { StandingList } from '#analyzer/files/partition/standing-list.ts';
 import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
 import { checkPost } from '#collector/gateway/check-post.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import { type PostForm, readPost } from '#collector/gateway/read-post.ts';
 import { AgentPostSchema, AtRiskFileSchema, DeadLetterSchema, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
 import { peerIdFromBytes } from '#mesh/peer-id.ts';
-import { parseAtRiskEntry } from '#repairer/at-risk.ts';
+import { parseAtRiskEntry } from '#repairer/queue/at-risk.ts';
 import { samplePeerBytes } from './samples.ts';
 
 /** The folders of a release's fixtures, with how a file in them is read. */

@@ -2,10 +2,10 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { StandingList } from '#analyzer/partition/standing-list.ts';
-import { PeerTable } from '#analyzer/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/share-map/plain-share-map.ts';
-import type { PeerBatch } from '#analyzer/share-map/share-map.ts';
+import { StandingList } from '#analyzer/files/partition/standing-list.ts';
+import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
+import type { PeerBatch } from '#analyzer/files/share-map/share-map.ts';
 import { MemoryStore } from '#analyzer/testing/memory-store.ts';
 import { peers, TestMesh } from '#analyzer/testing/mesh.ts';
 import { shareBatchRecord } from '#analyzer/testing/records.ts';
@@ -37,7 +37,7 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { parseAtRiskEntry } from '#repairer/at-risk.ts';
+import { parseAtRiskEntry } from '#repairer/queue/at-risk.ts';
 import { nested, withNewBody, withNewFields } from './newer.ts';
 import { sampleAtRisk, samplePeerBytes, sampleShareEvents } from './samples.ts';
 

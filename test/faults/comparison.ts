@@ -1,12 +1,12 @@
 /** Compares what analyzers, ClickHouse and the at-risk topic say with what the oracle expects; says each difference. */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Store } from '#analyzer/store/client.ts';
-import { peerId, storageIndex, text, uint8, uint64 } from '#analyzer/store/row-binary/columns.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import type { EventLog } from '#log/port.ts';
 import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
 import { afterRecord, generationOf, isOwnerRecord, noFence, standingOf } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Topics } from '#mesh/topics.ts';
+import type { Store } from '#store/client.ts';
+import { peerId, storageIndex, text, uint8, uint64 } from '#store/row-binary/columns.ts';
 import { type Oracle, placementName } from './oracle.ts';
 
 export interface Compared {

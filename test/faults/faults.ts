@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
-import '#collector/log/kafka/kafkajs-timers.ts';
+import '#log/kafka/kafkajs-timers.ts';
 import type { Random } from '#mesh/clock.ts';
 import type { Topics } from '#mesh/topics.ts';
-import type { KafkaCluster, KafkaNode } from '#test/kafka/cluster.ts';
+import type { KafkaCluster, KafkaNode } from '../kafka/cluster.ts';
 import type { AnalyzerProcesses } from './analyzer-processes.ts';
 import type { MeshLoad } from './mesh-load.ts';
 

@@ -2,9 +2,9 @@
  * What the mesh must look like, computed from the batches that were sent and from nothing else: each batch once, in its
  * peer's order, on the plain share map.
  */
-import { PeerTable } from '#analyzer/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/share-map/plain-share-map.ts';
-import type { FileHealth, PeerBatch } from '#analyzer/share-map/share-map.ts';
+import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
+import type { FileHealth, PeerBatch } from '#analyzer/files/share-map/share-map.ts';
 import { needsRepair } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';

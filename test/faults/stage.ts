@@ -1,11 +1,11 @@
 /** The log under a campaign: three brokers, or the embedded one in a folder that all processes share. */
 import { join } from 'node:path';
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
-import { createKafkaLog } from '#collector/log/kafka-log.ts';
-import type { EventLog } from '#collector/log/port.ts';
+import { createEmbeddedLog } from '#log/embedded-log.ts';
+import { createKafkaLog } from '#log/kafka-log.ts';
+import type { EventLog } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { allTopics, type Topics } from '#mesh/topics.ts';
-import { type KafkaCluster, startKafka } from '#test/kafka/cluster.ts';
+import { type KafkaCluster, startKafka } from '../kafka/cluster.ts';
 
 export interface Stage extends AsyncDisposable {
   readonly log: EventLog;

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import { afterAll, describe, expect, it } from 'vitest';
-import '#collector/log/kafka/kafkajs-timers.ts';
+import '#log/kafka/kafkajs-timers.ts';
 import { type KafkaCluster, startKafka } from './cluster.ts';
 
 const started: KafkaCluster[] = [];

@@ -1,6 +1,5 @@
 /** A collector in memory that also reads what it takes, as an analyzer does: in order, each batch once, inventories bracketed. */
 
-import { checkPost } from '#collector/gateway/check-post.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import {
   type AgentPost,
@@ -11,6 +10,7 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { compareOrder, type EventOrder } from '#mesh/incarnation.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { checkPost } from '../../gateway/check-post.ts';
 import type { CentralSettings, CollectorPort } from '../ports.ts';
 
 export type ViewedShare = 'stored' | 'verified' | 'corrupt';

@@ -1,5 +1,5 @@
 /** A log whose followers see nothing new while its gate is shut: for what two gateways do before either sees the other. */
-import type { InMemoryLog } from '#collector/log/in-memory.ts';
+import type { InMemoryLog } from '#log/in-memory.ts';
 import type { GatewayLog } from '../service.ts';
 
 export interface GatedLog extends GatewayLog {

@@ -1,5 +1,5 @@
 /** A gateway on the embedded log, as a process that a test can kill. Says where it listens. */
-import { createEmbeddedLog } from '#collector/log/embedded-log.ts';
+import { createEmbeddedLog } from '#log/embedded-log.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { configSchema } from '#mesh/config/schema.ts';
 import { allTopics } from '#mesh/topics.ts';

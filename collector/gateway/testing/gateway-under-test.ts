@@ -1,8 +1,8 @@
 /** A gateway on a free port over a log in memory, with an operator, peers and clients: what the tests of this folder start from. */
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';
-import { InMemoryLog } from '#collector/log/in-memory.ts';
-import type { LogRecord } from '#collector/log/port.ts';
+import { InMemoryLog } from '#log/in-memory.ts';
+import type { LogRecord } from '#log/port.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { type Config, configSchema } from '#mesh/config/schema.ts';
 import {

@@ -1,5 +1,5 @@
 /** A log that stops answering appends to some topics, as a broker does that is stopped or drowned, and may go on later. */
-import type { InMemoryLog } from '#collector/log/in-memory.ts';
+import type { InMemoryLog } from '#log/in-memory.ts';
 import type { GatewayLog } from '../service.ts';
 
 export interface HangingLog extends GatewayLog {

@@ -1,0 +1,373 @@
+/** The analyzer's store on ClickHouse: its values as rows, and back. */
+import type { Clock } from '#mesh/clock.ts';
+import { type Grade, grades } from '#mesh/grade.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { Store } from '#store/client.ts';
+import { enqueuePlacements } from '#store/placement-columns.ts';
+import { openAlerts } from '#store/queries/audit.ts';
+import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
+import { encodeRows } from '#store/row-binary/table.ts';
+import * as tables from '#store/tables.ts';
+import { versionOf } from '#store/versions.ts';
+import type { WriteGuard } from '#store/write-batch.ts';
+import type { StoreWriter } from '#store/writer.ts';
+import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
+import type { Severity } from '../alerts/recoverability.ts';
+import type { PeerLife } from '../peers/peer-liveness.ts';
+import type { PeerFacts, StateChange } from '../peers/peer-register.ts';
+import type {
+  AnalyzerStore,
+  ExposureRecord,
+  FilePlace,
+  GoneFile,
+  HealthRow,
+  LivenessMark,
+  PartitionChanges,
+  PartitionSink,
+  StoredFile,
+  StoredLiveness,
+  StoredPartition,
+  SweepRecord,
+  WorstFiles,
+  WorstQuery,
+} from '../ports.ts';
+import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
+import { loadStoredPartition, openGenerationOf } from './stored-partition.ts';
+
+export interface ClickHouseStoreOptions {
+  readonly store: Store;
+  readonly writer: StoreWriter;
+  readonly clock: Clock;
+  /** Names this analyzer in histories of what it alone sees. Stable, and another one for each process: `instanceName`. */
+  readonly analyzer: string;
+}
+
+/** Host figures of a peer are kept at most this often. */
+const vitalsIntervalMs = 10_000;
+
+/** So many rows of health or more are worth a batch of their own, and wait for it. */
+const fewRows = 500;
+const fewRowsDelayMs = 20;
+
+/** Histories of the mesh have one name in place of an analyzer's: whoever writes them, a reader must not add them up. */
+const wholeMesh = 'mesh';
+
+const alertSeverities = { page: 'critical', warning: 'warning' } as const;
+
+export class ClickHouseAnalyzerStore implements AnalyzerStore {
+  readonly #store: Store;
+  readonly #writer: StoreWriter;
+  readonly #clock: Clock;
+  readonly #analyzer: string;
+  readonly #vitalsKeptAtMs = new Map<PeerId, number>();
+  #saves = 0;
+
+  constructor(options: ClickHouseStoreOptions) {
+    this.#store = options.store;
+    this.#writer = options.writer;
+    this.#clock = options.clock;
+    this.#analyzer = options.analyzer;
+  }
+
+  async claimPartition(partition: number, generation: number): Promise<void> {
+    const row = { partition, generation, analyzer: this.#analyzer, since: Math.round(this.#clock.nowMs()) };
+    const token = `${partition} ${generation} ${this.#analyzer}`;
+    await this.#store.insert(tables.partitionOwners, [encodeRows(tables.partitionOwners, [row])], { token });
+  }
+
+  loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {
+    return loadStoredPartition(this.#store, partition, into);
+  }
+
+  loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]> {
+    return loadStoredFiles(this.#store, places);
+  }
+
+  loadWorst(query: WorstQuery): Promise<WorstFiles> {
+    return loadWorstFiles(this.#store, query);
+  }
+
+  async loadLiveness(): Promise<StoredLiveness> {
+    const marks: LivenessMark[] = [];
+    for (const { partition, nextOffset, watermarkMs, elapsedMs } of await livenessMarksOf(this.#store)) {
+      marks[partition] = { nextOffset, watermarkMs, elapsedMs };
+    }
+    const lives = await peerLivesOf(this.#store);
+    return { marks, lives: new Map(lives.map(({ peerId, life }) => [peerId, JSON.parse(life) as PeerLife])) };
+  }
+
+  async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
+    const rows = await openAlerts(this.#store);
+    return rows.map(({ id, kind, severity, summary, details, files }) => {
+      const { analyzer: _analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
+      const known: Severity = severity === 'critical' ? 'page' : 'warning';
+      return { id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs };
+    });
+  }
+
+  async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
+    for (const { partition, version, changes } of partitions) {
+      for await (const block of changes.placements) {
+        const { count } = block;
+        const orders = new Float64Array(count);
+        const versions = new Float64Array(count).fill(version);
+        const columns = { ...block, partition, incarnations: orders, sequences: orders, versions };
+        await enqueuePlacements(this.#writer, columns);
+      }
+      await this.#writer.enqueue(
+        tables.files,
+        changes.files.map(({ manifest, origin, tag, deleted, registeredAtMs }) => ({
+          partition,
+          ...manifest,
+          origin,
+          tag,
+          registeredAt: Math.round(registeredAtMs),
+          deleted,
+          version,
+        })),
+      );
+    }
+    // Placements first: should only they arrive, the batches come again and change nothing that they should not.
+    await this.#writer.flush();
+    await this.#writer.enqueue(
+      tables.applied,
+      partitions.flatMap(({ partition, version, changes }) =>
+        changes.applied.map((order) => ({
+          partition,
+          peerId: order.peer,
+          incarnation: order.incarnation,
+          sequence: order.sequence,
+          generation: order.generation,
+          openGeneration: openGenerationOf(order),
+          version,
+        })),
+      ),
+    );
+  }
+
+  async saveLiveness({ marks, lives }: StoredLiveness): Promise<void> {
+    const version = marks.reduce((sum, { nextOffset }) => sum + nextOffset, 0);
+    await this.#writer.enqueue(
+      tables.peerLives,
+      [...lives].map(([peerId, life]) => ({ peerId, life: JSON.stringify(life), version })),
+    );
+    await this.#writer.flush();
+    await this.#writer.enqueue(
+      tables.livenessMarks,
+      marks.map(({ nextOffset, watermarkMs, elapsedMs }, partition) => ({
+        partition,
+        nextOffset,
+        watermarkMs: Math.round(watermarkMs),
+        elapsedMs: Math.round(elapsedMs),
+        version: nextOffset,
+      })),
+    );
+  }
+
+  async saveHealth(rows: readonly HealthRow[], guard: WriteGuard): Promise<void> {
+    const save = ++this.#saves;
+    await this.#writer.enqueue(
+      tables.fileHealth,
+      rows.map(({ partition, generation, health, atMs, cause, log10Loss, previousGrade, gradeSinceMs }) => ({
+        partition,
+        storageIndex: health.storageIndex,
+        policy: health.policy.name,
+        grade: health.grade,
+        previousGrade,
+        gradeSince: Math.round(gradeSinceMs),
+        sizeBytes: health.manifest.sizeBytes,
+        k: health.manifest.k,
+        n: health.manifest.n,
+        available: health.available,
+        retained: health.retained,
+        counted: health.counted,
+        margin: health.margin,
+        happiness: health.happiness,
+        distinctPeers: health.distinctPeers,
+        tolerancePeers: health.tolerancePeers,
+        toleranceDomains: health.toleranceDomains,
+        corrupt: health.corrupt,
+        log10Loss,
+        cause,
+        at: atMs,
+        deleted: false,
+        version: versionOf(generation, save),
+      })),
+      guard,
+    );
+    // A few rows are a change that somebody may be looking at.
+    if (rows.length < fewRows) this.#writer.hasten(tables.fileHealth, fewRowsDelayMs);
+  }
+
+  async saveGone(files: readonly GoneFile[], guard: WriteGuard): Promise<void> {
+    const save = ++this.#saves;
+    await this.#writer.enqueue(
+      tables.fileHealth,
+      files.map(({ partition, generation, storageIndex, atMs }) => ({
+        ...goneHealth,
+        partition,
+        storageIndex,
+        gradeSince: atMs,
+        at: atMs,
+        version: versionOf(generation, save),
+      })),
+      guard,
+    );
+  }
+
+  async saveSweeps(sweeps: readonly SweepRecord[]): Promise<void> {
+    for (const sweep of sweeps) await this.#saveSweep(sweep);
+  }
+
+  async #saveSweep({ totals, atMs }: SweepRecord): Promise<void> {
+    const at = Math.round(atMs);
+    const analyzer = wholeMesh;
+    await this.#writer.enqueue(
+      tables.gradeHistory,
+      [...totals.byPolicy].flatMap(([policy, byGrade]) =>
+        grades.map((grade: Grade) => ({
+          at,
+          analyzer,
+          policy,
+          grade,
+          ...(byGrade.get(grade) ?? { files: 0, bytes: 0 }),
+        })),
+      ),
+    );
+    await this.#writer.enqueue(
+      tables.marginHistory,
+      [...totals.byMargin].flatMap(([policy, byMargin]) =>
+        [...byMargin].map(([margin, count]) => ({ at, analyzer, policy, margin, ...count })),
+      ),
+    );
+  }
+
+  async saveExposure(rows: readonly ExposureRecord[]): Promise<void> {
+    await this.#writer.enqueue(
+      tables.domainExposure,
+      rows.map(({ atMs, ...row }) => ({ ...row, at: Math.round(atMs), analyzer: this.#analyzer })),
+    );
+  }
+
+  async savePeers(peers: readonly PeerFacts[], atMs: number): Promise<void> {
+    const at = Math.round(atMs);
+    await this.#writer.enqueue(
+      tables.peers,
+      peers.map((facts) => ({
+        peerId: facts.peer,
+        name: facts.name,
+        state: facts.state,
+        stateSince: at - Math.max(0, Math.round(facts.inStateMs)),
+        domains: facts.domains,
+        capacityBytes: facts.capacityBytes,
+        usedBytes: facts.life.vitals?.shareBytesHeld ?? 0,
+        shares: facts.life.vitals?.sharesHeld ?? 0,
+        agentVersion: facts.life.agentVersion,
+        host: facts.life.host,
+        port: facts.life.port,
+        lastHeardAt: facts.silenceMs === null ? 0 : at - Math.max(0, Math.round(facts.silenceMs)),
+        incarnation: facts.life.order.incarnation,
+        flapScore: facts.flapScore,
+        graceMs: Math.min(0xffffffff, Math.round(facts.graceMs)),
+        version: at,
+      })),
+    );
+    await this.#saveVitals(peers, at);
+  }
+
+  async #saveVitals(peers: readonly PeerFacts[], at: number): Promise<void> {
+    const due = peers.filter(
+      ({ peer, life, silenceMs }) =>
+        life.vitals !== null &&
+        (silenceMs ?? vitalsIntervalMs) < vitalsIntervalMs &&
+        at - (this.#vitalsKeptAtMs.get(peer) ?? 0) >= vitalsIntervalMs,
+    );
+    for (const { peer } of due) this.#vitalsKeptAtMs.set(peer, at);
+    await this.#writer.enqueue(
+      tables.peerVitals,
+      due.flatMap(({ peer, life: { vitals } }) => {
+        if (vitals === null) return [];
+        const { sharesHeld, shareBytesHeld, ...figures } = vitals;
+        return [{ at, peerId: peer, ...figures, shares: sharesHeld, shareBytes: shareBytesHeld }];
+      }),
+    );
+  }
+
+  async saveStateChanges(changes: readonly StateChange[], atMs: number): Promise<void> {
+    await this.#writer.enqueue(
+      tables.peerStateHistory,
+      changes.map(({ peer, from, to, silenceMs, shares }) => ({
+        at: Math.round(atMs),
+        peerId: peer,
+        fromState: from,
+        toState: to,
+        reason: reasonOf(to, silenceMs),
+        shares,
+      })),
+    );
+  }
+
+  async saveAlerts(changes: readonly AlertChange[]): Promise<void> {
+    await this.#writer.enqueue(
+      tables.alerts,
+      changes.map(({ id, alert, state, atMs, sinceMs }) => ({
+        id,
+        at: Math.round(atMs),
+        kind: alert.key,
+        severity: alertSeverities[alert.severity],
+        state: state === 'resolved' ? 'resolved' : 'firing',
+        summary: alert.summary,
+        details: JSON.stringify({
+          ...alert.details,
+          next: alert.next,
+          sinceMs,
+          analyzer: this.#analyzer,
+        } satisfies StoredAlertDetails),
+        files: alert.files,
+      })),
+    );
+  }
+
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  waitingSinceMs(): number | null {
+    const { queuedRows, oldestWaitingMs } = this.#writer.stats();
+    return queuedRows === 0 ? null : this.#clock.nowMs() - oldestWaitingMs;
+  }
+}
+
+interface StoredAlertDetails extends Readonly<Record<string, string | number>> {
+  readonly next: string;
+  readonly sinceMs: number;
+  readonly analyzer: string;
+}
+
+/** What a row that says "gone" holds beside its key. */
+const goneHealth = {
+  policy: '',
+  grade: 'lost',
+  previousGrade: null,
+  sizeBytes: 0,
+  k: 0,
+  n: 0,
+  available: 0,
+  retained: 0,
+  counted: 0,
+  margin: 0,
+  happiness: 0,
+  distinctPeers: 0,
+  tolerancePeers: 0,
+  toleranceDomains: {},
+  corrupt: 0,
+  log10Loss: null,
+  cause: 'deleted by its owner',
+  deleted: true,
+} as const;
+
+function reasonOf(to: StateChange['to'], silenceMs: number | null): string {
+  if (silenceMs === null) return 'never heard';
+  if (to === 'up' || to === 'draining') return 'heard';
+  return `silent for ${Math.round(silenceMs / 1000)} s`;
+}

@@ -1,0 +1,64 @@
+/** Histories out of ClickHouse, as the API answers them. */
+import type { Clock } from '#mesh/clock.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { Store } from '#store/client.ts';
+import { recentProofs, recentRepairs } from '#store/queries/audit.ts';
+import { marginHistoryIn } from '#store/queries/history.ts';
+import type { HistoryQueries, MarginMoment } from '../api/api.ts';
+import type { ProofAnswer, RepairAnswer } from '../api/schemas.ts';
+
+export class StoreHistory implements HistoryQueries {
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async repairs(limit: number): Promise<readonly RepairAnswer[]> {
+    const rows = await recentRepairs(this.#store, { limit });
+    return rows.map((row) => ({
+      id: row.id,
+      storageIndex: row.storageIndex,
+      outcome: row.outcome,
+      errorCode: row.errorCode,
+      startedAtMs: row.startedAt,
+      endedAtMs: row.endedAt,
+      k: row.k,
+      n: row.n,
+      availableBefore: row.availableBefore,
+      availableAfter: row.availableAfter,
+      sharesPlaced: row.writtenShares.length,
+      bytesRead: row.bytesRead,
+      bytesWritten: row.bytesWritten,
+      cause: row.cause,
+    }));
+  }
+
+  async proofs(limit: number, storageIndex: StorageIndex | null): Promise<readonly ProofAnswer[]> {
+    const rows = await recentProofs(this.#store, { limit, ...(storageIndex === null ? {} : { storageIndex }) });
+    return rows.map((row) => ({
+      id: row.id,
+      storageIndex: row.storageIndex,
+      outcome: row.outcome,
+      errorCode: row.errorCode,
+      atMs: row.at,
+      shares: row.shares.length,
+      bytes: row.bytesRead,
+      durationMs: row.durationMs,
+    }));
+  }
+
+  async marginHistory(sinceMs: number): Promise<readonly MarginMoment[]> {
+    const nowMs = this.#clock.nowMs();
+    const { points } = await marginHistoryIn(this.#store, { fromMs: sinceMs, toMs: nowMs, nowMs, maxPoints: 400 });
+    const moments = new Map<number, Map<number, number>>();
+    for (const { at, key, files } of points) {
+      let moment = moments.get(at);
+      if (moment === undefined) moments.set(at, (moment = new Map()));
+      moment.set(key, (moment.get(key) ?? 0) + files);
+    }
+    return [...moments].map(([atMs, files]) => ({ atMs, files: [...files].sort(([a], [b]) => a - b) }));
+  }
+}

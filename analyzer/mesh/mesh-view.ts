@@ -1,0 +1,88 @@
+/**
+ * The whole mesh as one analyzer knows it: its own partitions as it sees them, the others by what their owners report. Of each
+ * partition the largest generation counts, so that one which moves is never counted twice.
+ */
+import type { SweepTotals } from '../files/share-map/share-map.ts';
+import { emptyTotals, mergeTotals } from '../files/share-map/totals.ts';
+import type { AnalyzerTroubles, JudgedPartition, Report } from './report.ts';
+
+export interface MeshViewOptions {
+  /** This analyzer's instance name: what it reports itself is left out. */
+  readonly analyzer: string;
+  /** A report older than this does not count. */
+  readonly staleAfterMs: number;
+}
+
+export interface WholeMesh extends AnalyzerTroubles {
+  readonly totals: SweepTotals;
+  /** Partitions of which nobody has reported of late. */
+  readonly unknownPartitions: number;
+}
+
+interface Known {
+  readonly analyzer: string;
+  readonly generation: number;
+  readonly totals: SweepTotals;
+  readonly atMs: number;
+}
+
+export class MeshView {
+  readonly #options: MeshViewOptions;
+  readonly #partitions = new Map<number, Known>();
+  /** The newest report of each other analyzer. */
+  readonly #analyzers = new Map<string, Report>();
+
+  constructor(options: MeshViewOptions) {
+    this.#options = options;
+  }
+
+  note(report: Report): void {
+    const { analyzer, atMs } = report;
+    if (analyzer === this.#options.analyzer) return;
+    this.#analyzers.set(analyzer, report);
+    for (const { partition, generation, totals } of report.partitions) {
+      const known = this.#partitions.get(partition);
+      if (known === undefined || generation >= known.generation)
+        this.#partitions.set(partition, { analyzer, generation, totals, atMs });
+    }
+    for (const [name, { atMs: saidAtMs }] of this.#analyzers) {
+      if (saidAtMs < atMs - this.#options.staleAfterMs) this.#analyzers.delete(name);
+    }
+  }
+
+  /**
+   * @param own partitions of this analyzer that it has judged. @param ownedNumbers those that it owns.
+   * @param troubles its own.
+   */
+  whole(
+    own: readonly JudgedPartition[],
+    ownedNumbers: ReadonlySet<number>,
+    troubles: AnalyzerTroubles,
+    partitions: number,
+    nowMs: number,
+  ): WholeMesh {
+    const isFresh = ({ atMs }: { readonly atMs: number }): boolean => nowMs - atMs <= this.#options.staleAfterMs;
+    const totals = new Map(own.map((each) => [each.partition, each.totals]));
+    for (const [partition, known] of this.#partitions) {
+      if (!ownedNumbers.has(partition) && isFresh(known)) totals.set(partition, known.totals);
+    }
+    const others = [...this.#analyzers.values()].filter((report) => isFresh(report) && report.ownedPartitions > 0);
+    const several = others.length > 0;
+    const name = (analyzer: string, reasons: readonly string[]): readonly string[] =>
+      several ? reasons.map((reason) => `${analyzer}: ${reason}`) : reasons;
+    const sum = (figure: 'refusedEvents' | 'truncatedRecords'): number =>
+      others.reduce((all, report) => all + report[figure], troubles[figure]);
+    return {
+      totals: [...totals.values()].reduce(mergeTotals, emptyTotals()),
+      unknownPartitions: partitions - totals.size,
+      staleReasons: [
+        ...name(this.#options.analyzer, troubles.staleReasons),
+        ...others.flatMap((report) => name(report.analyzer, report.staleReasons)),
+      ],
+      refusedEvents: sum('refusedEvents'),
+      truncatedRecords: sum('truncatedRecords'),
+      // An inventory is of all partitions: a peer that owes one to several analyzers sends it once.
+      owedInventories: Math.max(troubles.owedInventories, ...others.map((report) => report.owedInventories)),
+    };
+  }
+}

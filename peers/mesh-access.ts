@@ -1,0 +1,64 @@
+/** The way to every enrolled peer, shared by repairs, proofs, uploads and downloads of one process. */
+import type { EventLog } from '#log/port.ts';
+import type { Clock } from '#mesh/clock.ts';
+import type { StorageClient } from '#tahoe/gbs/client.ts';
+import { createBudget } from './budget.ts';
+import { type Directory, openDirectory } from './directory.ts';
+import { gbsPeerStorage } from './gbs-storage.ts';
+import { createPeerContact, type PeerContact } from './peer-contact.ts';
+import type { PeerStorage } from './peer-storage.ts';
+import type { PeerView } from './peer-view.ts';
+import { createTransfer, defaultTransferLimits, type Transfer, type TransferLimits } from './transfer.ts';
+
+export interface MeshAccess {
+  readonly directory: Directory<PeerStorage>;
+  readonly peerView: PeerView;
+  readonly contact: PeerContact;
+  readonly transfer: Transfer;
+  close(): Promise<void>;
+}
+
+export interface MeshAccessOptions {
+  readonly log: EventLog;
+  /** Name of the topic `enrolments`. */
+  readonly enrolmentsTopic: string;
+  readonly storageClient: Pick<StorageClient, 'peer'>;
+  readonly peerView: PeerView;
+  readonly clock: Clock;
+  /** Most bytes a second, read and written. 0 is unlimited. */
+  readonly bytesPerSecond: number;
+  /** The same for each peer, and for each failure domain. @default 0 */
+  readonly peerBytesPerSecond?: number;
+  readonly domainBytesPerSecond?: number;
+  /** Most requests at one peer at once. @default 8 */
+  readonly maxInFlightPerPeer?: number;
+  readonly limits?: Partial<TransferLimits>;
+  readonly onUnusable?: (reason: string) => void;
+}
+
+export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAccess> {
+  const { clock, peerView, bytesPerSecond } = options;
+  const directory = await openDirectory<PeerStorage>({
+    log: options.log,
+    topic: options.enrolmentsTopic,
+    connect: (nurl) => gbsPeerStorage(options.storageClient.peer(nurl)),
+    ...(options.onUnusable && { onUnusable: options.onUnusable }),
+  });
+  const contact = createPeerContact({ clock });
+  const budget = createBudget({
+    bytesPerSecond,
+    peerBytesPerSecond: options.peerBytesPerSecond ?? 0,
+    domainBytesPerSecond: options.domainBytesPerSecond ?? 0,
+    clock,
+  });
+  const transfer = createTransfer({
+    storageOf: (peerId) => directory.storage(peerId),
+    domainsOf: (peerId) => peerView.fact(peerId)?.domains ?? directory.peer(peerId)?.domains ?? {},
+    budget,
+    contact,
+    clock,
+    maxInFlightPerPeer: options.maxInFlightPerPeer ?? 8,
+    limits: { ...defaultTransferLimits, ...options.limits },
+  });
+  return { directory, peerView, contact, transfer, close: () => directory.close() };
+}

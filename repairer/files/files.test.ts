@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile as readFileOfDisk, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultPolicy } from '#mesh/policy.ts';
+import { type FileReading, proveFile } from '../proofs/prove.ts';
+import { type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../testing/fake-mesh.ts';
+import type { FakePeer } from '../testing/fake-peer.ts';
+import { getFile } from './get.ts';
+import { type PutTools, putFile } from './put.ts';
+
+const coding = { k: 3, n: 10 };
+const policy = defaultPolicy(coding);
+const { signal } = new AbortController();
+let mesh: FakeMesh;
+let folder: string;
+
+beforeEach(async () => {
+  mesh = await fakeMesh(12);
+  folder = await mkdtemp(join(tmpdir(), 'meshward-get-'));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+function reading(): FileReading {
+  return {
+    transfer: mesh.tools.transfer,
+    peers: () => mesh.peers.map((peer) => peer.peerId),
+    clock: mesh.clock,
+    random: mesh.random,
+  };
+}
+
+function putTools(): PutTools {
+  const { transfer, random, randomBytes, leaseSecret } = mesh.tools;
+  return { transfer, field: () => mesh.peerView.writable(), random, randomBytes, leaseSecret };
+}
+
+function peerAt(at: number): FakePeer {
+  return mesh.peers[at] as FakePeer;
+}
+
+async function stored(plaintext: Uint8Array) {
+  const result = await putFile({ sizeBytes: plaintext.length, plaintext: [plaintext], policy, signal }, putTools());
+  if (result.kind !== 'stored') throw new Error('it was to be stored');
+  return result;
+}
+
+describe('an upload and its download', () => {
+  it('spreads the shares, one a peer and evenly over zones, and gives the file back', async () => {
+    const plaintext = Buffer.from('a story that is longer than fifty-five bytes, '.repeat(9_000));
+    const result = await stored(plaintext);
+    expect(result.placements).toHaveLength(10);
+    expect(new Set(result.placements.map((share) => share.peerId)).size).toBe(10);
+    const zones = result.placements.map((share) => mesh.peerView.fact(share.peerId)?.domains['zone']);
+    for (const zone of ['z0', 'z1', 'z2'])
+      expect(zones.filter((each) => each === zone).length).toBeGreaterThanOrEqual(3);
+    for (const peer of mesh.peers.slice(0, 6)) peer.down = true;
+    const path = join(folder, 'story');
+    const got = await getFile(result.readCap, path, reading(), signal);
+    expect(got).toMatchObject({ sizeBytes: plaintext.length });
+    expect(got.shares).toHaveLength(3);
+    expect(Buffer.compare(await readFileOfDisk(path), plaintext)).toBe(0);
+    expect(await readdir(folder)).toEqual(['story']);
+  });
+
+  it('keeps a tiny file in its cap, and sends nothing', async () => {
+    const plaintext = Buffer.from('tiny');
+    const result = await putFile({ sizeBytes: 4, plaintext: [plaintext], policy, signal }, putTools());
+    expect(result).toEqual({ kind: 'literal', cap: { kind: 'literal', data: new Uint8Array(plaintext) } });
+    expect(mesh.peers.every((peer) => peer.calls.allocate === 0)).toBe(true);
+    if (result.kind === 'literal') await getFile(result.cap, join(folder, 'tiny'), reading(), signal);
+    expect(await readFileOfDisk(join(folder, 'tiny'), 'utf8')).toBe('tiny');
+  });
+
+  it('places elsewhere what a full or dying peer does not take', async () => {
+    peerAt(0).freeBytes = 5;
+    peerAt(1).writesLeft = 0;
+    const result = await stored(new Uint8Array(5_000).fill(3));
+    expect(result.placements).toHaveLength(10);
+    expect(result.unplaced).toEqual([]);
+  });
+
+  it('fails clearly below the fewest wanted, and leaves no upload behind', async () => {
+    for (const peer of mesh.peers.slice(0, 8)) await mesh.setState(peer, 'down');
+    const put = putFile({ sizeBytes: 5_000, plaintext: [new Uint8Array(5_000)], policy, happy: 5, signal }, putTools());
+    await expect(put).rejects.toMatchObject({ code: 'repair-no-target', details: { placed: 4, happy: 5 } });
+    expect(mesh.peers.every((peer) => peer.uploads.size === 0 && peer.shares.size === 0)).toBe(true);
+    const fewer = await putFile({ sizeBytes: 5_000, plaintext: [new Uint8Array(5_000)], policy, signal }, putTools());
+    expect(fewer.kind === 'stored' && [fewer.placements.length, fewer.unplaced.length]).toEqual([4, 6]);
+  });
+
+  it('refuses a file of another size than was given, and takes its uploads back', async () => {
+    const put = putFile({ sizeBytes: 5_000, plaintext: [new Uint8Array(4_000)], policy, signal }, putTools());
+    await expect(put).rejects.toMatchObject({ code: 'bad-input' });
+    expect(mesh.peers.every((peer) => peer.uploads.size === 0 && peer.shares.size === 0)).toBe(true);
+  });
+
+  it('a download that fails leaves what was there before, and nothing else', async () => {
+    const path = join(folder, 'kept');
+    await writeFile(path, 'before');
+    const { readCap } = await stored(new Uint8Array(5_000).fill(9));
+    for (const peer of mesh.peers) for (const share of peer.shares.values()) share[60] = (share[60] as number) ^ 1;
+    await expect(getFile(readCap, path, reading(), signal)).rejects.toMatchObject({ code: 'not-enough-shares' });
+    expect(await readFileOfDisk(path, 'utf8')).toBe('before');
+    expect(await readdir(folder)).toEqual(['kept']);
+  });
+});
+
+describe('a proof', () => {
+  let file: FakeFile;
+  beforeEach(async () => {
+    file = await storeFile(mesh, coding, 400_000, 4, 30 * 1024);
+  });
+
+  it('recovers every byte from k shares drawn at random', async () => {
+    const drawn = new Set<string>();
+    for (let i = 0; i < 6; i++) {
+      const proof = await proveFile(
+        { id: `proof-${i}`, cap: { kind: 'verify', manifest: file.manifest }, signal },
+        reading(),
+      );
+      expect(proof).toMatchObject({
+        outcome: 'proven',
+        bytesProven: 400_000,
+        errorCode: '',
+        plaintextSha256: null,
+        sharesLocated: 10,
+      });
+      expect(proof.shares).toHaveLength(3);
+      drawn.add(proof.shares.map((share) => share.shareNumber).join());
+    }
+    expect(drawn.size).toBeGreaterThan(1);
+  });
+
+  it('with a read cap proves the plaintext, and tells another one from it', async () => {
+    const plaintextSha256 = createHash('sha256').update(file.plaintext).digest();
+    const right = await proveFile({ id: 'a', cap: file.cap, plaintextSha256, signal }, reading());
+    expect(right).toMatchObject({ outcome: 'proven', errorCode: '' });
+    expect(Buffer.compare(right.plaintextSha256 as Uint8Array, plaintextSha256)).toBe(0);
+    const wrong = await proveFile({ id: 'b', cap: file.cap, plaintextSha256: new Uint8Array(32), signal }, reading());
+    expect(wrong).toMatchObject({ outcome: 'failed', errorCode: 'promise-broken' });
+  });
+
+  it('fails with the reason where too few good shares are left, and names the corrupt ones', async () => {
+    for (const peer of mesh.peers.slice(0, 6)) peer.down = true;
+    for (const peer of mesh.peers.slice(6, 9))
+      for (const share of peer.shares.values()) share[120] = (share[120] as number) ^ 1;
+    const proof = await proveFile({ id: 'c', cap: { kind: 'verify', manifest: file.manifest }, signal }, reading());
+    expect(proof).toMatchObject({ outcome: 'failed', errorCode: 'not-enough-shares' });
+    expect(proof.corrupt.length).toBeGreaterThan(0);
+    expect(proof.errorMessage).toMatch(/share/);
+  });
+
+  it('says when it was called off', async () => {
+    const stop = new AbortController();
+    peerAt(0).before = () => stop.abort(new Error('enough'));
+    expect(await proveFile({ id: 'd', cap: file.cap, signal: stop.signal }, reading())).toMatchObject({
+      outcome: 'cancelled',
+    });
+  });
+});

@@ -1,0 +1,163 @@
+/** Uploads: encrypt, encode, and spread the shares over peers and their failure domains. */
+import { type LiteralCap, literalMaxBytes, type ReadCap, storageIndexOfKey, type VerifyCap } from '#mesh/caps.ts';
+import type { Random } from '#mesh/clock.ts';
+import { MeshwardError } from '#mesh/errors.ts';
+import type { Policy } from '#mesh/policy.ts';
+import type { Transfer } from '#peers/transfer.ts';
+import { chooseSegmentBytes, computeLayout, encodePlaintext, shareTotalBytes } from '#tahoe/share/index.ts';
+import { uebBytesOf } from '#tahoe/share/ueb.ts';
+import type { PlacementField } from '../repair/placement-field.ts';
+import type { PlacedShare } from '../repair/plan.ts';
+import { Targets } from '../repair/targets.ts';
+import { pieceBytesFor, Upload } from '../repair/upload.ts';
+
+export interface PutRequest {
+  /** The file's exact size. */
+  readonly sizeBytes: number;
+  readonly plaintext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly policy: Policy;
+  /** Fewest shares that must be placed, or the upload fails. @default the policy's `repairBelow`, at most the count of peers */
+  readonly happy?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface PutTools {
+  readonly transfer: Transfer;
+  /** The peers that may be written to. */
+  readonly field: () => PlacementField;
+  readonly random: Random;
+  /** From a source fit for secrets: keys and upload secrets come from here. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** 32 bytes, this controller's own. A secret. */
+  readonly leaseSecret: Uint8Array;
+  readonly windowBytes?: number;
+}
+
+export type PutResult =
+  /** So small that the cap holds it: nothing was sent to any peer. */
+  | { readonly kind: 'literal'; readonly cap: LiteralCap }
+  | {
+      readonly kind: 'stored';
+      /** Opens the file: whoever has it can read it. */
+      readonly readCap: ReadCap;
+      readonly verifyCap: VerifyCap;
+      readonly placements: readonly PlacedShare[];
+      /** Shares for which no peer was found. */
+      readonly unplaced: readonly number[];
+      readonly shareBytes: number;
+      readonly bytesWritten: number;
+    };
+
+/** @throws MeshwardError `repair-no-target` below `happy`, `bad-input` for another size than given, `cancelled`. */
+export async function putFile(request: PutRequest, by: PutTools): Promise<PutResult> {
+  if (request.sizeBytes <= literalMaxBytes) return { kind: 'literal', cap: await literalOf(request) };
+  const { policy, sizeBytes } = request;
+  const { k, n } = policy;
+  const field = by.field();
+  const happy = Math.max(
+    k,
+    request.happy ?? Math.min(policy.repairBelow, field.peers.length * policy.maxSharesPerPeer),
+  );
+  const key = by.randomBytes(16);
+  const uploadSecret = by.randomBytes(32);
+  const storageIndex = storageIndexOfKey(key);
+  const layout = computeLayout({ k, n, sizeBytes, segmentBytes: chooseSegmentBytes(sizeBytes, k) });
+  const shareBytes = shareTotalBytes(layout, uebBytesOf(layout));
+  const transfer = by.transfer.begin({ urgent: true, signal: request.signal });
+  const targets = new Targets({
+    storageIndex,
+    shareBytes,
+    field,
+    held: [],
+    maxSharesPerPeer: policy.maxSharesPerPeer,
+    maxSharesPerDomain: policy.maxSharesPerDomain,
+    transfer,
+    random: by.random,
+    leaseSecret: by.leaseSecret,
+    uploadSecret,
+  });
+  const chosen = await targets.allocate(Array.from({ length: n }, (_, number) => number));
+  const windowBytes = by.windowBytes ?? 16 * 1024 * 1024;
+  const pieceBytes = pieceBytesFor(chosen.length, windowBytes / 2);
+  const uploads = new Map(
+    chosen.map((target) => [
+      target.shareNumber,
+      new Upload({
+        storageIndex,
+        target,
+        shareBytes,
+        uploadSecret,
+        transfer,
+        pieceBytes,
+        replace: (shareNumber) => targets.replace(shareNumber),
+        onTargetFailed: (peerId, error) => targets.refuse(peerId, error),
+      }),
+    ]),
+  );
+  const abortAll = (error: unknown): Promise<unknown> =>
+    Promise.all([...uploads.values()].map((upload) => upload.abort(error)));
+  if (uploads.size < happy) {
+    const error = tooFew(uploads.size, happy, n, targets);
+    await abortAll(error);
+    throw error;
+  }
+  try {
+    const { readCap } = await encodePlaintext({
+      k,
+      n,
+      sizeBytes,
+      key,
+      plaintext: request.plaintext,
+      sink: (shareNumber) => uploads.get(shareNumber) ?? null,
+      signal: request.signal,
+      windowBytes,
+    });
+    await Promise.all([...uploads.values()].map((upload) => upload.ended));
+    request.signal.throwIfAborted();
+    const complete = [...uploads.values()].filter((upload) => upload.isComplete);
+    if (complete.length < happy) throw tooFew(complete.length, happy, n, targets);
+    const placed = new Set(complete.map((upload) => upload.shareNumber));
+    return {
+      kind: 'stored',
+      readCap,
+      verifyCap: { kind: 'verify', manifest: readCap.manifest },
+      placements: complete.map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
+      unplaced: Array.from({ length: n }, (_, number) => number).filter((number) => !placed.has(number)),
+      shareBytes,
+      bytesWritten: transfer.bytesWritten,
+    };
+  } catch (error) {
+    await abortAll(error);
+    throw error;
+  }
+}
+
+async function literalOf({ plaintext, sizeBytes }: PutRequest): Promise<LiteralCap> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of plaintext) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > sizeBytes) break;
+  }
+  if (length !== sizeBytes) {
+    throw new MeshwardError('bad-input', `the file does not have the ${sizeBytes} bytes that were given`, {
+      next: 'Give its exact size, and let nothing write to it meanwhile.',
+    });
+  }
+  return { kind: 'literal', data: new Uint8Array(Buffer.concat(chunks)) };
+}
+
+function tooFew(placed: number, happy: number, n: number, targets: Targets): MeshwardError {
+  const refused = targets.refusals.length;
+  return new MeshwardError(
+    'repair-no-target',
+    `${placed} of ${n} shares could be placed, and ${happy} are the fewest wanted; ${refused} peers refused or failed`,
+    {
+      next: 'Bring peers back or add some, or accept fewer shares with a smaller `happy` (never fewer than k).',
+      retryable: true,
+      cause: targets.refusals.find((refusal) => refusal.error !== undefined)?.error,
+      details: { placed, happy, refused },
+    },
+  );
+}

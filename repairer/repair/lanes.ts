@@ -1,0 +1,306 @@
+/** The lanes in which repairs run: one file in each, from the queue to what the queue shall do with it next. */
+import { randomUUID } from 'node:crypto';
+import {
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+} from '@opentelemetry/api';
+import { sleep } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
+import { type RepairRow, repairs } from '#store/tables.ts';
+import { repairRow } from '../audit.ts';
+import type { RepairerMetrics } from '../metrics.ts';
+import type { AtRiskEntry } from '../queue/at-risk.ts';
+import { restMs } from '../queue/backoff.ts';
+import type { QueuedFile, RepairQueue } from '../queue/queue.ts';
+import type { RepairClass } from '../queue/risk.ts';
+import type { StandingList } from '../queue/standing-list.ts';
+import {
+  type LaneKind,
+  type RecentRepair,
+  type RepairerEvent,
+  type RunningState,
+  recentOf,
+} from '../repairer-state.ts';
+import { type RepairTools, type RunningRepair, startRepair } from './repair.ts';
+import type { RepairReport } from './repair-report.ts';
+
+/** Where the audit goes. */
+export interface AuditWriter {
+  enqueue(table: typeof repairs, rows: readonly RepairRow[]): Promise<void>;
+}
+
+export interface RepairLanesOptions {
+  /** Name of the topic `at-risk`: the scope of fences. */
+  readonly atRiskTopic: string;
+  readonly config: Config['repairer'];
+  readonly tools: RepairTools;
+  readonly queue: RepairQueue;
+  readonly list: StandingList;
+  readonly writer: AuditWriter;
+  readonly metrics: RepairerMetrics;
+  readonly tracer: Tracer;
+  readonly logger: Logger;
+  /** Undefined for a partition that is not ours. */
+  readonly generationOf: (partition: number) => number | undefined;
+  readonly emit: (event: RepairerEvent) => void;
+  /** A lane has become free. */
+  readonly onFree: () => void;
+}
+
+const recentKept = 100;
+const supersededRestMs = 5_000;
+/** How long a lane waits for a store that takes nothing, before repairing goes on without the audit of this one. */
+const auditPatienceMs = 30_000;
+
+interface Lane {
+  readonly kind: LaneKind;
+  readonly file: QueuedFile;
+  readonly repairClass: RepairClass;
+  readonly partition: number;
+  readonly stop: AbortController;
+  startedAtMs: number;
+  repair: RunningRepair | undefined;
+  over: Promise<void>;
+}
+
+export class RepairLanes {
+  readonly #options: RepairLanesOptions;
+  readonly #lanes = new Set<Lane>();
+  readonly #recent: RecentRepair[] = [];
+
+  constructor(options: RepairLanesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  /** The newest first. */
+  get recent(): readonly RecentRepair[] {
+    return this.#recent;
+  }
+
+  count(kind: LaneKind): number {
+    let count = 0;
+    for (const lane of this.#lanes) if (lane.kind === kind) count++;
+    return count;
+  }
+
+  running(): RunningState[] {
+    return [...this.#lanes].flatMap((lane) => this.#runningState(lane) ?? []);
+  }
+
+  /** Files that are being worked on and still on the list. */
+  files(): QueuedFile[] {
+    const { queue } = this.#options;
+    return [...this.#lanes].flatMap(({ file }) => (queue.find(file.storageIndex) === file ? [file] : []));
+  }
+
+  /** Resolves when the repairs have ended, their uploads aborted. */
+  async callOff(reason: MeshwardError, isMeant: (partition: number) => boolean = () => true): Promise<void> {
+    const lanes = [...this.#lanes].filter((lane) => isMeant(lane.partition));
+    for (const lane of lanes) lane.stop.abort(reason);
+    await Promise.all(lanes.map((lane) => lane.over));
+  }
+
+  /** The file must have been taken from the queue. */
+  start(kind: LaneKind, file: QueuedFile): void {
+    const lane: Lane = {
+      kind,
+      file,
+      repairClass: file.repairClass,
+      partition: file.partition,
+      stop: new AbortController(),
+      startedAtMs: this.#options.tools.clock.nowMs(),
+      repair: undefined,
+      over: Promise.resolve(),
+    };
+    this.#lanes.add(lane);
+    lane.over = this.#work(lane)
+      .catch((error: unknown) => {
+        this.#options.metrics.fault('entry-read');
+        this.#options.logger.warn(
+          { storageIndex: file.storageIndex, error: describeError(error) },
+          'a file could not be looked at',
+        );
+        this.#options.queue.rest(file, this.#options.tools.clock.nowMs() + this.#options.config.retryAfterMs);
+      })
+      .finally(() => {
+        this.#lanes.delete(lane);
+        this.#options.onFree();
+      });
+  }
+
+  async #work(lane: Lane): Promise<void> {
+    const { queue, list, metrics, emit, generationOf, tools } = this.#options;
+    const { clock } = tools;
+    const { file } = lane;
+    if (!list.isConfirmed(file)) {
+      queue.rest(file, Number.POSITIVE_INFINITY);
+      return;
+    }
+    // One that was woken early has fallen into a more urgent class meanwhile.
+    if (file.repairedAtMs !== null && clock.nowMs() >= file.restUntilMs) {
+      metrics.unconfirmed();
+      emit({ kind: 'unconfirmed', storageIndex: file.storageIndex });
+    }
+    file.repairedAtMs = null;
+    const offset = file.offset;
+    const entry = await list.entryOf(file);
+    const generation = generationOf(file.partition);
+    if (generation === undefined) return;
+    if (entry === undefined) {
+      // Its newer record is on the way, and wakes nothing: the file is simply looked at again.
+      if (file.offset === offset) queue.rest(file, clock.nowMs() + supersededRestMs);
+      else queue.release(file);
+      return;
+    }
+    const report = await this.#repair(lane, entry, generation);
+    this.#settle(lane, report);
+  }
+
+  async #repair(lane: Lane, entry: AtRiskEntry, generation: number): Promise<RepairReport> {
+    const { tracer, tools, atRiskTopic } = this.#options;
+    const { file } = lane;
+    const parent = propagation.extract(ROOT_CONTEXT, file.headers);
+    const attributes = { 'meshward.storage_index': file.storageIndex, 'meshward.repair.class': lane.repairClass };
+    const span = tracer.startSpan('repair', { kind: SpanKind.CONSUMER, attributes }, parent);
+    const repair = startRepair(
+      {
+        id: randomUUID(),
+        entry,
+        fence: { scope: fenceScope(atRiskTopic, file.partition), generation },
+        urgent: lane.repairClass === 'critical',
+        placed: file.placed,
+        signal: lane.stop.signal,
+      },
+      tools,
+    );
+    lane.repair = repair;
+    const running = this.#runningState(lane);
+    if (running !== undefined) this.#options.emit({ kind: 'started', repair: running });
+    const report = await repair.report;
+    span.setAttributes({
+      'meshward.repair.ending': report.ending,
+      'meshward.repair.shares_wanted': report.wanted.length,
+      'meshward.repair.shares_written': report.written.length,
+      'meshward.repair.bytes_read': report.bytesRead,
+      'meshward.repair.bytes_written': report.bytesWritten,
+    });
+    if (report.errorCode !== '') span.setStatus({ code: SpanStatusCode.ERROR, message: report.errorCode });
+    span.end();
+    await this.#audit(report, isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : '');
+    this.#note(report, lane.repairClass);
+    return report;
+  }
+
+  #settle(lane: Lane, report: RepairReport): void {
+    const { config, queue, generationOf } = this.#options;
+    const { clock, random } = this.#options.tools;
+    const { file } = lane;
+    if (queue.find(file.storageIndex) !== file) {
+      // The tombstone came while the repair was running: the list has seen enough.
+      if (report.ending === 'repaired' && generationOf(lane.partition) !== undefined) this.#confirmed(file, 0);
+      return;
+    }
+    const nowMs = clock.nowMs();
+    const restored = [...report.written, ...report.found];
+    if (restored.length > 0) file.placed = restored;
+    if (report.ending === 'repaired' || report.ending === 'not-needed') {
+      // What the analyzer does not see is looked at more and more rarely.
+      file.attempts = report.ending === 'repaired' ? 0 : file.attempts + 1;
+      file.repairedAtMs = nowMs;
+      queue.rest(file, nowMs + Math.min(3_600_000, config.confirmTimeoutMs * 2 ** Math.min(10, file.attempts)));
+      return;
+    }
+    if (report.ending === 'cancelled' || report.ending === 'fenced') {
+      // Where the partition is still ours after all, the file is tried again when that has become clear.
+      queue.rest(file, nowMs + config.retryAfterMs);
+      return;
+    }
+    file.attempts++;
+    const rest = restMs(report, file.attempts, config, random);
+    queue.rest(file, nowMs + (report.ending === 'partial' ? Math.max(rest, config.confirmTimeoutMs) : rest));
+  }
+
+  /** The analyzer has taken the file off its list. */
+  offTheList(file: QueuedFile): void {
+    if (file.repairedAtMs !== null) this.#confirmed(file, this.#options.tools.clock.nowMs() - file.repairedAtMs);
+  }
+
+  #confirmed(file: QueuedFile, afterMs: number): void {
+    this.#options.metrics.confirmed(afterMs / 1000);
+    this.#options.emit({ kind: 'confirmed', storageIndex: file.storageIndex, afterMs });
+  }
+
+  async #audit(report: RepairReport, traceId: string): Promise<void> {
+    const { writer, tools, metrics, logger } = this.#options;
+    const done = new AbortController();
+    const patience = sleep(tools.clock, auditPatienceMs, done.signal).then(
+      () => Promise.reject(storeTakesNothing()),
+      () => undefined,
+    );
+    try {
+      await Promise.race([writer.enqueue(repairs, [repairRow(report, traceId)]), patience]);
+    } catch (error) {
+      metrics.fault('audit-row');
+      logger.error({ repair: report.id, error: describeError(error) }, 'the audit of a repair could not be kept');
+    } finally {
+      done.abort();
+    }
+  }
+
+  #note(report: RepairReport, repairClass: RepairClass): void {
+    const repair = recentOf(report, repairClass);
+    this.#recent.unshift(repair);
+    if (this.#recent.length > recentKept) this.#recent.pop();
+    this.#options.metrics.ended(report, repairClass);
+    const { id, storageIndex, ending, errorCode, errorMessage, durationMs, restoredShares, wantedShares } = repair;
+    const facts = {
+      repair: id,
+      storageIndex,
+      ending,
+      errorCode,
+      errorMessage,
+      durationMs,
+      restoredShares,
+      wantedShares,
+    };
+    if (errorCode === '') this.#options.logger.info(facts, 'a repair ended');
+    else this.#options.logger.warn(facts, 'a repair did not end well');
+    this.#options.emit({ kind: 'ended', repair });
+  }
+
+  #runningState(lane: Lane): RunningState | undefined {
+    const { repair } = lane;
+    if (repair === undefined) return undefined;
+    return {
+      ...repair.progress(),
+      id: repair.job.id,
+      storageIndex: lane.file.storageIndex,
+      repairClass: lane.repairClass,
+      lane: lane.kind,
+      startedAtMs: lane.startedAtMs,
+      cause: repair.job.entry.cause,
+    };
+  }
+}
+
+/** What targets fence by: letters, digits and `._/-`, at most 64 characters. */
+export function fenceScope(topic: string, partition: number): string {
+  return `${topic.slice(-50)}/${partition}`;
+}
+
+function storeTakesNothing(): MeshwardError {
+  return new MeshwardError('store-unavailable', 'the store takes no rows', {
+    next: 'Look at ClickHouse; repairs go on without their audit meanwhile.',
+    retryable: true,
+  });
+}

@@ -1,0 +1,174 @@
+/** The shares that a file is read from: opened and verified, best first, with others standing in for those that fail. */
+import { type Clock, sleep } from '#mesh/clock.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
+import type { Manifest } from '#mesh/manifest.ts';
+import type { WorkTransfer } from '#peers/transfer.ts';
+import { isShareError, openShare, type VerifiedShare } from '#tahoe/share/index.ts';
+import type { PlacedShare } from './plan.ts';
+
+export interface SourceFault extends PlacedShare {
+  readonly error: unknown;
+  /** The share itself is bad; otherwise it could not be had. */
+  readonly corrupt: boolean;
+}
+
+export interface SourcePoolOptions {
+  readonly manifest: Manifest;
+  /** Best first; numbers may come more than once. */
+  readonly candidates: readonly PlacedShare[];
+  readonly transfer: WorkTransfer;
+  readonly clock: Clock;
+  /** When opening takes longer than this, more candidates are tried beside the slow ones. */
+  readonly hedgeAfterMs: number;
+  /** Called once, when every candidate was tried: other places where shares of the file may lie. */
+  readonly more?: () => Promise<readonly PlacedShare[]>;
+}
+
+export class SourcePool {
+  readonly faults: SourceFault[] = [];
+  readonly #options: SourcePoolOptions;
+  #waiting: PlacedShare[];
+  readonly #opened = new Map<number, { at: PlacedShare; share: VerifiedShare }>();
+  readonly #everUsed = new Map<string, PlacedShare>();
+  #askedForMore = false;
+
+  constructor(options: SourcePoolOptions) {
+    this.#options = options;
+    this.#waiting = [...options.candidates];
+  }
+
+  /** Every place that was read from. */
+  get used(): readonly PlacedShare[] {
+    return [...this.#everUsed.values()];
+  }
+
+  /**
+   * `count` verified shares with distinct numbers.
+   * @throws MeshwardError `not-enough-shares` when every candidate was tried.
+   */
+  async open(count: number): Promise<VerifiedShare[]> {
+    const { transfer } = this.#options;
+    while (this.#opened.size < count) {
+      transfer.signal.throwIfAborted();
+      if (this.#waiting.length === 0 && !(await this.#findMore())) throw this.#notEnough(count);
+      const enough = new AbortController();
+      const lanes: Promise<void>[] = [];
+      const startLanes = (lanesWanted: number): void => {
+        for (let lane = 0; lane < lanesWanted; lane++) {
+          const running = this.#lane(count, enough);
+          // A failure is met below, in the lane's turn; the others fail alike.
+          running.catch(() => undefined);
+          lanes.push(running);
+        }
+      };
+      startLanes(count - this.#opened.size);
+      const hedge = this.#hedge(enough.signal, () => startLanes(Math.ceil(count / 4)));
+      // A lane ends when there is enough or nothing left to try; then the slow ones are no longer waited for.
+      try {
+        for (let ended = 0; ended < lanes.length; ended++) await lanes[ended];
+      } finally {
+        enough.abort();
+        await hedge;
+        await Promise.allSettled(lanes);
+      }
+    }
+    return [...this.#opened.values()].map(({ share }) => share);
+  }
+
+  /** For `ReplaceSource`: takes note of the failure and opens another share; null where none is left. */
+  async replace(shareNumber: number, error: unknown): Promise<VerifiedShare | null> {
+    const failed = this.#opened.get(shareNumber);
+    if (failed !== undefined) {
+      this.#opened.delete(shareNumber);
+      this.#noteFault(failed.at, error);
+    }
+    for (;;) {
+      this.#options.transfer.signal.throwIfAborted();
+      const next = this.#next();
+      if (next === undefined) {
+        if (await this.#findMore()) continue;
+        return null;
+      }
+      const share = await this.#tryOpen(next, this.#options.transfer.signal);
+      if (share !== null) return share;
+    }
+  }
+
+  /** Again and again, while the ones under way are slow and there are others to try. */
+  async #hedge(enough: AbortSignal, startMore: () => void): Promise<void> {
+    const { clock, hedgeAfterMs } = this.#options;
+    while (!enough.aborted && this.#waiting.length > 0) {
+      await sleep(clock, hedgeAfterMs, enough).then(startMore, () => undefined);
+    }
+  }
+
+  /** Opens one share, from the first candidate that has it. */
+  async #lane(count: number, enough: AbortController): Promise<void> {
+    while (!enough.signal.aborted) {
+      const next = this.#next();
+      if (next === undefined) return;
+      const share = await this.#tryOpen(next, AbortSignal.any([this.#options.transfer.signal, enough.signal]));
+      if (this.#opened.size >= count) enough.abort();
+      if (share !== null) return;
+    }
+  }
+
+  /** The next candidate whose number is not there yet. */
+  #next(): PlacedShare | undefined {
+    const at = this.#waiting.findIndex((candidate) => !this.#opened.has(candidate.shareNumber));
+    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
+  }
+
+  async #tryOpen(at: PlacedShare, signal: AbortSignal): Promise<VerifiedShare | null> {
+    const { manifest, transfer } = this.#options;
+    try {
+      // Later reads must outlive the race for the first k, so they have the signal of the whole work.
+      let opening = true;
+      const racing = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber, signal);
+      const lasting = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber);
+      const source = { read: (offset: number, length: number) => (opening ? racing : lasting).read(offset, length) };
+      const share = await openShare(source, manifest, at.shareNumber);
+      opening = false;
+      if (this.#opened.has(at.shareNumber)) return null;
+      this.#opened.set(at.shareNumber, { at, share });
+      this.#everUsed.set(`${at.peerId}/${at.shareNumber}`, at);
+      return share;
+    } catch (error) {
+      if (transfer.signal.aborted) throw error;
+      // Only too slow for this race: it may still be wanted later.
+      if (signal.aborted) this.#waiting.push(at);
+      else this.#noteFault(at, error);
+      return null;
+    }
+  }
+
+  #noteFault(at: PlacedShare, error: unknown): void {
+    const corrupt = isShareError(error);
+    this.faults.push({ ...at, error, corrupt });
+    if (!corrupt) return;
+    const { transfer, manifest } = this.#options;
+    void transfer.reportCorruption(at.peerId, manifest.storageIndex, at.shareNumber, describeError(error));
+  }
+
+  async #findMore(): Promise<boolean> {
+    if (this.#askedForMore || this.#options.more === undefined) return false;
+    this.#askedForMore = true;
+    const tried = new Set([...this.faults, ...this.used].map((each) => `${each.peerId}/${each.shareNumber}`));
+    const found = await this.#options.more();
+    this.#waiting.push(...found.filter((each) => !tried.has(`${each.peerId}/${each.shareNumber}`)));
+    return this.#waiting.length > 0;
+  }
+
+  #notEnough(count: number): MeshwardError {
+    const corrupt = this.faults.filter((fault) => fault.corrupt).length;
+    return new MeshwardError(
+      'not-enough-shares',
+      `${this.#opened.size} of the ${count} shares needed could be read; ${corrupt} are corrupt, ${this.faults.length - corrupt} out of reach`,
+      {
+        next: 'Wait for peers with other shares to come back; the file is not lost while they may return.',
+        cause: this.faults.at(-1)?.error,
+        details: { have: this.#opened.size, need: count, corrupt, unreachable: this.faults.length - corrupt },
+      },
+    );
+  }
+}

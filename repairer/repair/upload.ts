@@ -1,0 +1,179 @@
+/**
+ * One new share on its way to a peer. Writing runs beside the making of blocks: what is handed over is gathered to pieces, one
+ * piece is under way at a time, and whoever hands over more than that waits. While nothing but the first piece has been sent,
+ * a peer that fails is replaced.
+ */
+
+import { MeshwardError } from '#mesh/errors.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { Fence } from '#peers/peer-storage.ts';
+import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
+import type { ShareSink } from '#tahoe/share/index.ts';
+import type { ChosenTarget } from './placement.ts';
+
+export interface UploadOptions {
+  readonly storageIndex: StorageIndex;
+  readonly target: ChosenTarget;
+  readonly shareBytes: number;
+  readonly uploadSecret: Uint8Array;
+  readonly fence?: Fence | undefined;
+  readonly transfer: WorkTransfer;
+  /** Memory of this upload is two of these. */
+  readonly pieceBytes: number;
+  /** Another peer for the share; undefined where there is none. */
+  readonly replace: (shareNumber: number) => Promise<ChosenTarget | undefined>;
+  readonly onTargetFailed: (peerId: PeerId, error: unknown) => void;
+}
+
+/** Shares up to this length are written in one request. */
+const wholeShareBytes = 128 * 1024;
+const largestPieceBytes = 1024 * 1024;
+
+/** The piece for which `count` uploads, two pieces each, keep within the memory; never less than {@link wholeShareBytes}. */
+export function pieceBytesFor(count: number, memoryBytes: number): number {
+  return Math.max(wholeShareBytes, Math.min(largestPieceBytes, Math.floor(memoryBytes / (2 * Math.max(1, count)))));
+}
+
+export class Upload implements ShareSink {
+  readonly shareNumber: number;
+  /** Resolves when the share has appeared (null) or cannot (why). Never rejects. */
+  readonly ended: Promise<unknown>;
+  readonly #options: UploadOptions;
+  #peerId: PeerId;
+  #buffer: Uint8Array;
+  #buffered = 0;
+  #sentBytes = 0;
+  #sending: Promise<void> = Promise.resolve();
+  #error: Error | null = null;
+  #targetError: unknown;
+  #complete = false;
+  #end: (error: unknown) => void = () => undefined;
+  #over = false;
+
+  constructor(options: UploadOptions) {
+    this.#options = options;
+    this.shareNumber = options.target.shareNumber;
+    this.#peerId = options.target.peerId;
+    this.#buffer = new Uint8Array(Math.min(options.pieceBytes, options.shareBytes));
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  get peerId(): PeerId {
+    return this.#peerId;
+  }
+
+  get isComplete(): boolean {
+    return this.#complete;
+  }
+
+  /** Why the last peer failed, where it did. */
+  get targetError(): unknown {
+    return this.#targetError;
+  }
+
+  begin(totalBytes: number): Promise<void> {
+    if (totalBytes === this.#options.shareBytes) return Promise.resolve();
+    return Promise.reject(
+      new RangeError(`a share of ${totalBytes} bytes, where ${this.#options.shareBytes} were allocated`),
+    );
+  }
+
+  async write(_offset: number, bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#error !== null) throw this.#error;
+      const part = bytes.subarray(at, at + this.#buffer.length - this.#buffered);
+      this.#buffer.set(part, this.#buffered);
+      this.#buffered += part.length;
+      at += part.length;
+      if (this.#buffered === this.#buffer.length) await this.#flush();
+    }
+  }
+
+  /** Resolves at once: `ended` tells when the share is there, so that many shares end beside each other. */
+  end(): Promise<void> {
+    void this.#flush()
+      .then(() => this.#sending)
+      .then(() => this.#finish());
+    return Promise.resolve();
+  }
+
+  async abort(error: unknown): Promise<void> {
+    this.#error ??= asError(error);
+    await this.#sending;
+    await this.#finish();
+  }
+
+  /** Starts to send what is gathered, once the piece before has gone. */
+  async #flush(): Promise<void> {
+    await this.#sending;
+    if (this.#buffered === 0 || this.#error !== null) return;
+    const piece = this.#buffer.subarray(0, this.#buffered);
+    this.#buffer =
+      this.#sentBytes + piece.length < this.#options.shareBytes ? new Uint8Array(this.#buffer.length) : piece;
+    this.#buffered = 0;
+    this.#sending = this.#send(piece);
+  }
+
+  async #send(piece: Uint8Array): Promise<void> {
+    const { storageIndex, transfer, uploadSecret, fence, onTargetFailed } = this.#options;
+    for (;;) {
+      try {
+        const request = { shareNumber: this.shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
+        this.#complete = await transfer.write(this.#peerId, storageIndex, request);
+        this.#sentBytes += piece.length;
+        return;
+      } catch (error) {
+        if (!transfer.signal.aborted) onTargetFailed(this.#peerId, error);
+        const next = await this.#next(error);
+        if (next === undefined) {
+          this.#targetError = error;
+          this.#error = asError(error);
+          return;
+        }
+        await transfer.abort(this.#peerId, storageIndex, this.shareNumber, uploadSecret);
+        this.#peerId = next.peerId;
+      }
+    }
+  }
+
+  async #next(error: unknown): Promise<ChosenTarget | undefined> {
+    const { transfer, replace } = this.#options;
+    // What has gone to the first peer is not here any more.
+    if (this.#sentBytes > 0 || transfer.signal.aborted || isFenced(error)) return undefined;
+    try {
+      return await replace(this.shareNumber);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    if (!this.#complete) {
+      this.#error ??= incomplete(this.#sentBytes, this.#options.shareBytes);
+      const { transfer, storageIndex, uploadSecret } = this.#options;
+      await transfer.abort(this.#peerId, storageIndex, this.shareNumber, uploadSecret);
+    }
+    this.#buffer = new Uint8Array(0);
+    this.#end(this.#complete ? null : this.#error);
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function incomplete(sentBytes: number, shareBytes: number): MeshwardError {
+  return new MeshwardError(
+    'gbs-protocol',
+    `the peer took ${sentBytes} of ${shareBytes} bytes and does not call the share complete`,
+    {
+      next: 'Look into the log of that peer; another one is chosen at the next try.',
+      retryable: true,
+    },
+  );
+}

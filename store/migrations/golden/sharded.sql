@@ -1,0 +1,952 @@
+-- Topology sharded. Generated: node store/migrations/golden.ts
+
+CREATE DATABASE IF NOT EXISTS meshward ENGINE = Atomic;
+
+CREATE TABLE IF NOT EXISTS meshward.schema_migrations (
+  version UInt32, name String, checksum String, topology String,
+  applied_at DateTime64(3, 'UTC'), applied_by String
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version;
+
+CREATE TABLE IF NOT EXISTS meshward.placements_local (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16) CODEC(ZSTD),
+  share_number UInt8 CODEC(ZSTD),
+  peer_id LowCardinality(FixedString(32)) CODEC(ZSTD),
+  state Enum8('stored' = 1, 'lost' = 2, 'corrupt' = 3) CODEC(ZSTD),
+  generation UInt32 CODEC(ZSTD),
+  incarnation UInt64 CODEC(ZSTD),
+  sequence UInt64 CODEC(ZSTD),
+  version UInt64 CODEC(Delta, ZSTD),
+  lost UInt8 MATERIALIZED state = 'lost' CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = ReplacingMergeTree(version, lost)
+PARTITION BY partition % 8
+ORDER BY (partition, storage_index, share_number, peer_id)
+SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.placements AS meshward.placements_local
+ENGINE = Distributed('mesh', 'meshward', 'placements_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.applied_local (
+  partition UInt16,
+  peer_id FixedString(32),
+  incarnation UInt64,
+  sequence UInt64,
+  generation UInt32,
+  open_generation UInt32,
+  version UInt64,
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (partition, peer_id)
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.applied AS meshward.applied_local
+ENGINE = Distributed('mesh', 'meshward', 'applied_local', partition);
+
+CREATE TABLE IF NOT EXISTS meshward.files_local (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  ueb_hash FixedString(32),
+  k UInt16 CODEC(ZSTD),
+  n UInt16 CODEC(ZSTD),
+  size_bytes UInt64 CODEC(ZSTD),
+  origin Enum8('owner' = 1, 'derived' = 2) CODEC(ZSTD),
+  tag LowCardinality(String),
+  registered_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  deleted Bool,
+  version UInt64 CODEC(Delta, ZSTD),
+  gone UInt8 MATERIALIZED toUInt8(deleted) CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplacingMergeTree(version, gone)
+PARTITION BY partition % 8
+ORDER BY (partition, storage_index)
+SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, index_granularity = 1024, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.files AS meshward.files_local
+ENGINE = Distributed('mesh', 'meshward', 'files_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.file_health_local (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  policy LowCardinality(String),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  previous_grade Nullable(Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5)) CODEC(ZSTD),
+  grade_since DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  size_bytes UInt64 CODEC(ZSTD),
+  k UInt16 CODEC(ZSTD),
+  n UInt16 CODEC(ZSTD),
+  available UInt16 CODEC(ZSTD),
+  retained UInt16 CODEC(ZSTD),
+  counted UInt16 CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  happiness UInt16 CODEC(ZSTD),
+  distinct_peers UInt16 CODEC(ZSTD),
+  tolerance_peers UInt16 CODEC(ZSTD),
+  tolerance_domains Map(LowCardinality(String), UInt16) CODEC(ZSTD),
+  corrupt UInt16 CODEC(ZSTD),
+  log10_loss Nullable(Float32) CODEC(ZSTD),
+  cause String CODEC(ZSTD),
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  deleted Bool,
+  version UInt64 CODEC(Delta, ZSTD),
+  gone UInt8 MATERIALIZED toUInt8(deleted) CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplacingMergeTree(version, gone)
+PARTITION BY partition % 8
+ORDER BY (partition, storage_index)
+SETTINGS min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, index_granularity = 1024, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.file_health AS meshward.file_health_local
+ENGINE = Distributed('mesh', 'meshward', 'file_health_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.files_at_risk_local (
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  policy LowCardinality(String),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  log10_loss Nullable(Float32) CODEC(ZSTD),
+  version UInt64 CODEC(Delta, ZSTD),
+  gone UInt8 CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplacingMergeTree(version, gone)
+ORDER BY (partition, storage_index)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1, enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, allow_experimental_replacing_merge_with_cleanup = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.files_at_risk AS meshward.files_at_risk_local
+ENGINE = Distributed('mesh', 'meshward', 'files_at_risk_local', cityHash64(storage_index));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_files_at_risk TO meshward.files_at_risk_local AS
+SELECT partition, storage_index, policy, grade, margin, log10_loss, version,
+  toUInt8(deleted OR grade > 'at-risk') AS gone
+FROM meshward.file_health_local WHERE grade <= 'at-risk' OR previous_grade <= 'at-risk';
+
+CREATE TABLE IF NOT EXISTS meshward.grade_changes_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  storage_index FixedString(16),
+  policy LowCardinality(String),
+  from_grade Nullable(Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5)) CODEC(ZSTD),
+  to_grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  available UInt16 CODEC(ZSTD),
+  retained UInt16 CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  size_bytes UInt64 CODEC(ZSTD),
+  cause String CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
+  INDEX storage_index_bloom storage_index TYPE bloom_filter GRANULARITY 2
+)
+ENGINE = MergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (at, storage_index)
+TTL toDateTime(at) + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_changes AS meshward.grade_changes_local
+ENGINE = Distributed('mesh', 'meshward', 'grade_changes_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.partition_owners_local (
+  partition UInt16 CODEC(ZSTD),
+  generation UInt64 CODEC(ZSTD),
+  analyzer LowCardinality(String),
+  since DateTime64(3, 'UTC') CODEC(Delta, ZSTD)
+)
+ENGINE = ReplacingMergeTree(generation)
+ORDER BY partition
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.partition_owners AS meshward.partition_owners_local
+ENGINE = Distributed('mesh', 'meshward', 'partition_owners_local', partition);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.file_health_to_grade_changes TO meshward.grade_changes_local AS
+SELECT at, storage_index, policy, previous_grade AS from_grade, grade AS to_grade, available, retained, margin, size_bytes, cause
+FROM meshward.file_health_local AS health LEFT JOIN (
+  SELECT partition, max(generation) AS newest FROM meshward.partition_owners GROUP BY partition
+) AS owners ON owners.partition = health.partition
+WHERE NOT deleted AND (previous_grade IS NULL OR previous_grade != grade)
+  AND intDiv(version, 2097152) >= newest;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  files UInt64 CODEC(T64, ZSTD),
+  bytes UInt64 CODEC(T64, ZSTD)
+)
+ENGINE = MergeTree()
+PARTITION BY toDate(at)
+ORDER BY (toStartOfHour(at), policy, grade, analyzer, at)
+TTL toDateTime(at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history AS meshward.grade_history_local
+ENGINE = Distributed('mesh', 'meshward', 'grade_history_local', cityHash64(analyzer));
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_minute_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toMonday(at)
+ORDER BY (toStartOfDay(at), policy, grade, analyzer, at)
+TTL at + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_minute AS meshward.grade_history_minute_local
+ENGINE = Distributed('mesh', 'meshward', 'grade_history_minute_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.grade_history_to_minute TO meshward.grade_history_minute_local AS
+SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade AS grade, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_hour_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (toStartOfMonth(at), policy, grade, analyzer, at)
+TTL at + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_hour AS meshward.grade_history_hour_local
+ENGINE = Distributed('mesh', 'meshward', 'grade_history_hour_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.grade_history_to_hour TO meshward.grade_history_hour_local AS
+SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade AS grade, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_day_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  grade Enum8('lost' = 1, 'critical' = 2, 'at-risk' = 3, 'degraded' = 4, 'healthy' = 5) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYear(at)
+ORDER BY (toStartOfYear(at), policy, grade, analyzer, at)
+TTL at + INTERVAL 3650 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.grade_history_day AS meshward.grade_history_day_local
+ENGINE = Distributed('mesh', 'meshward', 'grade_history_day_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.grade_history_to_day TO meshward.grade_history_day_local AS
+SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.grade AS grade, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.grade_history_local AS raw GROUP BY at, policy, grade, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  files UInt64 CODEC(T64, ZSTD),
+  bytes UInt64 CODEC(T64, ZSTD)
+)
+ENGINE = MergeTree()
+PARTITION BY toDate(at)
+ORDER BY (toStartOfHour(at), policy, margin, analyzer, at)
+TTL toDateTime(at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history AS meshward.margin_history_local
+ENGINE = Distributed('mesh', 'meshward', 'margin_history_local', cityHash64(analyzer));
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_minute_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toMonday(at)
+ORDER BY (toStartOfDay(at), policy, margin, analyzer, at)
+TTL at + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_minute AS meshward.margin_history_minute_local
+ENGINE = Distributed('mesh', 'meshward', 'margin_history_minute_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.margin_history_to_minute TO meshward.margin_history_minute_local AS
+SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin AS margin, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_hour_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (toStartOfMonth(at), policy, margin, analyzer, at)
+TTL at + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_hour AS meshward.margin_history_hour_local
+ENGINE = Distributed('mesh', 'meshward', 'margin_history_hour_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.margin_history_to_hour TO meshward.margin_history_hour_local AS
+SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin AS margin, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_day_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  policy LowCardinality(String) CODEC(ZSTD),
+  margin Int16 CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  bytes_sum SimpleAggregateFunction(sum, UInt128) CODEC(ZSTD),
+  bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYear(at)
+ORDER BY (toStartOfYear(at), policy, margin, analyzer, at)
+TTL at + INTERVAL 3650 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.margin_history_day AS meshward.margin_history_day_local
+ENGINE = Distributed('mesh', 'meshward', 'margin_history_day_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.margin_history_to_day TO meshward.margin_history_day_local AS
+SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.policy AS policy, raw.margin AS margin, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files) AS files_min,
+  max(raw.files) AS files_max,
+  sum(raw.files) AS files_sum,
+  max((raw.at, raw.files)) AS files_last,
+  min(raw.bytes) AS bytes_min,
+  max(raw.bytes) AS bytes_max,
+  sum(toUInt128(raw.bytes)) AS bytes_sum,
+  max((raw.at, raw.bytes)) AS bytes_last
+FROM meshward.margin_history_local AS raw GROUP BY at, policy, margin, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  kind LowCardinality(String) CODEC(ZSTD),
+  domain LowCardinality(String) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  files_below_k UInt64 CODEC(T64, ZSTD),
+  files_below_repair UInt64 CODEC(T64, ZSTD)
+)
+ENGINE = MergeTree()
+PARTITION BY toDate(at)
+ORDER BY (toStartOfHour(at), kind, domain, analyzer, at)
+TTL toDateTime(at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure AS meshward.domain_exposure_local
+ENGINE = Distributed('mesh', 'meshward', 'domain_exposure_local', cityHash64(analyzer));
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_minute_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  kind LowCardinality(String) CODEC(ZSTD),
+  domain LowCardinality(String) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toMonday(at)
+ORDER BY (toStartOfDay(at), kind, domain, analyzer, at)
+TTL at + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_minute AS meshward.domain_exposure_minute_local
+ENGINE = Distributed('mesh', 'meshward', 'domain_exposure_minute_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.domain_exposure_to_minute TO meshward.domain_exposure_minute_local AS
+SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS domain, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files_below_k) AS files_below_k_min,
+  max(raw.files_below_k) AS files_below_k_max,
+  sum(raw.files_below_k) AS files_below_k_sum,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
+  min(raw.files_below_repair) AS files_below_repair_min,
+  max(raw.files_below_repair) AS files_below_repair_max,
+  sum(raw.files_below_repair) AS files_below_repair_sum,
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
+FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  kind LowCardinality(String) CODEC(ZSTD),
+  domain LowCardinality(String) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (toStartOfMonth(at), kind, domain, analyzer, at)
+TTL at + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_hour AS meshward.domain_exposure_hour_local
+ENGINE = Distributed('mesh', 'meshward', 'domain_exposure_hour_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.domain_exposure_to_hour TO meshward.domain_exposure_hour_local AS
+SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS domain, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files_below_k) AS files_below_k_min,
+  max(raw.files_below_k) AS files_below_k_max,
+  sum(raw.files_below_k) AS files_below_k_sum,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
+  min(raw.files_below_repair) AS files_below_repair_min,
+  max(raw.files_below_repair) AS files_below_repair_max,
+  sum(raw.files_below_repair) AS files_below_repair_sum,
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
+FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  kind LowCardinality(String) CODEC(ZSTD),
+  domain LowCardinality(String) CODEC(ZSTD),
+  analyzer LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  sweeps SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_k_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_k_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_k_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  files_below_repair_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  files_below_repair_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYear(at)
+ORDER BY (toStartOfYear(at), kind, domain, analyzer, at)
+TTL at + INTERVAL 3650 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.domain_exposure_day AS meshward.domain_exposure_day_local
+ENGINE = Distributed('mesh', 'meshward', 'domain_exposure_day_local', cityHash64(analyzer));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.domain_exposure_to_day TO meshward.domain_exposure_day_local AS
+SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.kind AS kind, raw.domain AS domain, raw.analyzer AS analyzer,
+  max(raw.at) AS last_at, count() AS sweeps,
+  min(raw.files_below_k) AS files_below_k_min,
+  max(raw.files_below_k) AS files_below_k_max,
+  sum(raw.files_below_k) AS files_below_k_sum,
+  max((raw.at, raw.files_below_k)) AS files_below_k_last,
+  min(raw.files_below_repair) AS files_below_repair_min,
+  max(raw.files_below_repair) AS files_below_repair_max,
+  sum(raw.files_below_repair) AS files_below_repair_sum,
+  max((raw.at, raw.files_below_repair)) AS files_below_repair_last
+FROM meshward.domain_exposure_local AS raw GROUP BY at, kind, domain, analyzer;
+
+CREATE TABLE IF NOT EXISTS meshward.peers_local (
+  peer_id FixedString(32),
+  name String,
+  state Enum8('up' = 1, 'suspect' = 2, 'down' = 3, 'departed' = 4, 'draining' = 5, 'maintenance' = 6),
+  state_since DateTime64(3, 'UTC'),
+  domains Map(LowCardinality(String), String),
+  capacity_bytes UInt64,
+  used_bytes UInt64,
+  shares UInt64,
+  agent_version LowCardinality(String),
+  host String,
+  port UInt16,
+  last_heard_at DateTime64(3, 'UTC'),
+  incarnation UInt64,
+  flap_score Float32,
+  grace_ms UInt32,
+  version UInt64,
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY peer_id
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peers AS meshward.peers_local
+ENGINE = Distributed('mesh', 'meshward', 'peers_local', cityHash64(peer_id));
+
+CREATE TABLE IF NOT EXISTS meshward.peer_lives_local (
+  peer_id FixedString(32),
+  life String CODEC(ZSTD),
+  version UInt64,
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY peer_id
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_lives AS meshward.peer_lives_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_lives_local', cityHash64(peer_id));
+
+CREATE TABLE IF NOT EXISTS meshward.liveness_marks_local (
+  partition UInt16,
+  next_offset UInt64,
+  watermark_ms UInt64,
+  elapsed_ms UInt64,
+  version UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY partition
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.liveness_marks AS meshward.liveness_marks_local
+ENGINE = Distributed('mesh', 'meshward', 'liveness_marks_local', partition);
+
+CREATE TABLE IF NOT EXISTS meshward.peer_states_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  peer_id FixedString(32),
+  from_state Nullable(Enum8('up' = 1, 'suspect' = 2, 'down' = 3, 'departed' = 4, 'draining' = 5, 'maintenance' = 6)),
+  to_state Enum8('up' = 1, 'suspect' = 2, 'down' = 3, 'departed' = 4, 'draining' = 5, 'maintenance' = 6),
+  reason String CODEC(ZSTD),
+  shares UInt64,
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = MergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (at, peer_id)
+TTL toDateTime(at) + INTERVAL 730 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_states AS meshward.peer_states_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_states_local', cityHash64(peer_id));
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_local (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  peer_id LowCardinality(FixedString(32)) CODEC(ZSTD),
+  cpu_used_ratio Float32 CODEC(Gorilla, ZSTD),
+  memory_used_bytes UInt64 CODEC(T64, ZSTD),
+  disk_used_bytes UInt64 CODEC(T64, ZSTD),
+  disk_capacity_bytes UInt64 CODEC(T64, ZSTD),
+  network_received_bytes UInt64 CODEC(Delta, ZSTD),
+  network_sent_bytes UInt64 CODEC(Delta, ZSTD),
+  shares UInt64 CODEC(T64, ZSTD),
+  share_bytes UInt64 CODEC(T64, ZSTD),
+  shares_verified UInt64 CODEC(Delta, ZSTD),
+  spooled_batches UInt64 CODEC(T64, ZSTD),
+  spool_dropped_inventories UInt64 CODEC(T64, ZSTD),
+  process_memory_bytes UInt64 CODEC(T64, ZSTD),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = MergeTree()
+PARTITION BY toDate(at)
+ORDER BY (peer_id, at)
+TTL toDateTime(at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals AS meshward.peer_vitals_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_vitals_local', cityHash64(peer_id));
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_minute_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  peer_id LowCardinality(FixedString(32)) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  heartbeats SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  cpu_used_ratio_min SimpleAggregateFunction(min, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_max SimpleAggregateFunction(max, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  memory_used_bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toMonday(at)
+ORDER BY (peer_id, at)
+TTL at + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_minute AS meshward.peer_vitals_minute_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_vitals_minute_local', cityHash64(peer_id));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.peer_vitals_to_minute TO meshward.peer_vitals_minute_local AS
+SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
+  max(raw.at) AS last_at, count() AS heartbeats,
+  min(raw.cpu_used_ratio) AS cpu_used_ratio_min,
+  max(raw.cpu_used_ratio) AS cpu_used_ratio_max,
+  sum(toFloat64(raw.cpu_used_ratio)) AS cpu_used_ratio_sum,
+  min(raw.memory_used_bytes) AS memory_used_bytes_min,
+  max(raw.memory_used_bytes) AS memory_used_bytes_max,
+  sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
+  max(raw.disk_used_bytes) AS disk_used_bytes_max,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
+  max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
+  min(raw.shares) AS shares_min,
+  max(raw.shares) AS shares_max,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
+  max(raw.spooled_batches) AS spooled_batches_max,
+  sum(raw.spooled_batches) AS spooled_batches_sum,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
+  max(raw.process_memory_bytes) AS process_memory_bytes_max
+FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_hour_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  peer_id LowCardinality(FixedString(32)) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  heartbeats SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  cpu_used_ratio_min SimpleAggregateFunction(min, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_max SimpleAggregateFunction(max, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  memory_used_bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (peer_id, at)
+TTL at + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_hour AS meshward.peer_vitals_hour_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_vitals_hour_local', cityHash64(peer_id));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.peer_vitals_to_hour TO meshward.peer_vitals_hour_local AS
+SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
+  max(raw.at) AS last_at, count() AS heartbeats,
+  min(raw.cpu_used_ratio) AS cpu_used_ratio_min,
+  max(raw.cpu_used_ratio) AS cpu_used_ratio_max,
+  sum(toFloat64(raw.cpu_used_ratio)) AS cpu_used_ratio_sum,
+  min(raw.memory_used_bytes) AS memory_used_bytes_min,
+  max(raw.memory_used_bytes) AS memory_used_bytes_max,
+  sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
+  max(raw.disk_used_bytes) AS disk_used_bytes_max,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
+  max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
+  min(raw.shares) AS shares_min,
+  max(raw.shares) AS shares_max,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
+  max(raw.spooled_batches) AS spooled_batches_max,
+  sum(raw.spooled_batches) AS spooled_batches_sum,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
+  max(raw.process_memory_bytes) AS process_memory_bytes_max
+FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_day_local (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  peer_id LowCardinality(FixedString(32)) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  heartbeats SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  cpu_used_ratio_min SimpleAggregateFunction(min, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_max SimpleAggregateFunction(max, Float32) CODEC(Gorilla, ZSTD),
+  cpu_used_ratio_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  memory_used_bytes_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  memory_used_bytes_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_used_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  disk_capacity_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  disk_capacity_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_received_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  network_sent_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_min SimpleAggregateFunction(min, UInt64) CODEC(T64, ZSTD),
+  shares_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  shares_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  share_bytes_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  shares_verified_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  spooled_batches_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  spooled_batches_sum SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  spool_dropped_inventories_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UInt64)) CODEC(Delta, ZSTD),
+  process_memory_bytes_max SimpleAggregateFunction(max, UInt64) CODEC(T64, ZSTD),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = AggregatingMergeTree()
+PARTITION BY toYear(at)
+ORDER BY (peer_id, at)
+TTL at + INTERVAL 3650 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.peer_vitals_day AS meshward.peer_vitals_day_local
+ENGINE = Distributed('mesh', 'meshward', 'peer_vitals_day_local', cityHash64(peer_id));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.peer_vitals_to_day TO meshward.peer_vitals_day_local AS
+SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.peer_id AS peer_id,
+  max(raw.at) AS last_at, count() AS heartbeats,
+  min(raw.cpu_used_ratio) AS cpu_used_ratio_min,
+  max(raw.cpu_used_ratio) AS cpu_used_ratio_max,
+  sum(toFloat64(raw.cpu_used_ratio)) AS cpu_used_ratio_sum,
+  min(raw.memory_used_bytes) AS memory_used_bytes_min,
+  max(raw.memory_used_bytes) AS memory_used_bytes_max,
+  sum(raw.memory_used_bytes) AS memory_used_bytes_sum,
+  max(raw.disk_used_bytes) AS disk_used_bytes_max,
+  max((raw.at, raw.disk_used_bytes)) AS disk_used_bytes_last,
+  max(raw.disk_capacity_bytes) AS disk_capacity_bytes_max,
+  max((raw.at, raw.disk_capacity_bytes)) AS disk_capacity_bytes_last,
+  max((raw.at, raw.network_received_bytes)) AS network_received_bytes_last,
+  max((raw.at, raw.network_sent_bytes)) AS network_sent_bytes_last,
+  min(raw.shares) AS shares_min,
+  max(raw.shares) AS shares_max,
+  max((raw.at, raw.shares)) AS shares_last,
+  max((raw.at, raw.share_bytes)) AS share_bytes_last,
+  max((raw.at, raw.shares_verified)) AS shares_verified_last,
+  max(raw.spooled_batches) AS spooled_batches_max,
+  sum(raw.spooled_batches) AS spooled_batches_sum,
+  max((raw.at, raw.spool_dropped_inventories)) AS spool_dropped_inventories_last,
+  max(raw.process_memory_bytes) AS process_memory_bytes_max
+FROM meshward.peer_vitals_local AS raw GROUP BY at, peer_id;
+
+CREATE TABLE IF NOT EXISTS meshward.repairs_local (
+  id UUID,
+  storage_index FixedString(16),
+  campaign LowCardinality(String),
+  started_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  ended_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  duration_ms UInt64 CODEC(ZSTD),
+  k UInt16 CODEC(ZSTD),
+  n UInt16 CODEC(ZSTD),
+  size_bytes UInt64 CODEC(ZSTD),
+  available_before UInt16 CODEC(ZSTD),
+  available_after UInt16 CODEC(ZSTD),
+  wanted_shares Array(UInt8) CODEC(ZSTD),
+  written_shares Array(UInt8) CODEC(ZSTD),
+  sources Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
+  targets Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
+  bytes_read UInt64 CODEC(ZSTD),
+  bytes_written UInt64 CODEC(ZSTD),
+  outcome Enum8('repaired' = 1, 'partial' = 2, 'not-needed' = 3, 'failed' = 4, 'cancelled' = 5) CODEC(ZSTD),
+  error_code LowCardinality(String),
+  error_message String CODEC(ZSTD),
+  generation UInt64 CODEC(ZSTD),
+  cause String CODEC(ZSTD),
+  trace_id String CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
+  INDEX storage_index_bloom storage_index TYPE bloom_filter GRANULARITY 2
+)
+ENGINE = ReplacingMergeTree(ended_at)
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (started_at, id)
+TTL toDateTime(started_at) + INTERVAL 1095 DAY
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.repairs AS meshward.repairs_local
+ENGINE = Distributed('mesh', 'meshward', 'repairs_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.proofs_local (
+  id UUID,
+  storage_index FixedString(16),
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  reason LowCardinality(String),
+  shares Array(UInt8) CODEC(ZSTD),
+  sources Array(LowCardinality(FixedString(32))) CODEC(ZSTD),
+  outcome Enum8('proven' = 1, 'failed' = 2, 'cancelled' = 3) CODEC(ZSTD),
+  duration_ms UInt64 CODEC(ZSTD),
+  bytes_read UInt64 CODEC(ZSTD),
+  size_bytes UInt64 CODEC(ZSTD),
+  error_code LowCardinality(String),
+  error_message String CODEC(ZSTD),
+  trace_id String CODEC(ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index))),
+  INDEX storage_index_bloom storage_index TYPE bloom_filter GRANULARITY 2
+)
+ENGINE = ReplacingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (at, id)
+TTL toDateTime(at) + INTERVAL 1095 DAY
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512, non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.proofs AS meshward.proofs_local
+ENGINE = Distributed('mesh', 'meshward', 'proofs_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.alerts_local (
+  id UUID,
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  kind LowCardinality(String),
+  severity Enum8('info' = 1, 'warning' = 2, 'critical' = 3) CODEC(ZSTD),
+  state Enum8('firing' = 1, 'resolved' = 2) CODEC(ZSTD),
+  summary String CODEC(ZSTD),
+  details String CODEC(ZSTD),
+  files UInt64 CODEC(ZSTD)
+)
+ENGINE = ReplacingMergeTree()
+ORDER BY (id, at, state)
+TTL toDateTime(at) + INTERVAL 400 DAY
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.alerts AS meshward.alerts_local
+ENGINE = Distributed('mesh', 'meshward', 'alerts_local', cityHash64(id));
+
+CREATE TABLE IF NOT EXISTS meshward.campaigns_local (
+  id UUID,
+  name String,
+  state Enum8('planned' = 1, 'approved' = 2, 'running' = 3, 'paused' = 4, 'done' = 5, 'cancelled' = 6, 'failed' = 7),
+  created_at DateTime64(3, 'UTC'),
+  updated_at DateTime64(3, 'UTC'),
+  created_by String,
+  selection String CODEC(ZSTD),
+  plan String CODEC(ZSTD),
+  progress String CODEC(ZSTD),
+  version UInt64
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 2000;
+
+CREATE TABLE IF NOT EXISTS meshward.campaigns AS meshward.campaigns_local
+ENGINE = Distributed('mesh', 'meshward', 'campaigns_local', cityHash64(id));
