@@ -1,8 +1,5 @@
+/** What the analyzer counts. */
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
-import { grades } from '#mesh/grade.ts';
-import { peerStates } from '#mesh/peer-state.ts';
-import { versionsOf } from './peers/version-spread.ts';
-import type { Analyzer } from './service.ts';
 
 export interface AnalyzerMetrics {
   readonly events: Counter;
@@ -58,37 +55,4 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
       advice: { explicitBucketBoundaries: [0.001, 0.005, 0.025, 0.1, 0.25, 1, 2.5, 10] },
     }),
   };
-}
-
-/** Gauges of what the analyzer knows, read when they are asked for. */
-export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
-  const files = meter.createObservableGauge('meshward_files', {
-    description: 'Files by grade, of the partitions owned here: the sum over analyzers is the mesh.',
-  });
-  const bytes = meter.createObservableGauge('meshward_file_bytes', {
-    description: 'Bytes of files by grade, of the partitions owned here.',
-  });
-  const peers = meter.createObservableGauge('meshward_peers', { description: 'Peers by state.' });
-  const versions = meter.createObservableGauge('meshward_peers_by_version', {
-    description: 'Peers that have not left, by the release of their agent.',
-  });
-  const stale = meter.createObservableGauge('meshward_health_stale', { description: '1 while health is stale.' });
-  const owned = meter.createObservableGauge('meshward_analyzer_owned_partitions', {
-    description: 'Partitions of share-events owned here.',
-  });
-  meter.addBatchObservableCallback(
-    (result) => {
-      const health = analyzer.health();
-      for (const grade of grades) {
-        result.observe(files, health.ownTotals.byGrade.get(grade)?.files ?? 0, { grade });
-        result.observe(bytes, health.ownTotals.byGrade.get(grade)?.bytes ?? 0, { grade });
-      }
-      for (const state of peerStates)
-        result.observe(peers, health.peers.filter((peer) => peer.state === state).length, { state });
-      for (const [version, count] of versionsOf(health.peers)) result.observe(versions, count, { version });
-      result.observe(stale, health.freshness.state === 'stale' ? 1 : 0);
-      result.observe(owned, health.ownedPartitions);
-    },
-    [files, bytes, peers, versions, stale, owned],
-  );
 }

@@ -3,15 +3,16 @@
 import type { Grade } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { LogMoment } from '#peers/liveness/log-time.ts';
+import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
+import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
 import type { HealthBlock } from './files/partition/published-health.ts';
+import type { AppliedOrder, FileRow, PlacementRow } from './files/share-map/kept-rows.ts';
 import type { ExposureRow } from './files/share-map/peer-numbering.ts';
-import type { AppliedOrder, FileHealth, FileRow, PlacementRow, SweepTotals } from './files/share-map/share-map.ts';
+import type { FileHealth, SweepTotals } from './files/share-map/share-map.ts';
 import type { FileBlock, PlacementBlock } from './files/share-map/stored-blocks.ts';
-import type { LogMoment } from './peers/log-time.ts';
-import type { PeerLife } from './peers/peer-liveness.ts';
-import type { PeerFacts, StateChange } from './peers/peer-register.ts';
 
 /** Takes a partition in, block after block; each promise resolves when there is room for the next. */
 export interface PartitionSink {

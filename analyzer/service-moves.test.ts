@@ -6,13 +6,13 @@ import { generationHeader, isOwnerRecord } from '#mesh/list-fence.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
+import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import { PeerTable } from './files/share-map/peer-table.ts';
 import { PlainShareMap } from './files/share-map/plain-share-map.ts';
 import type { FileHealth } from './files/share-map/share-map.ts';
 import type { PartitionSink } from './ports.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, TestMesh } from './testing/mesh.ts';
-import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from './testing/share-events.ts';
 
 /** What of a health does not depend on when it was looked at. */
 function figures(health: FileHealth | undefined): unknown {

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Grade } from '#mesh/grade.ts';
+import { shareBatchRecord } from '#mesh/testing/records.ts';
+import { batchOf, fileOf } from '#mesh/testing/share-events.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from './testing/mesh.ts';
-import { shareBatchRecord } from './testing/records.ts';
-import { batchOf, fileOf } from './testing/share-events.ts';
 
 describe('the analyzer and its store', () => {
   let mesh: TestMesh;

@@ -5,13 +5,13 @@ import { seededRandom } from '#mesh/clock.ts';
 import { grades } from '#mesh/grade.ts';
 import { generationHeader } from '#mesh/list-fence.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import { NativeShareMap } from './files/share-map/native-share-map.ts';
 import { PeerTable } from './files/share-map/peer-table.ts';
 import { PlainShareMap } from './files/share-map/plain-share-map.ts';
 import type { FileHealth } from './files/share-map/share-map.ts';
 import { DurableRows, MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, TestMesh } from './testing/mesh.ts';
-import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from './testing/share-events.ts';
 
 const partitions = 4;
 const files = Array.from({ length: 16 }, (_, file) => file);

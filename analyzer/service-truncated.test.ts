@@ -1,8 +1,8 @@
 /** Retention takes what was never read: nothing is lost by that, it is said, and it heals by inventories. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
-import { fileOf, peerOf } from './testing/share-events.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
 
 const owes = /records left the log before they were read: (\d+) peers? owes? an inventory/;

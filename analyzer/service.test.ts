@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
+import { batchOf, fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, gateway, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
-import { batchOf, fileOf, peerOf, registrationOf } from './testing/share-events.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
 
 describe('the analyzer', () => {

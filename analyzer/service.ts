@@ -7,14 +7,10 @@ import type { AssignedPartition, Membership } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { OpenAlert } from './alerts/alert-board.ts';
-import {
-  type AtRiskAnswer,
-  type AtRiskQuery,
-  type FileAnswer,
-  FileAnswers,
-  type Unanswered,
-} from './files/file-answers.ts';
+import { type FileAnswer, type Unanswered } from './files/file-answer.ts';
+import { type AtRiskAnswer, type AtRiskQuery, FileAnswers } from './files/file-answers.ts';
 import { FilesElsewhere } from './files/files-elsewhere.ts';
 import { Keeper } from './files/keeper.ts';
 import { ListWriter } from './files/list-writer.ts';
@@ -28,9 +24,9 @@ import { whileStoreIsAway } from './files/store-away.ts';
 import { Sweeper } from './files/sweeper.ts';
 import { WaitingHistory } from './files/waiting-history.ts';
 import { type Freshness, freshnessOf } from './mesh/freshness.ts';
-import { MeshWatch, meshWriterPartition } from './mesh/mesh-watch.ts';
+import { MeshWatch } from './mesh/mesh-watch.ts';
+import { meshWriterPartition } from './mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from './options.ts';
-import type { PeerFacts } from './peers/peer-register.ts';
 import { PeersFollower } from './peers/peers-follower.ts';
 
 /** What can be told of the mesh's health, and how fresh it is. */

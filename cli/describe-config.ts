@@ -2,7 +2,7 @@
 import { Document, isCollection, isScalar, stringify } from 'yaml';
 import type { ConfigOrigin, EffectiveConfig } from '#mesh/config/load.ts';
 import { type ConfigKey, configKeys } from '#mesh/config/schema.ts';
-import { redactUserInfo } from './redact.ts';
+import { redactUserInfo } from '#mesh/redact.ts';
 
 export interface ShownConfig {
   readonly config: Readonly<Record<string, unknown>>;

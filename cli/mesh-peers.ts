@@ -11,9 +11,9 @@ import { gbsPeerStorage } from '#peers/gbs-storage.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import type { PeerStorage } from '#peers/peer-storage.ts';
 import type { PeerFact } from '#peers/peer-view.ts';
+import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer } from '#peers/transfer.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
-import { buildPlacementField, type PlacementField } from '#repairer/repair/placement-field.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { peerFactOf } from './services/mesh-access.ts';
 

@@ -1,5 +1,6 @@
 /** The command line: global options here, one file for each family of commands. */
 import { Command } from 'commander';
+import { redactCaps } from '#mesh/redact.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
@@ -9,7 +10,6 @@ import { addServiceCommands } from './commands/service.ts';
 import { addShareCommands } from './commands/share.ts';
 import { addTopicsCommands } from './commands/topics.ts';
 import { addUpCommand } from './commands/up.ts';
-import { redactCaps } from './redact.ts';
 import { softwareVersion } from './version.ts';
 
 export function createProgram(): Command {

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { EffectiveConfig } from '#mesh/config/load.ts';
-import type { RunFile } from './run-file.ts';
 
 const serverKeys = /^(kafka\..*|clickhouse\..*|log\.adapter|log\.topicPrefix)$/;
 
@@ -20,7 +19,10 @@ export function serverSettings({ config, origins }: EffectiveConfig): Readonly<R
 /** Empty where nothing runs, or runs without them. */
 export function runningSettings(path: string): Readonly<Record<string, unknown>> {
   try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as RunFile).settings ?? {};
+    return (
+      (JSON.parse(readFileSync(path, 'utf8')) as { readonly settings?: Readonly<Record<string, unknown>> }).settings ??
+      {}
+    );
   } catch {
     return {};
   }

@@ -26,11 +26,10 @@ function project(name: string): { native: string; header: string } {
   write(join(native, 'part/part.h'), 'inline int part() { return 1; }\n');
   write(join(native, 'part/part.cc'), '#include "part/part.h"\nint sum() { return part() + 1; }\n');
   write(join(native, 'addon.cc'), 'int answer() { return 42; }\n');
-  for (const file of ['build.js', 'build-lock.js', 'check.js', 'prepare.js']) {
+  for (const file of ['build.js', 'build-lock.js', 'check.js']) {
     cpSync(join(nativeFolder, file), join(native, file));
   }
-  for (const file of ['build-launcher.js', 'launcher.c']) {
-    const path = join('store/embedded', file);
+  for (const path of ['cli/prepare.js', 'store/embedded/build-launcher.js', 'store/embedded/launcher.c']) {
     cpSync(join(nativeFolder, '..', path), join(root, name, path));
   }
   write(join(root, name, 'package.json'), '{ "type": "module" }\n');
@@ -116,7 +115,7 @@ describe('CXX', () => {
 describe('npm install', () => {
   test('goes on without a compiler, and says what failed and what to do', () => {
     const { native } = project('bare');
-    const answer = start(join(native, 'prepare.js'), { PATH: join(root, 'empty'), CXX: '' });
+    const answer = start(join(native, '../cli/prepare.js'), { PATH: join(root, 'empty'), CXX: '' });
     expect(answer.status).toBe(0);
     expect(answer.out).toBe('');
     expect(answer.err).toContain('the native addon is not compiled: no C++ compiler found (tried g++, c++, clang++)');
@@ -129,7 +128,7 @@ describe('npm install', () => {
   test('goes on where a source does not compile', () => {
     const { native } = project('broken');
     write(join(native, 'addon.cc'), 'this is not C++\n');
-    const answer = start(join(native, 'prepare.js'));
+    const answer = start(join(native, '../cli/prepare.js'));
     expect(answer.status).toBe(0);
     expect(answer.err).toContain('could not compile native/addon.cc');
     expect(answer.err).toContain('What to do: The sources need C++20');
@@ -137,7 +136,7 @@ describe('npm install', () => {
 
   test('compiles the addon and the launcher, and says nothing', () => {
     const { native } = project('whole');
-    expect(start(join(native, 'prepare.js'))).toEqual({ status: 0, out: '', err: '' });
+    expect(start(join(native, '../cli/prepare.js'))).toEqual({ status: 0, out: '', err: '' });
     const built = readdirSync(join(native, 'build'));
     expect(built).toContain('meshward.node');
     expect(built.filter((name) => /^clickhouse-launcher-\w+$/.test(name))).toHaveLength(1);

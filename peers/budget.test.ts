@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { fakeClock, settle } from '#repairer/testing/fake-clock.ts';
+import { fakeClock, settle } from '#mesh/testing/fake-clock.ts';
 import { createBudget } from './budget.ts';
 
 const peerId = Buffer.alloc(32, 1).toString('base64url') as PeerId;

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
+import { FakeLog } from '#log/testing/fake-log.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
-import { settle } from '#repairer/testing/fake-clock.ts';
-import { FakeLog } from '#repairer/testing/fake-log.ts';
+import { settle } from '#mesh/testing/fake-clock.ts';
 import { openDirectory } from './directory.ts';
 
 const topic = 'enrolments';

@@ -2,7 +2,11 @@
 import { createHash } from 'node:crypto';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
-import type { PlacedShare } from '#repairer/repair/plan.ts';
+
+export interface PlacedShare {
+  readonly shareNumber: number;
+  readonly peerId: PeerId;
+}
 
 export interface LocateOptions {
   readonly storageIndex: StorageIndex;

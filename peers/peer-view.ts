@@ -2,7 +2,7 @@
 import type { Clock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { type Domains, isWritableState, type PeerState } from '#mesh/peer-state.ts';
-import { buildPlacementField, type PlacementField } from '#repairer/repair/placement-field.ts';
+import { buildPlacementField, type PlacementField } from './placement-field.ts';
 
 export interface PeerFact {
   readonly peerId: PeerId;

@@ -1,9 +1,9 @@
 /** Repairers and analyzers that come and go in the middle of the work. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeLog } from '#log/testing/fake-log.ts';
+import { settle } from '#mesh/testing/fake-clock.ts';
 import type { AtRiskEntry } from './queue/at-risk.ts';
 import { ownerRecordOf, recordOf, tombstoneOf, under } from './testing/at-risk-record.ts';
-import { settle } from './testing/fake-clock.ts';
-import { FakeLog } from './testing/fake-log.ts';
 import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from './testing/fake-mesh.ts';
 import type { FakePeer } from './testing/fake-peer.ts';
 import { type RunningRepairer, runRepairer, until } from './testing/running-repairer.ts';

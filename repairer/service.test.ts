@@ -1,14 +1,14 @@
 import { propagation } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { FakeLog } from '#log/testing/fake-log.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { settle } from '#mesh/testing/fake-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
 import type { AtRiskEntry } from './queue/at-risk.ts';
 import type { RecentRepair, RepairerEvent } from './repairer-state.ts';
 import type { Repairer, RepairerOptions } from './service.ts';
 import { recordOf, tombstoneOf } from './testing/at-risk-record.ts';
-import { settle } from './testing/fake-clock.ts';
-import { FakeLog } from './testing/fake-log.ts';
 import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from './testing/fake-mesh.ts';
 import type { FakePeer } from './testing/fake-peer.ts';
 import { runRepairer } from './testing/running-repairer.ts';

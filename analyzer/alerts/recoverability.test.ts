@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Grade } from '#mesh/grade.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
-import { type AlertInput, type AlertPeer, recoverabilityAlerts } from './recoverability.ts';
+import { type AlertInput, recoverabilityAlerts } from './recoverability.ts';
+import { type AlertPeer } from './silent-domains.ts';
 
 function alertsOf(input: Partial<Omit<AlertInput, 'totals'>> & { files?: Partial<Record<Grade, number>> }) {
   const { files = {}, ...rest } = input;

@@ -4,9 +4,8 @@
  * are warnings beside it.
  */
 import type { Grade } from '#mesh/grade.ts';
-import type { PeerState } from '#mesh/peer-state.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
-import { type SilentDomain, silentDomains } from './silent-domains.ts';
+import { type AlertPeer, type SilentDomain, silentDomains } from './silent-domains.ts';
 
 export type Severity = 'page' | 'warning';
 
@@ -19,13 +18,6 @@ export interface Alert {
   readonly next: string;
   readonly files: number;
   readonly details: Readonly<Record<string, string | number>>;
-}
-
-export interface AlertPeer {
-  readonly state: PeerState;
-  readonly domains: Readonly<Record<string, string>>;
-  /** Null for a peer that was never heard: it has not gone, it has not come yet. */
-  readonly silenceMs: number | null;
 }
 
 export interface AlertInput {

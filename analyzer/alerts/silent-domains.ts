@@ -1,5 +1,12 @@
 /** Failure domains whose peers have gone silent together. */
-import type { AlertPeer } from './recoverability.ts';
+import type { PeerState } from '#mesh/peer-state.ts';
+
+export interface AlertPeer {
+  readonly state: PeerState;
+  readonly domains: Readonly<Record<string, string>>;
+  /** Null for a peer that was never heard: it has not gone, it has not come yet. */
+  readonly silenceMs: number | null;
+}
 
 export interface SilentDomain {
   /** Kind and name, such as `zone eu-1a`. */

@@ -2,8 +2,8 @@
 import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
-import type { FileAnswer } from '../files/file-answers.ts';
-import type { PeerFacts } from '../peers/peer-register.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
+import type { FileAnswer } from '../files/file-answer.ts';
 import type { MeshHealth } from '../service.ts';
 import type { FileAnswerBody, FileDetailAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
 

@@ -6,11 +6,12 @@ import { z } from 'zod';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
+import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from '../testing/mesh.ts';
-import { fileOf, peerOf } from '../testing/share-events.ts';
-import { createApi, type HistoryQueries } from './api.ts';
+import { createApi } from './api.ts';
 import { createApiClient } from './client.ts';
+import { type HistoryQueries } from './history.ts';
 import { answers, type MeshAnswer } from './schemas.ts';
 
 const repair = {

@@ -10,25 +10,13 @@ import type { Logger } from '#mesh/logger.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
-import type { Unanswered } from '../files/file-answers.ts';
+import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toFileDetail, toMeshAnswer, toPeerAnswer } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
+import type { HistoryQueries } from './history.ts';
 import type { RunningRepairs } from './running-repairs.ts';
 import * as schemas from './schemas.ts';
-
-/** Histories, which only the store has. */
-export interface HistoryQueries {
-  repairs(limit: number): Promise<readonly schemas.RepairAnswer[]>;
-  proofs(limit: number, storageIndex: string | null): Promise<readonly schemas.ProofAnswer[]>;
-  /** Files by margin over time, oldest first: one entry a moment. */
-  marginHistory(sinceMs: number): Promise<readonly MarginMoment[]>;
-}
-
-export interface MarginMoment {
-  readonly atMs: number;
-  readonly files: readonly (readonly [margin: number, files: number])[];
-}
 
 export interface ApiOptions {
   readonly analyzer: Analyzer;

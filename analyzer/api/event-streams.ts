@@ -7,7 +7,7 @@ import type { Logger } from '#mesh/logger.ts';
 import type { AtRiskAnswer } from '../files/file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toMeshAnswer } from './answers.ts';
-import type { HistoryQueries, MarginMoment } from './api.ts';
+import type { HistoryQueries, MarginMoment } from './history.ts';
 import type { RunningRepairs } from './running-repairs.ts';
 
 export interface EventStreamOptions {

@@ -3,15 +3,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import type { Grade } from '#mesh/grade.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import type { Store } from '#store/client.ts';
 import { fileHealthOf, newestExposure } from '#store/queries/health.ts';
 import { startTestStore, type TestStore } from '#store/test-store.ts';
 import { createStoreWriter } from '#store/writer.ts';
 import { healthOf } from '../files/share-map/health.ts';
-import type { PlacementRow } from '../files/share-map/share-map.ts';
+import type { PlacementRow } from '../files/share-map/kept-rows.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import { always } from '../testing/always.ts';
-import { fileOf, peerOf, registrationOf } from '../testing/share-events.ts';
 import { changesOf } from '../testing/stored-rows.ts';
 import { ClickHouseAnalyzerStore } from './clickhouse-store.ts';
 

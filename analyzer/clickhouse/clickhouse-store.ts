@@ -2,6 +2,8 @@
 import type { Clock } from '#mesh/clock.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
+import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { Store } from '#store/client.ts';
 import { enqueuePlacements } from '#store/placement-columns.ts';
 import { openAlerts } from '#store/queries/audit.ts';
@@ -13,8 +15,6 @@ import type { WriteGuard } from '#store/write-batch.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import type { Severity } from '../alerts/recoverability.ts';
-import type { PeerLife } from '../peers/peer-liveness.ts';
-import type { PeerFacts, StateChange } from '../peers/peer-register.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,

@@ -4,7 +4,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Store } from '#store/client.ts';
 import { recentProofs, recentRepairs } from '#store/queries/audit.ts';
 import { marginHistoryIn } from '#store/queries/history.ts';
-import type { HistoryQueries, MarginMoment } from '../api/api.ts';
+import type { HistoryQueries, MarginMoment } from '../api/history.ts';
 import type { ProofAnswer, RepairAnswer } from '../api/schemas.ts';
 
 export class StoreHistory implements HistoryQueries {

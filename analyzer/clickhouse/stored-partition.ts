@@ -6,7 +6,7 @@ import { appliedOf } from '#store/queries/share-map.ts';
 import { storageIndex } from '#store/row-binary/columns.ts';
 import { EndOfBytes } from '#store/row-binary/reader.ts';
 import * as tables from '#store/tables.ts';
-import type { AppliedOrder, FileRow } from '../files/share-map/share-map.ts';
+import type { AppliedOrder, FileRow } from '../files/share-map/kept-rows.ts';
 import { fileBlockOf } from '../files/share-map/stored-blocks.ts';
 import type { PartitionSink, StoredPartition } from '../ports.ts';
 import { dictionaryOfText, fixedBytes, readNativeBlocks, uint8, uint16, uint32, uint64 } from './native-columns.ts';

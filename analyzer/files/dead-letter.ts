@@ -3,10 +3,10 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { AppendRecord, LogRecord } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
+import { EventUnknownError } from '#mesh/events/unknown-events.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { peerIdBytes } from '#mesh/peer-id.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import { EventUnknownError } from './unknown-events.ts';
 
 const retryMinMs = 100;
 const retryMaxMs = 5000;

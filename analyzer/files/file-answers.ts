@@ -3,20 +3,12 @@ import type { Clock } from '#mesh/clock.ts';
 import { compareGrades, type Grade } from '#mesh/grade.ts';
 import { partitionOfStorageIndex, type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { Freshness } from '../mesh/freshness.ts';
+import type { FileAnswer, Unanswered } from './file-answer.ts';
 import type { FilesElsewhere, WorstElsewhere } from './files-elsewhere.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { compareUrgency, type Listed } from './partition/standing-list.ts';
 import type { Publisher } from './publisher.ts';
-import type { FileHealth, PlacementView } from './share-map/share-map.ts';
-
-export interface FileAnswer {
-  readonly health: FileHealth;
-  readonly placements: readonly PlacementView[];
-  readonly cause: string;
-  readonly log10Loss: number;
-  readonly listed: boolean;
-  readonly freshness: Freshness;
-}
+import type { FileHealth } from './share-map/share-map.ts';
 
 export interface AtRiskQuery {
   readonly limit: number;
@@ -30,9 +22,6 @@ export interface AtRiskAnswer {
   /** Of all that the query fits, not only of those in `files`. */
   readonly total: number;
 }
-
-/** Why nothing can be said of a file's health. */
-export type Unanswered = 'unknown' | 'deleted' | 'without-manifest' | 'owned-elsewhere' | 'being-rebuilt';
 
 export interface FileAnswersOptions {
   readonly elsewhere: FilesElsewhere;

@@ -6,7 +6,7 @@ import { compareGrades, type Grade, needsRepair } from '#mesh/grade.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Freshness } from '../mesh/freshness.ts';
 import type { AnalyzerStore, StoredFile } from '../ports.ts';
-import type { FileAnswer, Unanswered } from './file-answers.ts';
+import type { FileAnswer, Unanswered } from './file-answer.ts';
 import type { PolicyTable } from './policy-table.ts';
 import type { Publisher } from './publisher.ts';
 import { healthOf } from './share-map/health.ts';

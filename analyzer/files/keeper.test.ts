@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import type { Grade } from '#mesh/grade.ts';
+import { fileOf } from '#mesh/testing/share-events.ts';
 import type { HealthRow, PartitionChanges } from '../ports.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { eventually, peers, TestMesh } from '../testing/mesh.ts';
-import { fileOf } from '../testing/share-events.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { UnsavedHealth } from './partition/unsaved-health.ts';

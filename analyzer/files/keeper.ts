@@ -6,7 +6,7 @@
 import type { AssignedPartition } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
-import { meshWriterPartition } from '../mesh/mesh-watch.ts';
+import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { PeersFollower } from '../peers/peers-follower.ts';
 import type { PartitionChanges } from '../ports.ts';

@@ -1,8 +1,8 @@
 /** The partitions of share-events that this analyzer owns: they come, are fed with records, and go. */
 import { type AssignedPartition, type LogRecord, partitionKey } from '#log/port.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import type { PeerFacts } from '../peers/peer-register.ts';
 import { keepDeadLetter } from './dead-letter.ts';
 import type { ListOwnership } from './partition/list-ownership.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';

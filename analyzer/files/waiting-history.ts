@@ -1,6 +1,7 @@
 /** What belongs into histories and waits for the next flush. While the store is away the oldest goes, and is counted. */
+
+import type { StateChange } from '#peers/liveness/peer-register.ts';
 import type { AlertChange } from '../alerts/alert-board.ts';
-import type { StateChange } from '../peers/peer-register.ts';
 import type { ExposureRecord, SweepRecord } from '../ports.ts';
 
 const maxSweeps = 1000;

@@ -1,8 +1,8 @@
 /** Whether what is told of the mesh is up to date, and if not, why. */
 import { describeError } from '#mesh/errors.ts';
+import type { LogTime } from '#peers/liveness/log-time.ts';
 import type { OwnedPartition } from '../files/partition/owned-partition.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import type { LogTime } from '../peers/log-time.ts';
 
 export interface Freshness {
   readonly state: 'fresh' | 'stale';

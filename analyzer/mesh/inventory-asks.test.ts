@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PeerState } from '#mesh/peer-state.ts';
-import { peerOf } from '../testing/share-events.ts';
+import { peerOf } from '#mesh/testing/share-events.ts';
 import { askAgainMs, asksOfReport, InventoryAsks } from './inventory-asks.ts';
 
 describe('peers that owe an inventory', () => {

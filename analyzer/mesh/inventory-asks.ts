@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '#mesh/peer-id.ts';
 import { isAvailableState } from '#mesh/peer-state.ts';
-import type { PeerFacts } from '../peers/peer-register.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 
 export interface InventoryAsk {
   readonly peer: PeerId;

@@ -3,17 +3,18 @@
  * the same of the mesh; the owner of one partition is the only one that tells and writes it.
  */
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { PeerRegister } from '#peers/liveness/peer-register.ts';
 import { AlertBoard } from '../alerts/alert-board.ts';
 import { recoverabilityAlerts, staleAlertKey } from '../alerts/recoverability.ts';
 import type { OwnedPartition } from '../files/partition/owned-partition.ts';
 import type { Exposure } from '../files/share-map/peer-numbering.ts';
 import type { WaitingHistory } from '../files/waiting-history.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import type { PeerRegister } from '../peers/peer-register.ts';
 import { ExposureRows, mergeExposure } from './exposure.ts';
 import type { Freshness } from './freshness.ts';
 import { InventoryAsks } from './inventory-asks.ts';
 import { MeshView, type WholeMesh } from './mesh-view.ts';
+import { meshWriterPartition } from './mesh-writer.ts';
 import { type AnalyzerTroubles, encodeReport, type JudgedPartition, type Report } from './report.ts';
 
 export interface MeshWatchOptions {
@@ -31,8 +32,6 @@ export interface MeshWatchOptions {
   readonly complain: (error: unknown, message: string) => void;
 }
 
-/** The owner of this partition of share-events tells of the mesh, and keeps what is known of peers. */
-export const meshWriterPartition = 0;
 /** Part of a domain's peers that must be silent for the domain to count as lost. */
 const lostDomainRatio = 0.8;
 const historyIntervalMs = 1000;

@@ -1,5 +1,6 @@
 /** What analyzers tell each other of their partitions, as it stands in peer-events. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { parsed } from '#mesh/events/records.ts';
 import {
   type AnalyzerReport,
   AnalyzerReportSchema,
@@ -71,9 +72,9 @@ export function encodeReport(report: Report): Uint8Array {
   return toBinary(PeerEventsRecordSchema, create(PeerEventsRecordSchema, { body: { case: 'report', value } }));
 }
 
-/** @throws Error where its columns differ in length. */
+/** @throws MeshwardError `batch-malformed` where its columns differ in length. */
 export function readReport(message: AnalyzerReport): Report {
-  return {
+  return parsed(() => ({
     analyzer: message.analyzer,
     atMs: Number(message.atMs),
     partitions: message.partitions.map((each) => ({
@@ -90,7 +91,7 @@ export function readReport(message: AnalyzerReport): Report {
       peer: peerIdFromBytes(peerId),
       request: Number(request),
     })),
-  };
+  }));
 }
 
 function policyReport(

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { PeerEventBody } from '#mesh/events/peer-event.ts';
+import { peerOf } from '#mesh/testing/share-events.ts';
+import { LogTime } from '#peers/liveness/log-time.ts';
+import type { LivenessRules } from '#peers/liveness/peer-liveness.ts';
+import { type EnrolmentFacts, PeerRegister } from '#peers/liveness/peer-register.ts';
 import { PeerTable } from '../files/share-map/peer-table.ts';
-import { peerOf } from '../testing/share-events.ts';
-import { LogTime } from './log-time.ts';
-import type { LivenessRules, PeerEventBody } from './peer-liveness.ts';
-import { type EnrolmentFacts, PeerRegister } from './peer-register.ts';
 
 const rules: LivenessRules = {
   suspectAfterHeartbeats: 2.5,

@@ -1,18 +1,18 @@
 /** Follows peer-events and enrolments, and keeps what is known of every peer. */
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Following, FollowOptions, LogRecord } from '#log/port.ts';
+import { readPeerEvents } from '#mesh/events/records.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
+import { LogTime } from '#peers/liveness/log-time.ts';
+import type { LivenessRules, PeerLife } from '#peers/liveness/peer-liveness.ts';
+import { type PeerFacts, PeerRegister } from '#peers/liveness/peer-register.ts';
 import { keepDeadLetter } from '../files/dead-letter.ts';
 import { anotherLog } from '../files/partition/rebuild.ts';
 import type { PeerTable } from '../files/share-map/peer-table.ts';
-import type { Report } from '../mesh/report.ts';
+import { type Report, readReport } from '../mesh/report.ts';
 import { type AnalyzerOptions, maxTickStepMs } from '../options.ts';
 import type { LivenessMark, StoredLiveness } from '../ports.ts';
-import { readPeerEvents } from '../wire.ts';
-import { LogTime } from './log-time.ts';
-import type { LivenessRules, PeerLife } from './peer-liveness.ts';
-import { type PeerFacts, PeerRegister } from './peer-register.ts';
 import { VersionWatch } from './version-spread.ts';
 
 /** Least time between two looks at the releases of agents. */
@@ -142,7 +142,7 @@ export class PeersFollower {
     const readAtMs = this.#options.clock.nowMs();
     await this.#each(records, ({ offset }, value) => {
       const read = readPeerEvents(value);
-      if (read.kind === 'report') this.#reported(read.report);
+      if (read.kind === 'report') this.#reported(readReport(read.report));
       else this.register.apply(read, { partition, offset, readAtMs });
       if (read.kind === 'event' && read.body.kind === 'announce') this.#versionsChanged = true;
     });

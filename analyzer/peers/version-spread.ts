@@ -1,5 +1,5 @@
 /** Which releases the mesh's agents are of. More than one is a roll-out under way, or one that was forgotten. */
-import type { PeerFacts } from './peer-register.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 
 type Versioned = Pick<PeerFacts, 'state' | 'revoked'> & { readonly life: Pick<PeerFacts['life'], 'agentVersion'> };
 

@@ -3,17 +3,17 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { compareGrades, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
+import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import { figuresOf } from '../files/partition/published-health.ts';
-import type { AppliedOrder, FileRow, PlacementRow } from '../files/share-map/share-map.ts';
+import type { AppliedOrder, FileRow, PlacementRow } from '../files/share-map/kept-rows.ts';
 import {
   fileBlockOf,
   placementBlockOf,
   placementRowsOf,
   storageIndexColumn,
 } from '../files/share-map/stored-blocks.ts';
-import type { PeerLife } from '../peers/peer-liveness.ts';
-import type { PeerFacts, StateChange } from '../peers/peer-register.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,

@@ -10,6 +10,7 @@ import type { EventLog } from '#log/port.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import type { Config } from '#mesh/config/schema.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import {
   type AnalyzerReport,
   type AtRiskFile,
@@ -29,14 +30,20 @@ import {
   storageIndexFromBytes,
   storageIndexToBytes,
 } from '#mesh/storage-index.ts';
+import {
+  enrolmentRecord,
+  type PeerSaying,
+  peerEvent,
+  peerTick,
+  shareBatchRecord,
+  shareTick,
+} from '#mesh/testing/records.ts';
+import { type BatchFields, batchOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { allTopics, topicsOf } from '#mesh/topics.ts';
-import type { PeerBatch } from '../files/share-map/share-map.ts';
 import { analyzerMetrics } from '../metrics.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { AnalyzerStore } from '../ports.ts';
 import { Analyzer } from '../service.ts';
-import { enrolmentRecord, type PeerSaying, peerEvent, peerTick, shareBatchRecord, shareTick } from './records.ts';
-import { type BatchFields, batchOf, registrationOf } from './share-events.ts';
 
 export const tickMs = 1000;
 /** Six peers in two zones. */

@@ -2,7 +2,8 @@
 import { grades } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { PublishedFile } from '../files/partition/published-health.ts';
-import type { FileRow, PlacementRow, ShareMapChanges } from '../files/share-map/share-map.ts';
+import type { FileRow, PlacementRow } from '../files/share-map/kept-rows.ts';
+import type { ShareMapChanges } from '../files/share-map/share-map.ts';
 import { fileRowsOf, placementBlockOf, placementRowsOf } from '../files/share-map/stored-blocks.ts';
 import type { AnalyzerStore, StoreChanges, StoredPartition } from '../ports.ts';
 

@@ -1,10 +1,10 @@
 /** `meshward dead-letters list`: the newest first. */
 import type { Command } from 'commander';
+import type { LetterSummary } from '#collector/dead-letters/letters.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import type { LetterSummary } from '../dead-letters/letters.ts';
-import { addFilterOptions, type FilterFlags } from '../dead-letters/selection.ts';
+import { addFilterOptions, type FilterFlags } from '../dead-letter-selection.ts';
 import { formatBytes, table } from '../output.ts';
 import { parseCount } from '../quantities.ts';
 
@@ -26,8 +26,8 @@ export function addDeadLetterListCommand(letters: Command): void {
 
 async function list(context: Context, flags: FilterFlags): Promise<void> {
   const limit = parseCount(flags.limit, '--limit', 1, mostListed);
-  const { filterOf, withLetters } = await import('../dead-letters/selection.ts');
-  const { listLetters } = await import('../dead-letters/letters.ts');
+  const { filterOf, withLetters } = await import('../dead-letter-selection.ts');
+  const { listLetters } = await import('#collector/dead-letters/letters.ts');
   await withLetters(context, async (log, topics) => {
     const filter = await filterOf(flags, log, topics, systemClock);
     const letters = await listLetters(log, topics.deadLetters.name, filter, limit);

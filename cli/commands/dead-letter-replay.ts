@@ -1,12 +1,12 @@
 /** `meshward dead-letters replay`: has letters taken after all, by the checks that their senders would meet. */
 import type { Command } from 'commander';
+import type { LetterSummary } from '#collector/dead-letters/letters.ts';
+import type { ReplayOutcome } from '#collector/dead-letters/replay.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import type { LetterSummary } from '../dead-letters/letters.ts';
-import type { ReplayOutcome } from '../dead-letters/replay.ts';
-import { addFilterOptions, type FilterFlags } from '../dead-letters/selection.ts';
+import { addFilterOptions, type FilterFlags } from '../dead-letter-selection.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruptible } from '../interrupt.ts';
 import { table } from '../output.ts';
@@ -56,9 +56,9 @@ async function replay(context: Context, numbers: readonly string[], flags: Repla
       next: 'Give either the numbers of letters, or at least one of --since, --code and --peer.',
     });
   }
-  const { filterOf, parseLetterNumber, withLetters } = await import('../dead-letters/selection.ts');
-  const { findLetters, listLetters } = await import('../dead-letters/letters.ts');
-  const { replayLetters } = await import('../dead-letters/replay.ts');
+  const { filterOf, parseLetterNumber, withLetters } = await import('../dead-letter-selection.ts');
+  const { findLetters, listLetters } = await import('#collector/dead-letters/letters.ts');
+  const { replayLetters } = await import('#collector/dead-letters/replay.ts');
   const wanted = new Set(numbers.map(parseLetterNumber));
   await withLetters(context, async (log, topics) => {
     const topic = topics.deadLetters.name;

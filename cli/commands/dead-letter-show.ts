@@ -1,9 +1,9 @@
 /** `meshward dead-letters show`: one letter whole, decoded where it can be read. */
 import type { Command } from 'commander';
+import type { LetterSummary } from '#collector/dead-letters/letters.ts';
+import type { ShownPayload } from '#collector/dead-letters/payload.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import type { LetterSummary } from '../dead-letters/letters.ts';
-import type { ShownPayload } from '../dead-letters/payload.ts';
 import { aligned } from '../describe-file.ts';
 import { formatBytes } from '../output.ts';
 
@@ -21,9 +21,9 @@ export function addDeadLetterShowCommand(letters: Command): void {
 }
 
 async function show(context: Context, text: string): Promise<void> {
-  const { parseLetterNumber, withLetters } = await import('../dead-letters/selection.ts');
-  const { findLetters, readLetter } = await import('../dead-letters/letters.ts');
-  const { showPayload } = await import('../dead-letters/payload.ts');
+  const { parseLetterNumber, withLetters } = await import('../dead-letter-selection.ts');
+  const { findLetters, readLetter } = await import('#collector/dead-letters/letters.ts');
+  const { showPayload } = await import('#collector/dead-letters/payload.ts');
   const number = parseLetterNumber(text);
   await withLetters(context, async (log, topics) => {
     const [letter] = await findLetters(log, topics.deadLetters.name, new Set([number]));

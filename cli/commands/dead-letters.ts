@@ -1,6 +1,6 @@
 /** Commands about dead letters: what could not be taken, with the reason; listed, shown, and taken after all. */
 import type { Command } from 'commander';
-import { redactCaps } from '../redact.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import { addDeadLetterListCommand } from './dead-letter-list.ts';
 import { addDeadLetterReplayCommand } from './dead-letter-replay.ts';
 import { addDeadLetterShowCommand } from './dead-letter-show.ts';

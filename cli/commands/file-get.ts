@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { LiteralCap, ReadCap } from '#mesh/caps.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import type { GetResult } from '#repairer/files/get.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
 import { type CapFlags, capFileOption, requireReadCap, takeCap } from '../cap-input.ts';
@@ -13,7 +14,6 @@ import { type FileReadingFlags, withFileReading } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
 import { formatBytes } from '../output.ts';
-import { redactCaps } from '../redact.ts';
 
 interface GetFlags extends CapFlags, FileReadingFlags {
   readonly force: boolean;

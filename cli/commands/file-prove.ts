@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { ReadCap, VerifyCap } from '#mesh/caps.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import type { ProofResult } from '#repairer/proofs/prove.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
@@ -15,7 +16,6 @@ import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
 import { formatBytes, formatDuration } from '../output.ts';
 import { parseCount } from '../quantities.ts';
-import { redactCaps } from '../redact.ts';
 
 interface ProveFlags extends CapFlags, FileReadingFlags {
   readonly original?: string;

@@ -11,6 +11,7 @@ import { parseCoding } from '#mesh/coding.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxTextLength } from '#mesh/limits.ts';
 import { type Policy, policyFor } from '#mesh/policy.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, foldersOf, runningContextOf } from '../context.ts';
@@ -26,7 +27,6 @@ import {
 import type { MeshPeers } from '../mesh-peers.ts';
 import { formatBytes } from '../output.ts';
 import { parseCount } from '../quantities.ts';
-import { redactCaps } from '../redact.ts';
 import { openSecret } from '../secret-file.ts';
 
 interface PutFlags extends ApiFlags, CollectorFlags {

@@ -1,6 +1,6 @@
 /** Commands about files: store them, get them back, ask how they are, prove that they can be recovered. */
 import type { Command } from 'commander';
-import { redactCaps } from '../redact.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import { addAtRiskCommand } from './file-at-risk.ts';
 import { addFileDeleteCommand } from './file-delete.ts';
 import { addGetCommand } from './file-get.ts';

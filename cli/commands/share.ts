@@ -1,6 +1,6 @@
 /** Commands about share files on a disk: no mesh, no services, no configuration. */
 import type { Command } from 'commander';
-import { redactCaps } from '../redact.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import { addShareDumpCommand } from './share-dump.ts';
 import { addShareRegenerateCommand } from './share-regenerate.ts';
 import { addShareVerifyCommand } from './share-verify.ts';

@@ -1,7 +1,7 @@
 /** What runs: ClickHouse, collector, analyzer, repairer. */
 import { createApiClient } from '#analyzer/api/client.ts';
-import type { RepairerState } from '#analyzer/api/running-repairs.ts';
 import { describeError } from '#mesh/errors.ts';
+import type { RepairerStatus } from '#mesh/repairer-status.ts';
 import { connectStore } from '#store/client.ts';
 import { migrations } from '#store/migrations/list.ts';
 import { uint32 } from '#store/row-binary/columns.ts';
@@ -57,7 +57,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
         const ready = await readiness(url);
         if (ready !== null) return ready;
         const state = await ask(new URL('/v1/state', url)).then(
-          (response) => response.json() as Promise<RepairerState>,
+          (response) => response.json() as Promise<RepairerStatus>,
         );
         const brake = state.brake === null ? '' : `; bulk repair is held: ${state.brake}`;
         return passed(`${url} has ${state.running.length} repairs under way${brake}`);

@@ -7,7 +7,8 @@ import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse/clickhouse-store.t
 import { StoreHistory } from '#analyzer/clickhouse/store-history.ts';
 import { NativeShareMap } from '#analyzer/files/share-map/native-share-map.ts';
 import { instanceName } from '#analyzer/instance-name.ts';
-import { analyzerMetrics, observeAnalyzer } from '#analyzer/metrics.ts';
+import { analyzerMetrics } from '#analyzer/metrics.ts';
+import { observeAnalyzer } from '#analyzer/observed.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
 import { systemClock } from '#mesh/clock.ts';

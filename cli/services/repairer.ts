@@ -1,13 +1,12 @@
 /** The repairer as a process: repairs on the log, and its own state for the page and for metrics. */
 import { randomBytes } from 'node:crypto';
 import { metrics, trace } from '@opentelemetry/api';
-import fastify from 'fastify';
-import type { RepairerState } from '#analyzer/api/running-repairs.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { consumerGroups } from '#mesh/topics.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
 import { createPeerView } from '#peers/peer-view.ts';
-import { createRepairer, type Repairer } from '#repairer/service.ts';
+import { createRepairerApi } from '#repairer/api.ts';
+import { createRepairer } from '#repairer/service.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { openLog, openStore } from '../connections.ts';
 import { foldersOf } from '../context.ts';
@@ -59,8 +58,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   repairer.ended.catch(failed.fail);
   mesh.directory.ended.catch(failed.fail);
 
-  const app = fastify({ logger: false, forceCloseConnections: true });
-  app.get('/v1/state', async () => publicState(repairer));
+  const app = createRepairerApi(repairer);
   addOpsRoutes(app, {
     telemetry,
     alive: () => true,
@@ -81,20 +79,5 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       await close();
       await log.close();
     },
-  };
-}
-
-function publicState(repairer: Repairer): RepairerState {
-  const state = repairer.state();
-  return {
-    running: state.running.map((repair) => ({
-      storageIndex: repair.storageIndex,
-      grade: repair.repairClass,
-      shares: repair.wanted.length,
-      progress: repair.wanted.length === 0 ? 0 : repair.sharesDone / repair.wanted.length,
-      bytes: repair.bytesRead + repair.bytesWritten,
-    })),
-    brake: state.brake.held ? state.brake.reason : null,
-    queued: { ...state.files },
   };
 }

@@ -3,11 +3,11 @@ import { type LiteralCap, literalMaxBytes, type ReadCap, storageIndexOfKey, type
 import type { Random } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Policy } from '#mesh/policy.ts';
+import type { PlacedShare } from '#peers/locate.ts';
+import type { PlacementField } from '#peers/placement-field.ts';
 import type { Transfer } from '#peers/transfer.ts';
 import { chooseSegmentBytes, computeLayout, encodePlaintext, shareTotalBytes } from '#tahoe/share/index.ts';
 import { uebBytesOf } from '#tahoe/share/ueb.ts';
-import type { PlacementField } from '../repair/placement-field.ts';
-import type { PlacedShare } from '../repair/plan.ts';
 import { Targets } from '../repair/targets.ts';
 import { pieceBytesFor, Upload } from '../repair/upload.ts';
 

@@ -4,10 +4,10 @@ import type { ReadCap, VerifyCap } from '#mesh/caps.ts';
 import { type Clock, type Random, shuffled } from '#mesh/clock.ts';
 import { type ErrorCode, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import { locateShares } from '#peers/locate.ts';
 import type { Transfer, WorkTransfer } from '#peers/transfer.ts';
 import { decodeCiphertext, recoverPlaintext, type VerifiedShare } from '#tahoe/share/index.ts';
-import type { PlacedShare } from '../repair/plan.ts';
 import { errorFacts } from '../repair/repair-report.ts';
 import { SourcePool } from '../repair/sources.ts';
 

@@ -7,7 +7,7 @@
  *   partition something was left out, so that the caller reads that partition again when there is room.
  */
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { PlacedShare } from '../repair/plan.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import { IndexedHeap } from './indexed-heap.ts';
 import { compareClasses, compareUrgency, type RepairClass, repairClasses, type Urgency } from './risk.ts';
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import { buildPlacementField, type PlacementPeer } from '#peers/placement-field.ts';
 import { choosePlacement, type PlacementRequest } from './placement.ts';
-import { buildPlacementField, type PlacementPeer } from './placement-field.ts';
 
 function peerId(serial: number): PeerId {
   return Buffer.alloc(32, serial).toString('base64url') as PeerId;

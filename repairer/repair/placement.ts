@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import { type Random, shuffled } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
-import type { PlacementField, PlacementPeer } from './placement-field.ts';
+import type { PlacementField, PlacementPeer } from '#peers/placement-field.ts';
 
 export interface HeldShare {
   readonly shareNumber: number;

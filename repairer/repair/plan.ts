@@ -1,12 +1,8 @@
 /** What a repair would do, and what it would cost: a function of the at-risk entry and what is held of the peers. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import { isAvailableState, isCountedState, type PeerState } from '#mesh/peer-state.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
-
-export interface PlacedShare {
-  readonly shareNumber: number;
-  readonly peerId: PeerId;
-}
 
 /** One share on one peer, as far as it is known. */
 export interface KnownShare extends PlacedShare {

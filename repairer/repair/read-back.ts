@@ -1,9 +1,9 @@
 /** Reads shares back from the peers that took them: the whole chain of hashes, and a block drawn at random. */
 import { type Random, shuffled } from '#mesh/clock.ts';
 import type { Manifest } from '#mesh/manifest.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, openShare } from '#tahoe/share/index.ts';
-import type { PlacedShare } from './plan.ts';
 import type { SourceFault } from './sources.ts';
 
 export interface ReadBack {

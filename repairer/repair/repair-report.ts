@@ -1,9 +1,10 @@
 /** What came of a repair: every fact that the audit keeps and the next decision needs. */
 import { describeError, type ErrorCode, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
-import type { PlacedShare, RepairCost } from './plan.ts';
+import type { RepairCost } from './plan.ts';
 
 /**
  * `repaired`: every wanted share was restored. `partial`: some were. `not-needed`: the file was found well enough.

@@ -7,7 +7,7 @@ import { describeError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { type PolicyRule, policyFor } from '#mesh/policy.ts';
 import type { DirectoryPeer } from '#peers/directory.ts';
-import { askPeers, type Located, locateShares } from '#peers/locate.ts';
+import { askPeers, type Located, locateShares, type PlacedShare } from '#peers/locate.ts';
 import type { PeerContact } from '#peers/peer-contact.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import type { PeerView } from '#peers/peer-view.ts';
@@ -20,14 +20,7 @@ import {
   type VerifiedShare,
 } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
-import {
-  isRepairUnneeded,
-  type KnownShare,
-  knownShares,
-  type PlacedShare,
-  planRepair,
-  type RepairPlan,
-} from './plan.ts';
+import { isRepairUnneeded, type KnownShare, knownShares, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample } from './read-back.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
 import { SourcePool } from './sources.ts';

@@ -2,9 +2,9 @@
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Manifest } from '#mesh/manifest.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, openShare, type VerifiedShare } from '#tahoe/share/index.ts';
-import type { PlacedShare } from './plan.ts';
 
 export interface SourceFault extends PlacedShare {
   readonly error: unknown;

@@ -2,12 +2,12 @@
 import type { Random } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
+import type { PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { leaseSecretsFor, leaseSeedOfPeer } from '#tahoe/identity/lease-secrets.ts';
 import { type ChosenTarget, choosePlacement, type HeldShare } from './placement.ts';
-import type { PlacementField } from './placement-field.ts';
-import type { PlacedShare } from './plan.ts';
 
 export interface TargetsOptions {
   readonly storageIndex: StorageIndex;

@@ -9,6 +9,7 @@ import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { type FakeClock, fakeClock } from '#mesh/testing/fake-clock.ts';
 import { createBudget } from '#peers/budget.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import { createPeerView, type PeerFact, type PeerView } from '#peers/peer-view.ts';
@@ -16,7 +17,6 @@ import { createTransfer, defaultTransferLimits } from '#peers/transfer.ts';
 import { encodePlaintext, type ShareSink } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { defaultRepairSettings, type RepairTools } from '../repair/repair.ts';
-import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { FakePeer } from './fake-peer.ts';
 
 export interface FakeFile {

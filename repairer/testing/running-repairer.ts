@@ -2,10 +2,10 @@
 
 import type { EventLog } from '#log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
+import { settle } from '#mesh/testing/fake-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
 import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
-import { settle } from './fake-clock.ts';
 import { type FakeMesh, noMeter, noTracer } from './fake-mesh.ts';
 
 export interface RunningRepairer {

@@ -31,8 +31,8 @@ describe('a crash', () => {
     const folder = await mkdtemp(join(tmpdir(), 'meshward-kill-'));
     cleanUps.push(() => rm(folder, { recursive: true, force: true }));
     const program = `
-      import { createPeerIdentity } from '../identity/key-folder.ts';
-      import { createStorageServer } from './server.ts';
+      import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
+      import { createStorageServer } from '#tahoe/gbs/server.ts';
       const server = await createStorageServer({ shareFolder: ${JSON.stringify(folder)}, identity: await createPeerIdentity(), swissnum: 'abc' });
       console.log(server.nurl.revealText());`;
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {

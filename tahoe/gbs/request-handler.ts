@@ -19,8 +19,9 @@ import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
 import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } from './http-exchange.ts';
 import * as message from './message.ts';
-import type { StorageEvent, StorageServerLimits } from './server.ts';
+import type { StorageServerLimits } from './server-limits.ts';
 import { type ShareFolder, UnreadableShare } from './share-folder.ts';
+import type { StorageEvent } from './storage-event.ts';
 import type { Upload, Uploads } from './uploads.ts';
 
 export interface RequestHandlerOptions {

@@ -8,7 +8,6 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerIdentity } from '../identity/key-folder.ts';
 import { Nurl } from '../identity/nurl.ts';
 import { privateKeyPem } from '../identity/peer-key.ts';
@@ -17,56 +16,10 @@ import { Bandwidth } from './bandwidth.ts';
 import { type Disk, errorCodeOf, systemDisk } from './disk.ts';
 import { openFenceRegister } from './fence.ts';
 import { createRequestHandler } from './request-handler.ts';
+import { defaultStorageServerLimits, type StorageServerLimits } from './server-limits.ts';
 import { ShareFolder } from './share-folder.ts';
+import type { StorageEvent } from './storage-event.ts';
 import { Uploads } from './uploads.ts';
-
-export interface StorageServerLimits {
-  /** Connections at once; further ones are closed. @default 256 */
-  readonly maxConnections: number;
-  /** Shares being uploaded at once; further ones are not allocated. @default 4096 */
-  readonly maxUploads: number;
-  /** Largest share that is taken. @default 1 TiB */
-  readonly maxShareBytes: number;
-  /** Space that stays free on the disk. @default 64 MiB */
-  readonly reservedDiskBytes: number;
-  /** Files kept open between reads. @default 32 */
-  readonly maxOpenFiles: number;
-  /** Corruption advisories kept on disk; further ones are counted and dropped. @default 1000 */
-  readonly maxAdvisories: number;
-  /** Scopes whose fence is remembered. @default 1024 */
-  readonly maxFenceScopes: number;
-  /** An upload that gets no bytes for so long is dropped. @default 30 min */
-  readonly uploadSilenceMs: number;
-  /** A client must have sent its request's headers by then. @default 10 s */
-  readonly headersTimeoutMs: number;
-  /** A client must have sent its whole request by then. @default 10 min */
-  readonly requestTimeoutMs: number;
-  /** A connection on which nothing moves for so long, in the midst of a request or between two, is closed. @default 75 s */
-  readonly idleConnectionMs: number;
-}
-
-export const defaultStorageServerLimits: StorageServerLimits = {
-  maxConnections: 256,
-  maxUploads: 4096,
-  maxShareBytes: 2 ** 40,
-  reservedDiskBytes: 64 * 1024 * 1024,
-  maxOpenFiles: 32,
-  maxAdvisories: 1000,
-  maxFenceScopes: 1024,
-  uploadSilenceMs: 30 * 60 * 1000,
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 600_000,
-  idleConnectionMs: 75_000,
-};
-
-export type StorageEvent =
-  | {
-      readonly kind: 'stored';
-      readonly storageIndex: StorageIndex;
-      readonly shareNumber: number;
-      readonly shareBytes: number;
-    }
-  | { readonly kind: 'corruption-reported'; readonly storageIndex: StorageIndex; readonly shareNumber: number };
 
 export interface StorageServerOptions {
   /** The folder that holds `shares/`, as Tahoe's `storage/` does. Nothing else may write to its `shares/incoming/`. */

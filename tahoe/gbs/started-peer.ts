@@ -7,7 +7,8 @@ import { type Clock, systemClock } from '#mesh/clock.ts';
 import { createPeerIdentity, type PeerIdentity } from '../identity/key-folder.ts';
 import { authorizationValue } from './authorization.ts';
 import { createStorageClient, type PeerClient, type StorageClient } from './client.ts';
-import { createStorageServer, type StorageEvent, type StorageServer, type StorageServerOptions } from './server.ts';
+import { createStorageServer, type StorageServer, type StorageServerOptions } from './server.ts';
+import { type StorageEvent } from './storage-event.ts';
 
 export const swissnum = 'wnmnddcikb6xdffdtyckcq2yhdl3yrxh';
 

@@ -1,10 +1,11 @@
 /** What today's code makes of the bytes on the wire, as plain JSON: two releases agree where this is the same. */
 import { type DescMessage, fromBinary, type MessageShape, toJson } from '@bufbuild/protobuf';
 import { StandingList } from '#analyzer/files/partition/standing-list.ts';
-import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
+import { readReport } from '#analyzer/mesh/report.ts';
 import { checkPost } from '#collector/gateway/check-post.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import { type PostForm, readPost } from '#collector/gateway/read-post.ts';
+import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
 import { AgentPostSchema, AtRiskFileSchema, DeadLetterSchema, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
 import { peerIdFromBytes } from '#mesh/peer-id.ts';
 import { parseAtRiskEntry } from '#repairer/queue/at-risk.ts';
@@ -14,11 +15,16 @@ import { samplePeerBytes } from './samples.ts';
 export const readers: Readonly<Record<string, (bytes: Uint8Array, form: PostForm) => unknown>> = {
   posts: meaningOfPost,
   'share-events': (bytes) => plain(readShareEvents(bytes)),
-  'peer-events': (bytes) => plain(readPeerEvents(bytes)),
+  'peer-events': meaningOfPeerEvents,
   'at-risk': meaningOfAtRisk,
   enrolments: meaningOfEnrolment,
   'dead-letters': (bytes) => jsonOf(DeadLetterSchema, fromBinary(DeadLetterSchema, bytes)),
 };
+
+function meaningOfPeerEvents(bytes: Uint8Array): unknown {
+  const read = readPeerEvents(bytes);
+  return plain(read.kind === 'report' ? { ...read, report: readReport(read.report) } : read);
+}
 
 /** As the gateway takes it, manifests already made DERIVED. */
 function meaningOfPost(bytes: Uint8Array, form: PostForm): unknown {

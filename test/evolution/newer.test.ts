@@ -5,12 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { StandingList } from '#analyzer/files/partition/standing-list.ts';
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
 import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
-import type { PeerBatch } from '#analyzer/files/share-map/share-map.ts';
 import { MemoryStore } from '#analyzer/testing/memory-store.ts';
 import { peers, TestMesh } from '#analyzer/testing/mesh.ts';
-import { shareBatchRecord } from '#analyzer/testing/records.ts';
-import { type BatchFields, batchOf, fileOf, registrationOf } from '#analyzer/testing/share-events.ts';
-import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
 import {
   batchesIn,
   batchPost,
@@ -24,6 +20,8 @@ import {
   testTopics,
 } from '#collector/gateway/testing/gateway-under-test.ts';
 import { errorOf, rawRequest } from '#collector/gateway/testing/raw-request.ts';
+import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import {
   AgentPostSchema,
   AtRiskFileSchema,
@@ -37,6 +35,8 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { shareBatchRecord } from '#mesh/testing/records.ts';
+import { type BatchFields, batchOf, fileOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { parseAtRiskEntry } from '#repairer/queue/at-risk.ts';
 import { nested, withNewBody, withNewFields } from './newer.ts';
 import { sampleAtRisk, samplePeerBytes, sampleShareEvents } from './samples.ts';

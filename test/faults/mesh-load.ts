@@ -4,15 +4,15 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
-import type { PeerBatch } from '#analyzer/files/share-map/share-map.ts';
-import { peerEvent, peerTick, shareBatchRecord, shareTick } from '#analyzer/testing/records.ts';
-import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#analyzer/testing/share-events.ts';
 import { encodeParts } from '#collector/gateway/encode-parts.ts';
 import type { AppendRecord, EventLog } from '#log/port.ts';
 import type { Random } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { type ShareBatch, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { peerEvent, peerTick, shareBatchRecord, shareTick } from '#mesh/testing/records.ts';
+import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import type { Topics } from '#mesh/topics.ts';
 import { Oracle } from './oracle.ts';
 

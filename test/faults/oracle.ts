@@ -4,7 +4,8 @@
  */
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
 import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
-import type { FileHealth, PeerBatch } from '#analyzer/files/share-map/share-map.ts';
+import type { FileHealth } from '#analyzer/files/share-map/share-map.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { needsRepair } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';

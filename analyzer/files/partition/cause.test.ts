@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { peerOf, registrationOf } from '../../testing/share-events.ts';
+import { peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { healthOf } from '../share-map/health.ts';
 import { PeerTable } from '../share-map/peer-table.ts';
 import { causeOf } from './cause.ts';

@@ -4,7 +4,7 @@ import { InMemoryLog } from '#log/in-memory.ts';
 import { AtRiskOwnerSchema } from '#mesh/generated/events_pb.js';
 import { generationHeader, isOwnerRecord } from '#mesh/list-fence.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
-import { fileOf } from '../../testing/share-events.ts';
+import { fileOf } from '#mesh/testing/share-events.ts';
 import { ListOwnership } from './list-ownership.ts';
 
 const topic = 'at-risk';

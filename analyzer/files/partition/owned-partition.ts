@@ -1,12 +1,13 @@
 /** One partition of share-events that this analyzer owns: its share map, its part of the standing list, its place in the log. */
 import type { AssignedPartition, LogRecord } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
+import { readShareEvents, type ShareEventsValue } from '#mesh/events/records.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { LogTime } from '../../peers/log-time.ts';
+import { LogTime } from '#peers/liveness/log-time.ts';
 import type { StoreChanges } from '../../ports.ts';
-import { readShareEvents, type ShareEventsValue } from '../../wire.ts';
-import type { PeerBatch, ShareMap, SweepTotals } from '../share-map/share-map.ts';
+import type { ShareMap, SweepTotals } from '../share-map/share-map.ts';
 import type { PlacementBlock } from '../share-map/stored-blocks.ts';
 import { Turns } from '../turns.ts';
 import { FileTraces } from './file-traces.ts';

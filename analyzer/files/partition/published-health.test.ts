@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { grades } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { fileOf } from '../../testing/share-events.ts';
+import { fileOf } from '#mesh/testing/share-events.ts';
 import { storageIndexColumn } from '../share-map/stored-blocks.ts';
 import { type PublishedFile, PublishedHealth } from './published-health.ts';
 

@@ -11,10 +11,10 @@ import { generationHeader, ownerKey } from '#mesh/list-fence.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { policyFor } from '#mesh/policy.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
+import { fileOf } from '#mesh/testing/share-events.ts';
 import { topicsOf } from '#mesh/topics.ts';
 import { analyzerMetrics } from '../../metrics.ts';
 import { MemoryStore } from '../../testing/memory-store.ts';
-import { fileOf } from '../../testing/share-events.ts';
 import { PeerTable } from '../share-map/peer-table.ts';
 import { fenceList, rebuildPartition } from './rebuild.ts';
 

@@ -4,7 +4,7 @@ import { AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/eve
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
-import { fileOf, peerOf, registrationOf } from '../../testing/share-events.ts';
+import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { healthOf } from '../share-map/health.ts';
 import { PeerTable } from '../share-map/peer-table.ts';
 import type { FileHealth } from '../share-map/share-map.ts';

@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { ManifestOrigin as Origin } from '#mesh/events/share-batch.ts';
 import { type AtRiskFile, AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/events_pb.js';
 import { compareGrades, type Grade, grades, needsRepair } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
@@ -13,7 +14,7 @@ import {
   storageIndexFromBytes,
   storageIndexToBytes,
 } from '#mesh/storage-index.ts';
-import type { FileHealth, ManifestOrigin as Origin, PlacementView } from '../share-map/share-map.ts';
+import type { FileHealth, PlacementView } from '../share-map/share-map.ts';
 import { IndexHeads } from './index-heads.ts';
 
 export interface ListRecord {

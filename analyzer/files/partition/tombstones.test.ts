@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fileOf, peerOf, registrationOf } from '../../testing/share-events.ts';
-import type { FileRow, PlacementView } from '../share-map/share-map.ts';
+import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
+import type { FileRow } from '../share-map/kept-rows.ts';
+import type { PlacementView } from '../share-map/share-map.ts';
 import { Tombstones } from './tombstones.ts';
 
 const hourMs = 3_600_000;

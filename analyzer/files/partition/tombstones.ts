@@ -3,7 +3,8 @@
  * would bring the file back by sending its manifest again. So for as long as any peer holds a share, the row is written anew.
  */
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { FileRow, ShareMap } from '../share-map/share-map.ts';
+import type { FileRow } from '../share-map/kept-rows.ts';
+import type { ShareMap } from '../share-map/share-map.ts';
 
 const renewIntervalMs = 8 * 3_600_000;
 

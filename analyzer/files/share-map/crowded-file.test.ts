@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '../../testing/share-events.ts';
+import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import { NativeShareMap } from './native-share-map.ts';
 import { PeerTable } from './peer-table.ts';
 import { PlainShareMap } from './plain-share-map.ts';

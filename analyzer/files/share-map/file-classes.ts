@@ -1,8 +1,8 @@
 /** What files have in common, by number: coding, tag, origin and the policy that follows from them. */
 import type { Coding } from '#mesh/coding.ts';
+import type { FileRegistration, ManifestOrigin } from '#mesh/events/share-batch.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { type NativeShareMap, noFileClass } from '#native/share-map.ts';
-import type { FileRegistration, ManifestOrigin } from './share-map.ts';
 import { type FileBlock, originNumbers } from './stored-blocks.ts';
 
 export interface ClassOfFiles extends Coding {

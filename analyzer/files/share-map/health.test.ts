@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compareGrades, gradeOf } from '#mesh/grade.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { fileOf, peerOf, registrationOf } from '../../testing/share-events.ts';
+import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { type HealthInput, healthOf, sameHealth, toleranceOf } from './health.ts';
 import { PeerTable } from './peer-table.ts';
 import type { FileHealth } from './share-map.ts';

@@ -1,10 +1,12 @@
 /** The health of one file as a function of its placements and the peers' states. */
+
+import type { FileRegistration } from '#mesh/events/share-batch.ts';
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { happinessOf } from '#mesh/happiness.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { fullConfidence } from '#native/share-map.ts';
 import type { PeerRow } from './peer-table.ts';
-import type { FileHealth, FileRegistration } from './share-map.ts';
+import type { FileHealth } from './share-map.ts';
 
 export interface HealthInput {
   readonly shareNumber: number;

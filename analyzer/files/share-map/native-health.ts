@@ -1,10 +1,12 @@
 /** Health as the native core tells it, in columns, as health of files. */
+
+import type { FileRegistration } from '#mesh/events/share-batch.ts';
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type ChangedFileColumns, fullConfidence, healthFigures, noTolerance } from '#native/share-map.ts';
 import type { ClassOfFiles, FileClasses } from './file-classes.ts';
 import type { PeerNumbering } from './peer-numbering.ts';
-import type { FileHealth, FileRegistration } from './share-map.ts';
+import type { FileHealth } from './share-map.ts';
 
 export class NativeHealth {
   readonly #classes: FileClasses;

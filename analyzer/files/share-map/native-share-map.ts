@@ -3,6 +3,7 @@
  * peer has which number, which batch is new); shares, files and health are the core's.
  */
 import type { Coding } from '#mesh/coding.ts';
+import { type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import {
@@ -19,21 +20,17 @@ import {
   type SweepColumns,
 } from '#native/share-map.ts';
 import { FileClasses } from './file-classes.ts';
+import { type AppliedOrder, type FileRow, type PlacementRow } from './kept-rows.ts';
 import { NativeHealth, registrationOf } from './native-health.ts';
 import { totalsOf } from './native-totals.ts';
 import { type Exposure, PeerNumbering } from './peer-numbering.ts';
 import { PeerProgress } from './peer-progress.ts';
 import type { PeerTable } from './peer-table.ts';
 import {
-  type AppliedOrder,
   type ApplyOutcome,
   type ExpectedShortfall,
   type FileHealth,
-  type FileRegistration,
-  type FileRow,
   type Look,
-  type PeerBatch,
-  type PlacementRow,
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,

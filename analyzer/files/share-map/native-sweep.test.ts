@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Coding } from '#mesh/coding.ts';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
@@ -10,7 +11,7 @@ import { NativeShareMap } from './native-share-map.ts';
 import type { Exposure } from './peer-numbering.ts';
 import { PeerTable } from './peer-table.ts';
 import { PlainShareMap } from './plain-share-map.ts';
-import type { FileHealth, PeerBatch } from './share-map.ts';
+import type { FileHealth } from './share-map.ts';
 
 // --- whole files over many peers ------------------------------------------------------------------------------------
 

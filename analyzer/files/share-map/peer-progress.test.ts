@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
-import { type BatchFields, batchOf, peerOf } from '../../testing/share-events.ts';
+import { type BatchFields, batchOf, peerOf } from '#mesh/testing/share-events.ts';
 import { PeerIdIndex } from './peer-id-index.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { PeerTable } from './peer-table.ts';

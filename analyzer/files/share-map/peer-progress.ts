@@ -1,8 +1,10 @@
 /** How far each peer's batches have been applied in one partition: which batch is new, and which inventory its events belong to. */
+
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { compareOrder } from '#mesh/incarnation.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { AppliedOrder } from './kept-rows.ts';
 import type { PeerTable } from './peer-table.ts';
-import type { AppliedOrder, PeerBatch } from './share-map.ts';
 
 type Progress = { -readonly [K in Exclude<keyof AppliedOrder, 'peer'>]: AppliedOrder[K] };
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import {
   type BatchFields,
@@ -8,10 +9,11 @@ import {
   peerOf,
   registrationOf,
   type ShareEvent,
-} from '../../testing/share-events.ts';
+} from '#mesh/testing/share-events.ts';
+import type { FileRow, PlacementRow } from './kept-rows.ts';
 import { PeerTable } from './peer-table.ts';
 import { PlainShareMap } from './plain-share-map.ts';
-import type { FileRow, PeerBatch, PlacementRow, ShareMapChanges } from './share-map.ts';
+import type { ShareMapChanges } from './share-map.ts';
 
 const settleMs = 60_000;
 

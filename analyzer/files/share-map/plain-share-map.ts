@@ -3,26 +3,22 @@
  * What a faster one must agree with.
  */
 import type { Coding } from '#mesh/coding.ts';
+import { eventKinds, type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
 import { sameManifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { ChangedPlacements } from './changed-placements.ts';
 import { type HealthInput, healthOf, sameHealth } from './health.ts';
+import { type AppliedOrder, type FileRow, type PlacementRow } from './kept-rows.ts';
 import { PeerProgress } from './peer-progress.ts';
 import type { PeerTable } from './peer-table.ts';
 import { exposureOf, type JudgedFile } from './plain-exposure.ts';
 import {
-  type AppliedOrder,
   type ApplyOutcome,
-  eventKinds,
   type FileHealth,
-  type FileRegistration,
-  type FileRow,
   type Look,
   mostOtherPlacements,
-  type PeerBatch,
-  type PlacementRow,
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,

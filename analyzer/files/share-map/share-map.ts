@@ -1,38 +1,15 @@
 /** The availability of every share of every file in one partition: what the log has said, in the peers' own order. */
 
+import type { FileRegistration, PeerBatch } from '#mesh/events/share-batch.ts';
 import type { Grade } from '#mesh/grade.ts';
-import type { EventOrder } from '#mesh/incarnation.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { AppliedOrder, FileRow, PlacementRow } from './kept-rows.ts';
 import type { Exposure } from './peer-numbering.ts';
 import type { PeerProgress } from './peer-progress.ts';
 import type { FileBlock, PlacementBlock } from './stored-blocks.ts';
-
-export type ManifestOrigin = 'owner' | 'derived';
-
-export interface FileRegistration {
-  readonly manifest: Manifest;
-  readonly origin: ManifestOrigin;
-  readonly tag: string;
-}
-
-/** Event kinds as they stand in the column. */
-export const eventKinds = { stored: 1, verified: 2, lost: 3, corrupt: 4 } as const;
-
-/** A batch of one peer, columns as they came over the wire. */
-export interface PeerBatch extends EventOrder {
-  readonly peer: PeerId;
-  /** 16 × count bytes. */
-  readonly storageIndexes: Uint8Array;
-  readonly shareNumbers: Uint8Array;
-  readonly kinds: Uint8Array;
-  readonly registrations: readonly FileRegistration[];
-  /** 16 × count bytes. */
-  readonly deletedFiles: Uint8Array;
-  readonly inventory: { readonly phase: 'begin' | 'end'; readonly generation: number } | null;
-}
 
 export interface ApplyOutcome {
   /** False where the batch was at or below the last one applied of its peer: nothing happened. */
@@ -42,33 +19,6 @@ export interface ApplyOutcome {
   readonly forgotten: number;
   /** Registrations that contradict what is known of the file. */
   readonly conflicts: number;
-}
-
-/** How far a peer's batches have been applied in this partition. */
-export interface AppliedOrder extends EventOrder {
-  readonly peer: PeerId;
-  /** The last inventory that ended. */
-  readonly generation: number;
-  /** The inventory that is under way, or 0. */
-  readonly openGeneration: number;
-  /** Batches of it were lost unread: what it holds here is known only once an inventory was begun and ended after that. */
-  readonly owesInventory: boolean;
-}
-
-export interface PlacementRow {
-  readonly storageIndex: StorageIndex;
-  readonly shareNumber: number;
-  readonly peer: PeerId;
-  /** `lost` stands in changes only: the row is to be removed. */
-  readonly state: 'stored' | 'corrupt' | 'lost';
-  readonly generation: number;
-}
-
-/** `n` is 0 for a file that was deleted before anybody said what it is. */
-export interface FileRow extends FileRegistration {
-  readonly deleted: boolean;
-  /** Time of the log's tick before its first registration. */
-  readonly registeredAtMs: number;
 }
 
 /** What a sweep finds for one file. */

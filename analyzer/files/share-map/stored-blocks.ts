@@ -2,6 +2,8 @@
  * What the store holds of a partition, in blocks of columns: no object for each file or share, since a partition holds
  * millions of the one and hundreds of millions of the other.
  */
+
+import type { ManifestOrigin } from '#mesh/events/share-batch.ts';
 import { type PeerId, peerIdBytes, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import {
   type StorageIndex,
@@ -10,7 +12,7 @@ import {
   storageIndexToBytes,
 } from '#mesh/storage-index.ts';
 import { type PlacementBlock, placementStateNumbers } from '#store/placement-columns.ts';
-import type { FileRow, ManifestOrigin, PlacementRow } from './share-map.ts';
+import type { FileRow, PlacementRow } from './kept-rows.ts';
 
 export type { PlacementBlock } from '#store/placement-columns.ts';
 

@@ -1,11 +1,12 @@
 /**
- * Records of the log as the analyzer's own values. Parsed once here; inside, they are trusted. What a newer release says and
+ * Records of the topics `share-events` and `peer-events` as values. Parsed once here; inside, they are trusted. What a newer release says and
  * this one does not know goes to the dead letters by itself: `unknown-events.ts` has the rules.
  */
 import { fromBinary, type Message } from '@bufbuild/protobuf';
-import { checkCoding } from '#mesh/coding.ts';
-import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { checkCoding } from '../coding.ts';
+import { describeError, MeshwardError } from '../errors.ts';
 import {
+  type AnalyzerReport,
   type FileManifest,
   type InventoryMark,
   InventoryPhase,
@@ -15,13 +16,12 @@ import {
   type ShareBatch,
   ShareEventKind,
   ShareEventsRecordSchema,
-} from '#mesh/generated/events_pb.js';
-import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
-import { storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import type { FileRegistration, PeerBatch } from './files/share-map/share-map.ts';
-import { EventUnknownError, holdsUnknown, withoutUnknown } from './files/unknown-events.ts';
-import { type Report, readReport } from './mesh/report.ts';
-import type { PeerEventBody } from './peers/peer-liveness.ts';
+} from '../generated/events_pb.js';
+import { type PeerId, peerIdFromBytes } from '../peer-id.ts';
+import { storageIndexBytes, storageIndexFromBytes } from '../storage-index.ts';
+import type { PeerEventBody } from './peer-event.ts';
+import type { FileRegistration, PeerBatch } from './share-batch.ts';
+import { EventUnknownError, holdsUnknown, withoutUnknown } from './unknown-events.ts';
 
 const maxPort = 0xffff;
 
@@ -37,7 +37,7 @@ export type ShareEventsValue =
 
 export type PeerEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
-  | { readonly kind: 'report'; readonly report: Report }
+  | { readonly kind: 'report'; readonly report: AnalyzerReport }
   | {
       readonly kind: 'event';
       readonly peer: PeerId;
@@ -48,7 +48,7 @@ export type PeerEventsValue =
 
 /** @throws MeshwardError `batch-malformed`, `event-unknown`: the record goes to the dead letters, and reading goes on. */
 export function readShareEvents(value: Uint8Array): ShareEventsValue {
-  return guarded(() => {
+  return parsed(() => {
     const record = fromBinary(ShareEventsRecordSchema, value);
     const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
@@ -61,11 +61,11 @@ export function readShareEvents(value: Uint8Array): ShareEventsValue {
 
 /** @throws MeshwardError `batch-malformed`, `event-unknown`. */
 export function readPeerEvents(value: Uint8Array): PeerEventsValue {
-  return guarded(() => {
+  return parsed(() => {
     const record = fromBinary(PeerEventsRecordSchema, value);
     const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
-    if (body.case === 'report') return { kind: 'report', report: readReport(body.value) };
+    if (body.case === 'report') return { kind: 'report', report: body.value };
     if (body.case !== 'event') throw neither(record, 'the record holds neither event nor tick');
     const event = body.value;
     return {
@@ -185,7 +185,8 @@ function neither(message: Message, reason: string): Error {
     : new Error(reason);
 }
 
-function guarded<T>(read: () => T): T {
+/** Runs `read`, whose failures become the one kind that says: this record is for the dead letters. @throws MeshwardError */
+export function parsed<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -1,5 +1,5 @@
 /** A clock that moves only when the test moves it. */
-import type { Clock } from '#mesh/clock.ts';
+import type { Clock } from '../clock.ts';
 
 export interface FakeClock extends Clock {
   /** Moves on, running what falls due in its order and letting what it started go as far as it can in between. */

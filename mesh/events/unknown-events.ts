@@ -6,7 +6,7 @@
  * nothing away; so an inventory that never ends is begun in its place, until the peer begins its next one.
  */
 import { create, type Message, toBinary } from '@bufbuild/protobuf';
-import { MeshwardError } from '#mesh/errors.ts';
+import { MeshwardError } from '../errors.ts';
 import {
   InventoryMarkSchema,
   InventoryPhase,
@@ -14,8 +14,8 @@ import {
   ShareBatchSchema,
   ShareEventKind,
   ShareEventsRecordSchema,
-} from '#mesh/generated/events_pb.js';
-import { storageIndexBytes } from '#mesh/storage-index.ts';
+} from '../generated/events_pb.js';
+import { storageIndexBytes } from '../storage-index.ts';
 
 /** No peer counts its inventories this far. */
 export const unendingGeneration = 0xffff_ffff;

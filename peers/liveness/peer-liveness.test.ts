@@ -1,16 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type PeerEventBody } from '#mesh/events/peer-event.ts';
 import { LogTime } from './log-time.ts';
-import {
-  flapScoreOf,
-  graceOf,
-  heard,
-  judged,
-  type LivenessRules,
-  newPeer,
-  type PeerEventBody,
-  type PeerLife,
-} from './peer-liveness.ts';
+import { flapScoreOf, graceOf, heard, judged, type LivenessRules, newPeer, type PeerLife } from './peer-liveness.ts';
 
 const rules: LivenessRules = {
   suspectAfterHeartbeats: 2.5,

@@ -1,17 +1,17 @@
 /** Which letters a command means, and the log that they are in. */
 import type { Command } from 'commander';
+import type { LetterFilter } from '#collector/dead-letters/letters.ts';
+import { readEnrolments } from '#collector/dead-letters/replay.ts';
 import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { isPeerId, type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
-import { openLog } from '../connections.ts';
-import { type Context, foldersOf } from '../context.ts';
-import { resolvePeer } from '../peer-reference.ts';
-import { parseDuration } from '../quantities.ts';
-import type { LetterFilter } from './letters.ts';
-import { readEnrolments } from './replay.ts';
+import { openLog } from './connections.ts';
+import { type Context, foldersOf } from './context.ts';
+import { resolvePeer } from './peer-reference.ts';
+import { parseDuration } from './quantities.ts';
 
 export interface FilterFlags {
   readonly since?: string;

@@ -1,11 +1,17 @@
 /** Every peer's life, fed from peer-events and enrolments; its states go into the peer table that share maps look at. */
+
+import type { PeerEventsValue } from '#mesh/events/records.ts';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { partitionOfStorageIndex } from '#mesh/storage-index.ts';
-import type { PeerTable } from '../files/share-map/peer-table.ts';
-import type { PeerEventsValue } from '../wire.ts';
 import type { LogTime } from './log-time.ts';
 import { flapScoreOf, graceOf, heard, judged, type LivenessRules, newPeer, type PeerLife } from './peer-liveness.ts';
+
+/** Whoever looks at states and domains again and again, told of each change. */
+export interface PeerStates {
+  setState(peer: PeerId, state: PeerState): void;
+  setDomains(peer: PeerId, domains: Domains): void;
+}
 
 /** What an enrolment binds a peer to: stronger than what the peer says of itself. */
 export interface EnrolmentFacts {
@@ -51,7 +57,7 @@ export interface PeerRegisterOptions {
   readonly rules: LivenessRules;
   /** Log time of each partition of peer-events. A peer's events are all in one partition, and its silence counts there. */
   readonly times: readonly LogTime[];
-  readonly table: PeerTable;
+  readonly table: PeerStates;
   /** What an earlier run knew. */
   readonly resumed?: ReadonlyMap<PeerId, PeerLife>;
 }
@@ -66,7 +72,7 @@ export interface EventPlace {
 export class PeerRegister {
   readonly #rules: LivenessRules;
   readonly #times: readonly LogTime[];
-  readonly #table: PeerTable;
+  readonly #table: PeerStates;
   readonly #lives = new Map<PeerId, PeerLife>();
   readonly #partitions = new Map<PeerId, number>();
   readonly #enrolments = new Map<PeerId, EnrolmentFacts>();

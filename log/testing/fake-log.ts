@@ -1,5 +1,5 @@
 /** The in-memory log with consumer groups of one member, whose partitions a test can take away and give back. */
-import { InMemoryLog } from '#log/in-memory.ts';
+import { InMemoryLog } from '../in-memory.ts';
 import {
   type AssignedPartition,
   type EventLog,
@@ -7,7 +7,7 @@ import {
   type GroupConsumer,
   type Membership,
   partitionKey,
-} from '#log/port.ts';
+} from '../port.ts';
 
 export class FakeLog extends InMemoryLog implements EventLog {
   readonly commits: { partition: number; nextOffset: number }[] = [];

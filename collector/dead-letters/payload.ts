@@ -1,6 +1,5 @@
 /** What a letter holds, as people read it: decoded where it can be read, else in hexadecimal. */
 import { type DescMessage, fromBinary, type MessageShape, toJson } from '@bufbuild/protobuf';
-import { postFormOf, readPost } from '#collector/gateway/read-post.ts';
 import { formatVerifyCap } from '#mesh/caps.ts';
 import {
   type DeadLetter,
@@ -16,6 +15,7 @@ import {
 import { peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Topics } from '#mesh/topics.ts';
+import { postFormOf, readPost } from '../gateway/read-post.ts';
 import { showableHex, showableValue } from './secrets.ts';
 import { positionOf } from './source.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeBase32 } from '#mesh/base32.ts';
-import { formatCap, parseCap } from '#mesh/caps.ts';
+import { encodeBase32 } from './base32.ts';
+import { formatCap, parseCap } from './caps.ts';
 import { redactCaps, redactUserInfo } from './redact.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });

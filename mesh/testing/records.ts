@@ -1,5 +1,6 @@
 /** Records of the log as collectors write them, made from the values of tests. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { PeerBatch } from '../events/share-batch.ts';
 import {
   AnnounceSchema,
   DepartSchema,
@@ -11,11 +12,10 @@ import {
   ManifestOrigin,
   PeerEventsRecordSchema,
   ShareEventsRecordSchema,
-} from '#mesh/generated/events_pb.js';
-import { peerIdToBytes } from '#mesh/peer-id.ts';
-import type { Domains } from '#mesh/peer-state.ts';
-import { storageIndexToBytes } from '#mesh/storage-index.ts';
-import type { PeerBatch } from '../files/share-map/share-map.ts';
+} from '../generated/events_pb.js';
+import { peerIdToBytes } from '../peer-id.ts';
+import type { Domains } from '../peer-state.ts';
+import { storageIndexToBytes } from '../storage-index.ts';
 import { peerOf } from './share-events.ts';
 
 export function shareBatchRecord(batch: PeerBatch): Uint8Array {

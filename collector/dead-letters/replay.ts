@@ -4,15 +4,15 @@
  * event keeps the place in its peer's order that it had.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
-import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
+import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { compareOrder } from '#mesh/incarnation.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
+import { EnrolmentTable } from '../gateway/enrolment-table.ts';
 import { type LetterSummary, lettersPartition, readLetter } from './letters.ts';
 import { checkReplay, type ReplayRecords } from './replay-checks.ts';
 import { showable } from './secrets.ts';

@@ -1,7 +1,7 @@
 import { create, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { testTopics as topics } from '#collector/gateway/testing/gateway-under-test.ts';
 import { AgentPostSchema, DeadLetterSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
+import { testTopics as topics } from '../gateway/testing/gateway-under-test.ts';
 import { showPayload } from './payload.ts';
 import { showableHex } from './secrets.ts';
 

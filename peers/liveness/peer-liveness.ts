@@ -9,6 +9,8 @@
  *
  * where a remembered outage fades by half every `memoryHalfLifeMs`. Flapping is an exponentially fading count of outages.
  */
+
+import type { PeerEventBody, PeerVitals } from '#mesh/events/peer-event.ts';
 import type { EventOrder } from '#mesh/incarnation.ts';
 import { compareOrder } from '#mesh/incarnation.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
@@ -21,21 +23,6 @@ export interface LivenessRules {
   readonly graceMaxMs: number;
   readonly departAfterMs: number;
   readonly memoryHalfLifeMs: number;
-}
-
-export interface PeerVitals {
-  readonly cpuUsedRatio: number;
-  readonly memoryUsedBytes: number;
-  readonly diskUsedBytes: number;
-  readonly diskCapacityBytes: number;
-  readonly networkReceivedBytes: number;
-  readonly networkSentBytes: number;
-  readonly sharesHeld: number;
-  readonly shareBytesHeld: number;
-  readonly sharesVerified: number;
-  readonly spooledBatches: number;
-  readonly spoolDroppedInventories: number;
-  readonly processMemoryBytes: number;
 }
 
 /** All that is kept of a peer; plain data, so that it can be stored and loaded. Times are log time. */
@@ -66,21 +53,6 @@ export interface PeerLife {
   readonly capacityBytes: number;
   readonly vitals: PeerVitals | null;
 }
-
-export type PeerEventBody =
-  | {
-      readonly kind: 'announce';
-      readonly name: string;
-      readonly domains: Domains;
-      readonly host: string;
-      readonly port: number;
-      readonly agentVersion: string;
-      readonly capacityBytes: number;
-    }
-  | { readonly kind: 'heartbeat'; readonly vitals: PeerVitals | null }
-  | { readonly kind: 'drain'; readonly draining: boolean }
-  | { readonly kind: 'maintenance'; readonly untilMs: number }
-  | { readonly kind: 'depart' };
 
 export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
   return {

@@ -4,18 +4,18 @@
  */
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
-import { readPeerEvents, readShareEvents } from '#analyzer/wire.ts';
-import { checkPost } from '#collector/gateway/check-post.ts';
-import { encodeParts } from '#collector/gateway/encode-parts.ts';
-import type { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
-import { recordsOf, speaksFor } from '#collector/gateway/post-records.ts';
-import { postFormOf, readPost } from '#collector/gateway/read-post.ts';
 import type { AppendRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
 import { type DeadLetter, type FileManifest, ManifestOrigin, ShareBatchSchema } from '#mesh/generated/events_pb.js';
 import type { EventOrder } from '#mesh/incarnation.ts';
 import { type PeerId, peerIdBytes, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
+import { checkPost } from '../gateway/check-post.ts';
+import { encodeParts } from '../gateway/encode-parts.ts';
+import type { EnrolmentTable } from '../gateway/enrolment-table.ts';
+import { recordsOf, speaksFor } from '../gateway/post-records.ts';
+import { postFormOf, readPost } from '../gateway/read-post.ts';
 import { readBatchManifests } from './batch-manifests.ts';
 import { positionOf, type RecordPosition } from './source.ts';
 

@@ -1,5 +1,5 @@
 /** Dead letters hold what anybody sent, to the wrong place too: what may be a secret or move a terminal is never shown. */
-import { redactCaps, redactUserInfo } from '../redact.ts';
+import { redactCaps, redactUserInfo } from '#mesh/redact.ts';
 
 const secretNames = /token|secret|swissnum|passw|nurl|private|^(?:api)?key$/i;
 const notPrintable = /[\p{Cc}\p{Bidi_Control}]/gu;

@@ -1,12 +1,8 @@
 /** Values for tests: peers, files and batches by small numbers. */
-import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
-import { type StorageIndex, storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
-import {
-  eventKinds,
-  type FileRegistration,
-  type ManifestOrigin,
-  type PeerBatch,
-} from '../files/share-map/share-map.ts';
+
+import { eventKinds, type FileRegistration, type ManifestOrigin, type PeerBatch } from '../events/share-batch.ts';
+import { type PeerId, peerIdFromBytes } from '../peer-id.ts';
+import { type StorageIndex, storageIndexFromBytes, storageIndexToBytes } from '../storage-index.ts';
 
 export function peerOf(number: number): PeerId {
   return peerIdFromBytes(numbered(32, number));

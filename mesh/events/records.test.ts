@@ -1,9 +1,9 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { InventoryPhase, PeerEventsRecordSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
-import { peerEvent, shareBatchRecord, shareTick } from './testing/records.ts';
-import { batchOf, peerOf, registrationOf } from './testing/share-events.ts';
-import { readPeerEvents, readShareEvents } from './wire.ts';
+import { InventoryPhase, PeerEventsRecordSchema, ShareEventsRecordSchema } from '../generated/events_pb.js';
+import { peerEvent, shareBatchRecord, shareTick } from '../testing/records.ts';
+import { batchOf, peerOf, registrationOf } from '../testing/share-events.ts';
+import { readPeerEvents, readShareEvents } from './records.ts';
 
 type ShareBatchInit = Parameters<typeof create<typeof ShareEventsRecordSchema>>[1];
 

@@ -2,12 +2,12 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
 import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
-import { shareBatchRecord } from '#analyzer/testing/records.ts';
-import { type BatchFields, batchOf, fileOf, registrationOf } from '#analyzer/testing/share-events.ts';
-import { readShareEvents } from '#analyzer/wire.ts';
+import { listLetters } from '#collector/dead-letters/letters.ts';
+import { type ReplayOutcome, replayLetters } from '#collector/dead-letters/replay.ts';
 import { peerRecord } from '#collector/gateway/enrolment-records.ts';
 import { newLog, testTopics as topics } from '#collector/gateway/testing/gateway-under-test.ts';
 import type { InMemoryLog } from '#log/in-memory.ts';
+import { readShareEvents } from '#mesh/events/records.ts';
 import {
   AgentPostSchema,
   DeadLetterSchema,
@@ -18,8 +18,8 @@ import {
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { partitionOfStorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
-import { listLetters } from './letters.ts';
-import { type ReplayOutcome, replayLetters } from './replay.ts';
+import { shareBatchRecord } from '#mesh/testing/records.ts';
+import { type BatchFields, batchOf, fileOf, registrationOf } from '#mesh/testing/share-events.ts';
 
 const topic = topics.shareEvents.name;
 const clock = { nowMs: () => 1_700_000_000_000, monotonicMs: () => 0, after: () => () => undefined };

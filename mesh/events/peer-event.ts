@@ -1,0 +1,32 @@
+/** What a record of `peer-events` says of one peer, as values. */
+import type { Domains } from '../peer-state.ts';
+
+export interface PeerVitals {
+  readonly cpuUsedRatio: number;
+  readonly memoryUsedBytes: number;
+  readonly diskUsedBytes: number;
+  readonly diskCapacityBytes: number;
+  readonly networkReceivedBytes: number;
+  readonly networkSentBytes: number;
+  readonly sharesHeld: number;
+  readonly shareBytesHeld: number;
+  readonly sharesVerified: number;
+  readonly spooledBatches: number;
+  readonly spoolDroppedInventories: number;
+  readonly processMemoryBytes: number;
+}
+
+export type PeerEventBody =
+  | {
+      readonly kind: 'announce';
+      readonly name: string;
+      readonly domains: Domains;
+      readonly host: string;
+      readonly port: number;
+      readonly agentVersion: string;
+      readonly capacityBytes: number;
+    }
+  | { readonly kind: 'heartbeat'; readonly vitals: PeerVitals | null }
+  | { readonly kind: 'drain'; readonly draining: boolean }
+  | { readonly kind: 'maintenance'; readonly untilMs: number }
+  | { readonly kind: 'depart' };

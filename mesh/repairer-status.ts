@@ -1,0 +1,21 @@
+/** What a repairer answers at `/v1/state`: what it is doing at this moment. One schema for who serves it and who asks. */
+import { z } from 'zod';
+
+const runningRepair = z.object({
+  storageIndex: z.string(),
+  grade: z.string(),
+  /** Shares that this repair adds. */
+  shares: z.number(),
+  /** 0 … 1 */
+  progress: z.number(),
+  bytes: z.number(),
+});
+
+export const repairerStatus = z.object({
+  running: z.array(runningRepair),
+  /** Why bulk repair holds, or null. */
+  brake: z.string().nullable(),
+  queued: z.record(z.string(), z.number()),
+});
+
+export type RepairerStatus = z.infer<typeof repairerStatus>;

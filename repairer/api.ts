@@ -1,0 +1,25 @@
+/** The repairer's HTTP: what it is doing at this moment. Who serves it adds metrics and probes. */
+import fastify, { type FastifyInstance } from 'fastify';
+import type { RepairerStatus } from '#mesh/repairer-status.ts';
+import type { Repairer } from './service.ts';
+
+export function createRepairerApi(repairer: Repairer): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  app.get('/v1/state', async () => statusOf(repairer));
+  return app;
+}
+
+function statusOf(repairer: Repairer): RepairerStatus {
+  const state = repairer.state();
+  return {
+    running: state.running.map((repair) => ({
+      storageIndex: repair.storageIndex,
+      grade: repair.repairClass,
+      shares: repair.wanted.length,
+      progress: repair.wanted.length === 0 ? 0 : repair.sharesDone / repair.wanted.length,
+      bytes: repair.bytesRead + repair.bytesWritten,
+    })),
+    brake: state.brake.held ? state.brake.reason : null,
+    queued: { ...state.files },
+  };
+}

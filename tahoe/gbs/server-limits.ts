@@ -1,0 +1,40 @@
+/** How much a storage server takes on, whatever clients ask of it. */
+
+export interface StorageServerLimits {
+  /** Connections at once; further ones are closed. @default 256 */
+  readonly maxConnections: number;
+  /** Shares being uploaded at once; further ones are not allocated. @default 4096 */
+  readonly maxUploads: number;
+  /** Largest share that is taken. @default 1 TiB */
+  readonly maxShareBytes: number;
+  /** Space that stays free on the disk. @default 64 MiB */
+  readonly reservedDiskBytes: number;
+  /** Files kept open between reads. @default 32 */
+  readonly maxOpenFiles: number;
+  /** Corruption advisories kept on disk; further ones are counted and dropped. @default 1000 */
+  readonly maxAdvisories: number;
+  /** Scopes whose fence is remembered. @default 1024 */
+  readonly maxFenceScopes: number;
+  /** An upload that gets no bytes for so long is dropped. @default 30 min */
+  readonly uploadSilenceMs: number;
+  /** A client must have sent its request's headers by then. @default 10 s */
+  readonly headersTimeoutMs: number;
+  /** A client must have sent its whole request by then. @default 10 min */
+  readonly requestTimeoutMs: number;
+  /** A connection on which nothing moves for so long, in the midst of a request or between two, is closed. @default 75 s */
+  readonly idleConnectionMs: number;
+}
+
+export const defaultStorageServerLimits: StorageServerLimits = {
+  maxConnections: 256,
+  maxUploads: 4096,
+  maxShareBytes: 2 ** 40,
+  reservedDiskBytes: 64 * 1024 * 1024,
+  maxOpenFiles: 32,
+  maxAdvisories: 1000,
+  maxFenceScopes: 1024,
+  uploadSilenceMs: 30 * 60 * 1000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 600_000,
+  idleConnectionMs: 75_000,
+};
