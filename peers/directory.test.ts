@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeLog } from '#log/testing/fake-log.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
-import { settle } from '#mesh/testing/fake-clock.ts';
+import { settle } from '#mesh/testing/manual-clock.ts';
 import { openDirectory } from './directory.ts';
 
 const topic = 'enrolments';

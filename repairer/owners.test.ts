@@ -1,7 +1,7 @@
 /** Repairers and analyzers that come and go in the middle of the work. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeLog } from '#log/testing/fake-log.ts';
-import { settle } from '#mesh/testing/fake-clock.ts';
+import { settle } from '#mesh/testing/manual-clock.ts';
 import type { AtRiskEntry } from './queue/at-risk.ts';
 import { ownerRecordOf, recordOf, tombstoneOf, under } from './testing/at-risk-record.ts';
 import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from './testing/fake-mesh.ts';

@@ -3,7 +3,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FakeLog } from '#log/testing/fake-log.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import { settle } from '#mesh/testing/fake-clock.ts';
+import { settle } from '#mesh/testing/manual-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
 import type { AtRiskEntry } from './queue/at-risk.ts';
 import type { RecentRepair, RepairerEvent } from './repairer-state.ts';

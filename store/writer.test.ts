@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Clock, seededRandom } from '#mesh/clock.ts';
+import { seededRandom } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { ManualClock, settle } from '#mesh/testing/manual-clock.ts';
 import type { InsertOptions, Store } from './client.ts';
 import { text, uint32 } from './row-binary/columns.ts';
 import { defineTable, readRowBatches, type Table } from './row-binary/table.ts';
@@ -9,31 +10,6 @@ import { createStoreWriter, type StoreWriter, type StoreWriterOptions } from './
 
 const letters = defineTable('letters', { number: uint32, body: text });
 const parcels = defineTable('parcels', { number: uint32 });
-
-/** A clock that stands still until it is moved. */
-class ManualClock implements Clock {
-  #now = 0;
-  #timers: { atMs: number; run: () => void }[] = [];
-  nowMs = (): number => this.#now;
-  monotonicMs = (): number => this.#now;
-  after(delayMs: number, run: () => void): () => void {
-    const timer = { atMs: this.#now + delayMs, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  }
-  get pendingDelays(): number[] {
-    return this.#timers.map((timer) => timer.atMs - this.#now);
-  }
-  async advance(ms: number): Promise<void> {
-    this.#now += ms;
-    const due = this.#timers.filter((timer) => timer.atMs <= this.#now);
-    this.#timers = this.#timers.filter((timer) => timer.atMs > this.#now);
-    for (const timer of due) timer.run();
-    await settle();
-  }
-}
 
 /** Takes inserts as a server would: keeps what has a new token, and answers when the test says so. */
 class RecordingStore {
@@ -131,7 +107,7 @@ describe('the store writer', () => {
     const rests: number[] = [];
     for (let retry = 0; retry < 4; retry++) {
       await settle();
-      const [rest] = clock.pendingDelays;
+      const [rest] = clock.pendingDelaysMs;
       rests.push(rest as number);
       await clock.advance(rest as number);
     }
@@ -372,11 +348,6 @@ describe('the store writer', () => {
     );
   });
 });
-
-/** Lets everything run that waits for nothing but its turn. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { ShareEventKind } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { Outbox } from './outbox.ts';
 import { OwedInventory } from './owed-inventory.ts';
 import type { BatchColumns } from './share-lane.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 function bench(eventsPerBatch = 4) {
   const clock = new ManualClock();

@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { DrainSchema, HeartbeatSchema, MaintenanceSchema } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { PeerLane } from './peer-lane.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 async function lane(): Promise<PeerLane> {
   const { peerId } = await createPeerIdentity();

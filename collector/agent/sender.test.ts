@@ -3,10 +3,10 @@ import { seededRandom } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { AgentPost } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { classifyPostFailure } from './post-failure.ts';
 import { type Lane, Sender } from './sender.ts';
 import { malformed, unavailable } from './testing/fake-collector.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 interface Bench {
   readonly clock: ManualClock;

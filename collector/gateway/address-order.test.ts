@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { AddressOrder } from './address-order.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 test('the first that does not rest is asked first, and the others after it in their order', () => {
   const clock = new ManualClock();
@@ -10,7 +10,7 @@ test('the first that does not rest is asked first, and the others after it in th
   expect(order.toAsk()).toEqual([0, 1, 2]);
   order.failed(0, 0);
   expect(order.toAsk()).toEqual([1, 2]);
-  clock.advance(500);
+  clock.advanceSync(500);
   expect(order.toAsk()).toEqual([0, 1, 2]);
 });
 
@@ -21,15 +21,15 @@ test('rests grow with each failure up to a minute, never end before what the col
   for (let i = 0; i < 8; i++) {
     order.failed(0, 0);
     let restMs = 0;
-    for (; order.toAsk()[0] !== 0; restMs += 100) clock.advance(100);
+    for (; order.toAsk()[0] !== 0; restMs += 100) clock.advanceSync(100);
     rests.push(restMs);
   }
   expect(rests).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
   order.answered(0);
   order.failed(0, 5000);
-  clock.advance(4999);
+  clock.advanceSync(4999);
   expect(order.toAsk()).toEqual([1]);
-  clock.advance(1);
+  clock.advanceSync(1);
   expect(order.toAsk()).toEqual([0, 1]);
 });
 
@@ -47,7 +47,7 @@ test('whatever fails, there is always someone to ask, in the order of the list, 
         expect([...asked].sort((a, b) => a - b)).toEqual(asked);
         expect(new Set(asked).size).toBe(asked.length);
         if (ok) expect(asked).toContain(index);
-        clock.advance(waitMs);
+        clock.advanceSync(waitMs);
       }
     }),
   );

@@ -4,6 +4,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { toBinary } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
 import { AgentPostSchema } from '#mesh/generated/events_pb.js';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import {
@@ -16,7 +17,6 @@ import {
   newPeer,
   startGateway,
 } from './testing/gateway-under-test.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 /** A connection of a peer, with whatever bytes a test sends. */
 async function openTls(port: number, identity: PeerIdentity, session?: Buffer): Promise<TLSSocket> {
@@ -166,7 +166,7 @@ test('connections that do not say who they are make room for a peer once they ha
   const late = gateway.client(known);
   await expect(late.postEvents(heartbeatPost(known, 2))).rejects.toMatchObject({ status: 0, retryable: true });
   expect(await kept.postEvents(heartbeatPost(known, 2))).toEqual({ accepted: 1 });
-  clock.advance(2000);
+  clock.advanceSync(2000);
   expect(await late.postEvents(heartbeatPost(known, 3))).toEqual({ accepted: 1 });
   await untilClosed(strangers[0] as Socket);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import { configSchema } from '#mesh/config/schema.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import type { GatewayLog } from './service.ts';
 import { gatedLog } from './testing/gated-log.ts';
@@ -13,7 +14,6 @@ import {
   startGateway,
   testTopics,
 } from './testing/gateway-under-test.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { rawRequest } from './testing/raw-request.ts';
 import { createToken } from './tokens.ts';
 
@@ -66,7 +66,7 @@ test('unknown, used and expired tokens are refused in the same words', async () 
   const used = await createToken(log, testTopics, clock, { lifetimeMs: hourMs });
   const expired = await createToken(log, testTopics, clock, { lifetimeMs: 1000 });
   await gateway.client(holder).enrol(await request(holder, used.token));
-  clock.advance(1000);
+  clock.advanceSync(1000);
   const messages = new Set<string>();
   for (const token of [used.token, expired.token, 'mwt_unknown']) {
     const error = await gateway
@@ -212,7 +212,7 @@ test('expired tokens are forgotten when new ones are made', async () => {
   const gateway = await startGateway({ log, clock });
   const operator = gateway.client(await newOperator(log));
   await operator.createToken({ lifetimeMs: 1000 });
-  clock.advance(8 * 24 * hourMs);
+  clock.advanceSync(8 * 24 * hourMs);
   await operator.createToken({ lifetimeMs: 1000 });
   log.compact(testTopics.enrolments.name);
   const tokens = log.all(testTopics.enrolments.name).filter((record) =>

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { Admission } from './admission.ts';
 import { Refusal } from './answers.ts';
 import { PostOrder } from './post-order.ts';
 import { RateLimits } from './rate-limits.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 describe('rate limits', () => {
   test('never grant more than the burst and the rate together, and grant after the time that they name', () => {
@@ -16,11 +16,11 @@ describe('rate limits', () => {
         let granted = 0;
         let elapsedMs = 0;
         for (const { waitMs, amount } of steps) {
-          clock.advance(waitMs);
+          clock.advanceSync(waitMs);
           elapsedMs += waitMs;
           const refusedMs = limits.take('a', amount);
           if (refusedMs > 0) {
-            clock.advance(refusedMs);
+            clock.advanceSync(refusedMs);
             elapsedMs += refusedMs;
             expect(limits.take('a', amount)).toBe(0);
           }

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import type { LogRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { PeerEventsRecordSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import type { GatewayLog } from './service.ts';
 import { batchesIn, batchPost, newLog, newPeer, startGateway, testTopics } from './testing/gateway-under-test.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -31,7 +31,7 @@ test('each interval puts a tick with the time into every partition of both event
   await startGateway({ log, clock, config: { tickMs: 1000 } });
   for (let i = 0; i < 3; i++) {
     await settled();
-    clock.advance(1000);
+    clock.advanceSync(1000);
   }
   const expected = [1_000_000, 1_001_000, 1_002_000, 1_003_000];
   for (let partition = 0; partition < testTopics.shareEvents.partitions; partition++) {
@@ -68,7 +68,7 @@ test('when ticks cannot be written they are tried on, never piled up, and the ga
   const { gateway } = await startGateway({ log: flaky, clock, config: { tickMs: 1000 } });
   const pass = async (intervals: number) => {
     for (let i = 0; i < intervals; i++) {
-      clock.advance(1000);
+      clock.advanceSync(1000);
       await settled();
     }
   };
@@ -144,7 +144,7 @@ test('when the log ends the reading of enrolments the gateway says so, keeps its
   await settled();
   expect(underTest.gateway.health().reasons).toEqual(['the enrolments cannot be followed']);
   expect(await underTest.client(peer).postEvents(batchPost(peer))).toEqual({ accepted: 8 });
-  clock.advance(1000);
+  clock.advanceSync(1000);
   for (let i = 0; i < 10; i++) await settled();
   expect(underTest.gateway.health().ready).toBe(true);
   const late = await newPeer(log, underTest);

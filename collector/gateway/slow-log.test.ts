@@ -3,10 +3,10 @@ import { toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { collectorPort } from '../agent/collector-port.ts';
 import { type Lane, Sender } from '../agent/sender.ts';
-import { ManualClock as AgentClock } from '../agent/testing/manual-clock.ts';
 import {
   batchesIn,
   batchPost,
@@ -18,7 +18,6 @@ import {
   testTopics,
 } from './testing/gateway-under-test.ts';
 import { hangingLog } from './testing/hanging-log.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { type RawAnswer, rawRequest } from './testing/raw-request.ts';
 
 const maxConcurrentPosts = 16;
@@ -77,7 +76,7 @@ test('while the log does not answer, posts wait up to the limit, all others are 
   expect(log.mostWaiting.appends).toBe(batchesAtOnce);
 
   expect(underTest.gateway.health()).toEqual({ ready: true, reasons: [] });
-  clock.advance(10_001);
+  clock.advanceSync(10_001);
   expect(underTest.gateway.health()).toMatchObject({
     ready: false,
     reasons: [expect.stringMatching(/^the log has not answered an append for 10 s/)],
@@ -148,7 +147,7 @@ test('an agent comes again when the collector said so, not before, and its post 
   const held = underTest.client(first).postEvents(batchPost(first, { eventCount }));
   await log.untilWaiting(1);
 
-  const clock = new AgentClock();
+  const clock = new ManualClock();
   const answers: string[] = [];
   let answered = Promise.withResolvers<void>();
   const queue = [batchPost(second, { eventCount })];

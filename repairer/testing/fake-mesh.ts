@@ -9,7 +9,7 @@ import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { type FakeClock, fakeClock } from '#mesh/testing/fake-clock.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createBudget } from '#peers/budget.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import { createPeerView, type PeerFact, type PeerView } from '#peers/peer-view.ts';
@@ -29,7 +29,7 @@ export interface FakeFile {
 
 export interface FakeMesh {
   readonly peers: readonly FakePeer[];
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly random: Random;
   readonly tools: RepairTools;
   readonly peerView: PeerView;
@@ -42,7 +42,7 @@ export async function fakeMesh(
   peerCount: number,
   options: { seed?: number; domainsOf?: (at: number) => Domains } = {},
 ): Promise<FakeMesh> {
-  const clock = fakeClock();
+  const clock = new ManualClock();
   const random = seededRandom(options.seed ?? 1);
   const peers = Array.from({ length: peerCount }, (_, at) => new FakePeer(at + 1));
   const byId = new Map(peers.map((peer) => [peer.peerId, peer]));

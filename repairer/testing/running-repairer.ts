@@ -2,7 +2,7 @@
 
 import type { EventLog } from '#log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
-import { settle } from '#mesh/testing/fake-clock.ts';
+import { settle } from '#mesh/testing/manual-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
 import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';

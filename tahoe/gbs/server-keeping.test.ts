@@ -4,9 +4,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { leaseBytes } from './container.ts';
 import { allocateBody, cbor, lease, leases, secrets, storeShare, upload, uploadSecret } from './example-upload.ts';
-import { manualClock, type StartedPeer, startPeer, until } from './started-peer.ts';
+import { type StartedPeer, startPeer, until } from './started-peer.ts';
 
 let started: StartedPeer;
 let index: StorageIndex;
@@ -150,7 +151,7 @@ describe('connections', () => {
   });
 
   it('are paced to the configured bandwidth', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const paced = await startPeer({ clock, bandwidthBytesPerSecond: 1000 });
     try {
       await paced.peer.allocate(index, { shareNumbers: [1], allocatedBytes: 2000, uploadSecret, ...leases });
@@ -160,11 +161,11 @@ describe('connections', () => {
         return result;
       });
       await until(() => paced.server.stats().requests === 2);
-      clock.advance(1000);
+      clock.advanceSync(1000);
       await paced.peer.version();
       expect(isDone).toBe(false);
       await until(() => {
-        clock.advance(50);
+        clock.advanceSync(50);
         return isDone;
       });
       expect((await writing).isComplete).toBe(true);

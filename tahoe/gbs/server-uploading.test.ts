@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { leaseBytes } from './container.ts';
 import { allocateBody, cbor, lease, leases, secrets, storeShare, upload, uploadSecret } from './example-upload.ts';
 import * as message from './message.ts';
-import { manualClock, type StartedPeer, startPeer, until } from './started-peer.ts';
+import { type StartedPeer, startPeer, until } from './started-peer.ts';
 
 let started: StartedPeer;
 let index: StorageIndex;
@@ -40,7 +41,7 @@ describe('uploading', () => {
   });
 
   it('writes the same container however the bytes came', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const fixed = await startPeer({ clock });
     try {
       await fixed.peer.allocate(index, { shareNumbers: [1, 2], allocatedBytes: 1000, uploadSecret, ...leases });
@@ -167,15 +168,15 @@ describe('uploading', () => {
   });
 
   it('forgets an upload after half an hour of silence, counted from its last bytes', async () => {
-    const clock = manualClock();
+    const clock = new ManualClock();
     const aging = await startPeer({ clock });
     try {
       await aging.peer.allocate(index, { shareNumbers: [1], allocatedBytes: 1000, uploadSecret, ...leases });
-      clock.advance(29 * 60_000);
+      clock.advanceSync(29 * 60_000);
       await aging.peer.write(index, 1, 0, data.subarray(0, 500), uploadSecret);
-      clock.advance(29 * 60_000);
+      clock.advanceSync(29 * 60_000);
       expect(aging.server.stats().uploadsInProgress).toBe(1);
-      clock.advance(2 * 60_000);
+      clock.advanceSync(2 * 60_000);
       await until(async () => (await readdir(join(aging.folder, 'shares/incoming'))).length === 0);
       await expect(aging.peer.write(index, 1, 500, data.subarray(500), uploadSecret)).rejects.toMatchObject({
         details: { status: 404 },

@@ -1,9 +1,9 @@
-/** For tests: a storage server on a folder of its own, its client, and a clock that moves when it is told to. */
+/** For tests: a storage server on a folder of its own, and its client. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, type Dispatcher, request } from 'undici';
-import { type Clock, systemClock } from '#mesh/clock.ts';
+import { systemClock } from '#mesh/clock.ts';
 import { createPeerIdentity, type PeerIdentity } from '../identity/key-folder.ts';
 import { authorizationValue } from './authorization.ts';
 import { createStorageClient, type PeerClient, type StorageClient } from './client.ts';
@@ -86,33 +86,6 @@ async function start(
       await Promise.all([client.close(), agent.destroy()]);
       await server.close(0);
       await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-export interface ManualClock extends Clock {
-  advance(ms: number): void;
-}
-
-/** Its time passes by `advance` alone. */
-export function manualClock(): ManualClock {
-  let nowMs = 1_700_000_000_000;
-  let timers: { atMs: number; run: () => void }[] = [];
-  return {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    after(delayMs, run) {
-      const timer = { atMs: nowMs + delayMs, run };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
-    },
-    advance(ms) {
-      nowMs += ms;
-      const due = timers.filter((timer) => timer.atMs <= nowMs);
-      timers = timers.filter((timer) => timer.atMs > nowMs);
-      for (const timer of due) timer.run();
     },
   };
 }
