@@ -1,28 +1,42 @@
 /**
  * Everything that must hold, one step after the other: types, lint, format, generated files, then every test.
- * `npm test -- PATH` runs only the tests below PATH.
+ *
+ * - `npm test -- --fast`: types, lint, format, and the tests that start no broker, database, browser, Tahoe node or process.
+ * - `npm test -- PATH`: only the tests below PATH. Other words go to vitest as they are.
+ * - `npm test -- --record-costs`: everything, and then how long each file took, for the order of the next runs.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { installKafka } from './kafka/install.ts';
 import { installChromium } from './setup/chromium.ts';
 import { installTahoe } from './tahoe-grid/install.ts';
 
 interface Step {
   readonly name: string;
-  readonly run: () => boolean | Promise<boolean>;
+  readonly run: () => Promise<boolean>;
 }
 
-function command(name: string, ...argv: string[]): boolean {
-  const { status } = spawnSync(name, argv, { stdio: 'inherit' });
-  return status === 0;
+function command(name: string, ...argv: string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(name, argv, { stdio: 'inherit' });
+    child.once('error', (error) => {
+      console.error(`${name}: ${error.message}`);
+      resolve(false);
+    });
+    child.once('close', (status) => resolve(status === 0));
+  });
 }
 
-const paths = process.argv.slice(2);
+const given = process.argv.slice(2);
+const isFast = given.includes('--fast');
+if (given.includes('--record-costs')) process.env['MESHWARD_RECORD_COSTS'] = '1';
+const words = given.filter((word) => word !== '--fast' && word !== '--record-costs');
 
-const steps: readonly Step[] = [
+const checks: readonly Step[] = [
   { name: 'types', run: () => command('tsc', '-p', '.') },
   { name: 'lint', run: () => command('oxlint', '--type-aware', '--deny-warnings') },
   { name: 'format', run: () => command('biome', 'check', '.') },
+];
+const complete: readonly Step[] = [
   { name: 'generated files', run: () => command('node', 'test/setup/generated.ts') },
   {
     name: 'what the tests need',
@@ -33,11 +47,15 @@ const steps: readonly Step[] = [
       return true;
     },
   },
-  { name: 'tests', run: () => command('vitest', 'run', ...paths) },
 ];
+const tests: Step = {
+  name: 'tests',
+  run: () => command('vitest', 'run', ...(isFast ? ['--project', 'fast'] : []), ...words),
+};
 
+const steps = words.length > 0 ? [tests] : [...checks, ...(isFast ? [] : complete), tests];
 const failed: string[] = [];
-for (const { name, run } of paths.length > 0 ? steps.slice(-1) : steps) {
+for (const { name, run } of steps) {
   console.log(`\n── ${name}`);
   const startedMs = performance.now();
   if (!(await run())) failed.push(name);
