@@ -1,10 +1,9 @@
 /** Analyzers as processes of their own, as operators run them: started, stopped, killed and frozen by number. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { ReadyMessage } from '#cli/child.ts';
 
-const mainFile = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Most of what an analyzer said that is kept for a report. */
 const keptOutputChars = 20_000;
 const stopPatienceMs = 30_000;
@@ -24,11 +23,16 @@ interface Managed {
 }
 
 export class AnalyzerProcesses implements AsyncDisposable {
+  readonly #mainFile: string;
   readonly #globalArguments: readonly string[];
   readonly #all = new Map<number, Managed>();
 
-  /** @param globalArguments what every `meshward analyzer` is told: the data directory and settings. */
-  constructor(globalArguments: readonly string[]) {
+  /**
+   * @param sourceFolder whose analyzers they are.
+   * @param globalArguments what every `meshward analyzer` is told: the data directory and settings.
+   */
+  constructor(sourceFolder: string, globalArguments: readonly string[]) {
+    this.#mainFile = join(sourceFolder, 'cli/main.ts');
     this.#globalArguments = globalArguments;
   }
 
@@ -41,7 +45,9 @@ export class AnalyzerProcesses implements AsyncDisposable {
     const managed: Managed = this.#all.get(number) ?? { number, url: null, child: null, output: '' };
     this.#all.set(number, managed);
     if (managed.child !== null) return;
-    const child = fork(mainFile, ['analyzer', ...this.#globalArguments], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const child = fork(this.#mainFile, ['analyzer', ...this.#globalArguments], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     managed.child = child;
     managed.url = null;
     const keep = (text: string): void => {

@@ -4,8 +4,9 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { seededRandom } from '#mesh/clock.ts';
 import { topicsOf } from '#mesh/topics.ts';
 import { connectStore } from '#store/client.ts';
@@ -14,7 +15,9 @@ import { AnalyzerProcesses } from './analyzer-processes.ts';
 import { differences } from './comparison.ts';
 import { type Fault, type FaultScene, inSync } from './faults.ts';
 import { MeshLoad } from './mesh-load.ts';
+import { Patience } from './patience.ts';
 import { embeddedStage, kafkaStage } from './stage.ts';
+import { StoreGate } from './store-gate.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -23,9 +26,17 @@ export interface CampaignOptions {
   readonly faults: Iterable<Fault>;
   readonly files?: number;
   readonly peers?: number;
-  readonly partitions?: number;
   readonly analyzers?: number;
+  /** Whose analyzers are put to the test. @default these ones, of which nothing is known */
+  readonly subject?: Subject;
   readonly say: (line: string) => void;
+}
+
+export interface Subject {
+  /** Root of the sources. */
+  readonly folder: string;
+  /** Of an earlier run on this machine; null where there was none. */
+  readonly slowestAgreementMs: number | null;
 }
 
 export interface CampaignReport {
@@ -33,26 +44,43 @@ export interface CampaignReport {
   readonly acknowledgedBatches: number;
   readonly acknowledgedEvents: number;
   readonly repeatedAppends: number;
+  /** Batches that came again though newer ones had come. */
+  readonly lateBatches: number;
   /** Longest time from the end of the load to full agreement. */
   readonly slowestAgreementMs: number;
 }
 
 const sessionTimeoutMs = 6000;
 const loadBeforeMs = 1500;
-const agreementTimeoutMs = 120_000;
+const lookMs = 250;
+const partitions = 6;
+const here = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** @throws Error with every difference that stays. */
+/** What was said differs from what the oracle computed, and stays so. */
+export class DisagreementError extends Error {
+  /** The fault after which there was no agreement. */
+  readonly after: string;
+
+  constructor(after: string, details: string) {
+    super(`no agreement after ${after} ${details}`);
+    this.after = after;
+  }
+}
+
+/** @throws DisagreementError with the differences that stay. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const { seed, say } = options;
+  const { seed, say, subject = { folder: here, slowestAgreementMs: null } } = options;
   const random = seededRandom(seed);
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'meshward-faults-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const clickhouse = await startEmbeddedClickHouse({ directory: join(directory, 'clickhouse') });
   stack.defer(() => clickhouse.stop());
+  const gate = await StoreGate.start(clickhouse.url);
+  stack.defer(() => gate.close());
   const topics = topicsOf({
     prefix: 'faults.',
-    shareEventsPartitions: options.partitions ?? 6,
+    shareEventsPartitions: partitions,
     peerEventsPartitions: 1,
     retentionMs: 0,
     retentionBytes: 0,
@@ -65,7 +93,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const { log, cluster } = stage;
   const store = connectStore({ urls: [clickhouse.url], username: clickhouse.username, password: clickhouse.password });
   stack.defer(() => store.close());
-  const analyzers = new AnalyzerProcesses([
+  const analyzers = new AnalyzerProcesses(subject.folder, [
     '--data-dir',
     join(directory, 'analyzers'),
     ...settingsOf({
@@ -76,7 +104,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       'log.retentionMs': 1_000_000_000_000,
       'log.sessionTimeoutMs': sessionTimeoutMs,
       'clickhouse.mode': 'external',
-      'clickhouse.urls': [clickhouse.url],
+      'clickhouse.urls': [gate.url],
       'clickhouse.username': clickhouse.username,
       'clickhouse.passwordFile': join(directory, 'clickhouse', 'password'),
       'analyzer.settleMs': 1,
@@ -102,33 +130,32 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   say(`seed ${seed}: ${options.log} log, ${analyzers.running.length} analyzers, ${load.files.length} files`);
   await load.begin();
 
-  let slowestAgreementMs = 0;
+  const patience = new Patience(() => performance.now(), subject.slowestAgreementMs);
   let count = 0;
   const agree = async (after: string): Promise<void> => {
-    const startedMs = performance.now();
+    const wait = patience.begin();
     for (;;) {
       const found = await differences({
         oracle: load.oracle,
         files: load.files,
+        strangers: load.strangerFiles,
         store,
         log,
         topics,
         analyzers: analyzers.running.flatMap(({ url }) => (url === null ? [] : [url])),
       }).catch((error: unknown) => [`the comparison failed: ${String(error)}`]);
-      const tookMs = performance.now() - startedMs;
       if (found.length === 0) {
-        slowestAgreementMs = Math.max(slowestAgreementMs, tookMs);
-        say(`agreement after ${after} in ${Math.round(tookMs)} ms (${load.acknowledgedEvents} events so far)`);
+        say(`agreement after ${after} in ${Math.round(wait.agreed())} ms (${load.acknowledgedEvents} events so far)`);
         return;
       }
-      if (tookMs > agreementTimeoutMs) {
-        throw new Error(`no agreement after ${after} (seed ${seed}):\n${found.join('\n')}\n${analyzers.output()}`);
+      if (wait.isOver(found)) {
+        throw new DisagreementError(after, `(seed ${seed}):\n${found.join('\n')}\n${analyzers.output()}`);
       }
-      await pause(500);
+      await pause(lookMs);
     }
   };
   await agree('the start');
-  const scene: FaultScene = { cluster, analyzers, load, topics, random, sessionTimeoutMs, say };
+  const scene: FaultScene = { cluster, analyzers, load, gate, topics, random, sessionTimeoutMs, say };
   for (const fault of options.faults) {
     load.speak();
     await pause(loadBeforeMs);
@@ -140,8 +167,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     await agree(fault.name);
     count++;
   }
-  const { acknowledgedBatches, acknowledgedEvents, repeatedAppends } = load;
-  return { faults: count, acknowledgedBatches, acknowledgedEvents, repeatedAppends, slowestAgreementMs };
+  const { acknowledgedBatches, acknowledgedEvents, repeatedAppends, lateBatches } = load;
+  const slowestAgreementMs = patience.slowestMs;
+  return { faults: count, acknowledgedBatches, acknowledgedEvents, repeatedAppends, lateBatches, slowestAgreementMs };
 }
 
 function settingsOf(settings: Readonly<Record<string, unknown>>): string[] {

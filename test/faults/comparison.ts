@@ -1,7 +1,7 @@
 /** Compares what analyzers, ClickHouse and the at-risk topic say with what the oracle expects; says each difference. */
 import { fromBinary } from '@bufbuild/protobuf';
 import type { EventLog } from '#log/port.ts';
-import { AtRiskFileSchema } from '#mesh/generated/events_pb.js';
+import { AtRiskFileSchema, DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { afterRecord, generationOf, isOwnerRecord, noFence, standingOf } from '#mesh/list-fence.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { Topics } from '#mesh/topics.ts';
@@ -11,7 +11,10 @@ import { type Oracle, placementName } from './oracle.ts';
 
 export interface Compared {
   readonly oracle: Oracle;
+  /** Every file that was registered, deleted or not. */
   readonly files: readonly StorageIndex[];
+  /** Files that nobody should know, though shares of them came and went. */
+  readonly strangers: readonly StorageIndex[];
   readonly store: Store;
   readonly log: EventLog;
   readonly topics: Topics;
@@ -29,6 +32,8 @@ export async function differences(compared: Compared): Promise<readonly string[]
     ...(await healthDifferences(compared)),
     ...(await listDifferences(compared)),
     ...(await analyzerDifferences(compared)),
+    ...(await strangerDifferences(compared)),
+    ...(await letterDifferences(compared)),
     ...(await repeatedChanges(compared.store)),
   ];
   const more = found.length - shownDifferences;
@@ -47,8 +52,8 @@ async function placementDifferences({ oracle, files, store }: Compared): Promise
     names.push(placementName(row.shareNumber, row.peerId, row.state === 'corrupt'));
     stored.set(row.storageIndex, names);
   }
-  return files.flatMap((file) => {
-    const expected = oracle.expect(file).placements.join(' ');
+  return each(files, stored.keys(), (file, isKnown) => {
+    const expected = isKnown ? oracle.expect(file).placements.join(' ') : '';
     const found = (stored.get(file) ?? []).sort().join(' ');
     return found === expected ? [] : [`placements in ClickHouse of ${file}: ${found} — expected ${expected}`];
   });
@@ -58,13 +63,14 @@ async function healthDifferences({ oracle, files, store }: Compared): Promise<st
   const rows = await store.select(
     { storageIndex, figures: text },
     `SELECT storage_index, concat(toString(grade), ' ', toString(available), ' ', toString(margin), ' ', toString(corrupt))
-     FROM ${store.qualified('file_health')} FINAL`,
+     FROM ${store.qualified('file_health')} FINAL WHERE NOT deleted`,
   );
   const stored = new Map(rows.map((row) => [row.storageIndex, row.figures]));
-  return files.flatMap((file) => {
-    const { health } = oracle.expect(file);
-    const expected = `${health.grade} ${health.available} ${health.margin} ${health.corrupt}`;
-    const found = stored.get(file);
+  return each(files, stored.keys(), (file, isKnown) => {
+    const health = isKnown ? oracle.expect(file).health : null;
+    const expected =
+      health === null ? 'none' : `${health.grade} ${health.available} ${health.margin} ${health.corrupt}`;
+    const found = stored.get(file) ?? 'none';
     return found === expected ? [] : [`health in ClickHouse of ${file}: ${found} — expected ${expected}`];
   });
 }
@@ -91,9 +97,9 @@ async function listDifferences({ oracle, files, log, topics }: Compared): Promis
       if (available !== null && standingOf(fence, generation, offset) === 'counts') listed.set(file, available);
     }
   }
-  return files.flatMap((file) => {
-    const { health, isListed } = oracle.expect(file);
-    const expected = isListed ? `listed with ${health.available}` : 'not listed';
+  return each(files, listed.keys(), (file, isKnown) => {
+    const { health, isListed } = isKnown ? oracle.expect(file) : { health: null, isListed: false };
+    const expected = health !== null && isListed ? `listed with ${health.available}` : 'not listed';
     const available = listed.get(file);
     const found = available === undefined ? 'not listed' : `listed with ${available}`;
     return found === expected ? [] : [`at-risk list of ${file}: ${found} — expected ${expected}`];
@@ -116,6 +122,10 @@ async function analyzerDifferences({ oracle, files, analyzers }: Compared): Prom
       files.slice(from, from + askedAtOnce).map(async (file) => {
         const told = (await Promise.all(analyzers.map((url) => ask(url, file)))).filter((answer) => answer !== null);
         const { health, isListed } = oracle.expect(file);
+        if (health === null) {
+          if (told.length > 0) found.push(`analyzers know ${file}, which was deleted`);
+          return;
+        }
         const expected = `${health.grade} ${health.available} ${health.margin} ${isListed} fresh`;
         if (told.length === 0) found.push(`no analyzer answers for ${file} — expected ${expected}`);
         for (const { grade, available, margin, onAtRiskList, freshness } of told) {
@@ -135,6 +145,36 @@ async function ask(url: string, file: StorageIndex): Promise<Told | null> {
   return (await answer.json()) as Told;
 }
 
+async function strangerDifferences({ strangers, analyzers }: Compared): Promise<string[]> {
+  const found = await Promise.all(
+    strangers.flatMap((file) =>
+      analyzers.map(async (url) =>
+        (await ask(url, file)) === null ? [] : [`an analyzer knows ${file}, which nobody registered`],
+      ),
+    ),
+  );
+  return found.flat();
+}
+
+/** Each record that cannot be read is in the dead letters (once or, where an analyzer was killed behind it, again), and nothing else is. */
+async function letterDifferences({ oracle, log, topics }: Compared): Promise<string[]> {
+  const kept = new Map<string, string>();
+  for (const { partition, firstOffset, nextOffset } of await log.bounds(topics.deadLetters.name)) {
+    for (let offset = firstOffset; offset < nextOffset; ) {
+      const records = await log.read(topics.deadLetters.name, partition, offset, 1 << 20);
+      for (const { value } of records) {
+        const { payload, source, reason } = fromBinary(DeadLetterSchema, value ?? new Uint8Array());
+        kept.set(Buffer.from(payload).toString('hex'), `${source}: ${reason}`);
+      }
+      offset = (records.at(-1)?.offset ?? nextOffset) + 1;
+    }
+  }
+  return [
+    ...[...oracle.letters].filter((payload) => !kept.has(payload)).map((payload) => `no dead letter holds ${payload}`),
+    ...[...kept].filter(([payload]) => !oracle.letters.has(payload)).map(([, said]) => `a dead letter of ${said}`),
+  ];
+}
+
 /** Each change of a grade is there once: every row goes on from the grade that the row before it came to. */
 async function repeatedChanges(store: Store): Promise<string[]> {
   const rows = await store.select(
@@ -150,4 +190,14 @@ async function repeatedChanges(store: Store): Promise<string[]> {
   return rows.map(
     ({ file, broken, changes }) => `${broken} of ${changes} changes of ${file} do not follow one another`,
   );
+}
+
+/** What is said of each file that was registered, and of each that nobody should know. */
+function each(
+  files: readonly StorageIndex[],
+  found: Iterable<StorageIndex>,
+  look: (file: StorageIndex, isKnown: boolean) => readonly string[],
+): string[] {
+  const known = new Set(files);
+  return [...new Set([...files, ...found])].flatMap((file) => look(file, known.has(file)));
 }

@@ -9,12 +9,15 @@ import type { Topics } from '#mesh/topics.ts';
 import type { KafkaCluster, KafkaNode } from '../kafka/cluster.ts';
 import type { AnalyzerProcesses } from './analyzer-processes.ts';
 import type { MeshLoad } from './mesh-load.ts';
+import type { GateMode, StoreGate } from './store-gate.ts';
 
 export interface FaultScene {
   /** Null where the log has no brokers. */
   readonly cluster: KafkaCluster | null;
   readonly analyzers: AnalyzerProcesses;
   readonly load: MeshLoad;
+  /** What analyzers take for ClickHouse. */
+  readonly gate: StoreGate;
   readonly topics: Topics;
   readonly random: Random;
   /** A member of a group that is silent for so long is dead. */
@@ -24,12 +27,15 @@ export interface FaultScene {
 
 export interface Fault {
   readonly name: string;
+  /** It strikes brokers: not on the embedded log. */
+  readonly needsBrokers?: true;
   readonly run: (scene: FaultScene) => Promise<void>;
 }
 
 export const faults: readonly Fault[] = [
   {
     name: 'leader frozen',
+    needsBrokers: true,
     async run({ cluster, topics, random, sessionTimeoutMs, say }) {
       const node = await leaderOfSome(brokers(cluster), topics, random);
       const forMs = 2000 + random() * 2 * sessionTimeoutMs;
@@ -41,6 +47,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'leader killed',
+    needsBrokers: true,
     async run({ cluster, topics, random, say }) {
       const node = await leaderOfSome(brokers(cluster), topics, random);
       say(`broker ${node} is killed`);
@@ -51,6 +58,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'rolling restart',
+    needsBrokers: true,
     async run({ cluster, say }) {
       for (const node of brokers(cluster).nodes) {
         say(`broker ${node.nodeId} is restarted`);
@@ -62,6 +70,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'controller lost',
+    needsBrokers: true,
     async run({ cluster, random, say }) {
       const node = await activeController(brokers(cluster));
       say(`broker ${node}, the active controller, is killed`);
@@ -72,6 +81,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'disk full',
+    needsBrokers: true,
     async run({ cluster, topics, random, say }) {
       const node = await leaderOfSome(brokers(cluster), topics, random);
       say(`broker ${node} can write no more`);
@@ -119,6 +129,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'log truncated under stopped analyzers',
+    needsBrokers: true,
     async run({ cluster, analyzers, load, topics, say }) {
       const numbers = analyzers.running.map(({ number }) => number);
       say('all analyzers stop');
@@ -133,7 +144,69 @@ export const faults: readonly Fault[] = [
       load.speak();
     },
   },
+  {
+    name: 'killed before the store has it',
+    run: (scene) => killedAtTheStore(scene, 'held'),
+  },
+  {
+    name: 'killed before the store has said so',
+    run: (scene) => killedAtTheStore(scene, 'unanswered'),
+  },
+  {
+    name: 'answers of the store break',
+    async run({ gate, say }) {
+      say('the store takes every other insert, and nobody hears so');
+      gate.mode = 'broken-answers';
+      await gate.caught('file_health', 5, caughtPatienceMs);
+      gate.mode = 'open';
+    },
+  },
+  {
+    name: 'files deleted, and shares of files that nobody knows',
+    async run({ load, say }) {
+      say('owners delete files; shares without a manifest come and go');
+      await load.quiet();
+      await load.strangers(true);
+      await load.deleteFiles(5);
+      load.speak();
+      await pause(1000);
+      await load.quiet();
+      await load.strangers(false);
+    },
+  },
+  {
+    name: 'records that nobody can read',
+    async run({ load, say }) {
+      say('records come that are none');
+      await load.sayUnreadable();
+      await load.quiet();
+      // What agents do when they are asked for it, since such a record may have been anything.
+      await load.takeInventories();
+    },
+  },
 ];
+
+const caughtPatienceMs = 10_000;
+/** Many looks of an analyzer: whatever it would do too soon, it has done by then. */
+const doneTooSoonMs = 1500;
+
+/**
+ * What was said last of the shares is on its way to the store when every analyzer is killed. Whoever had committed its offset by then
+ * would never hear of it again.
+ */
+async function killedAtTheStore({ analyzers, load, gate, say }: FaultScene, mode: GateMode): Promise<void> {
+  const numbers = analyzers.running.map(({ number }) => number);
+  await load.quiet();
+  gate.mode = mode;
+  say(mode === 'held' ? 'the store takes nothing' : 'the store takes all and says nothing');
+  await load.changeOnce(0.3);
+  await gate.caught('placements', numbers.length, caughtPatienceMs);
+  await pause(doneTooSoonMs);
+  say('all analyzers are killed');
+  await Promise.all(numbers.map((number) => analyzers.kill(number)));
+  gate.mode = 'open';
+  for (const number of numbers) analyzers.start(number);
+}
 
 /** @throws Error naming the faults that there are. */
 export function faultOf(name: string): Fault {

@@ -1,6 +1,7 @@
 /**
  * Peers that say things of their shares as fast as the log takes them. Each peer is one lane, as an agent is: its next batch
- * goes out when the last one was acknowledged, and the same batch goes out again for as long as it was not.
+ * goes out when the last one was acknowledged, and the same batch goes out again for as long as it was not. Now and then an
+ * older batch comes again too, as from a sender that did not hear that it was taken.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -12,8 +13,9 @@ import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { type ShareBatch, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { peerEvent, peerTick, shareBatchRecord, shareTick } from '#mesh/testing/records.ts';
-import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
+import { fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import type { Topics } from '#mesh/topics.ts';
+import { LoadPeer } from './load-peer.ts';
 import { Oracle } from './oracle.ts';
 
 export interface MeshLoadOptions {
@@ -32,43 +34,50 @@ const k = 3;
 const n = 10;
 /** Who speaks for the files' owners. */
 const owner = 100_000;
+/** Files that were never registered have numbers from here on. */
+const firstStranger = 200_000;
+const strangers = 20;
 const tickMs = 250;
 const heartbeatMs = 500;
 const retryMs = 100;
 const registrationsPerBatch = 200;
+/** After so many of a peer's batches an older one comes again. */
+const lateRatio = 0.1;
+/** So many come again when a peer has said its last: nothing that follows mends what they spoil. */
+const lateAtTheEnd = 3;
+const restartRatio = 0.02;
 
 export class MeshLoad {
   readonly oracle: Oracle;
+  /** Registered ones, deleted or not. */
   readonly files: readonly StorageIndex[];
   /** Batches and events that the log acknowledged. */
   acknowledgedBatches = 0;
   acknowledgedEvents = 0;
   /** Appends that failed and were made again. */
   repeatedAppends = 0;
+  lateBatches = 0;
   readonly #options: MeshLoadOptions;
-  readonly #sequences: number[];
-  readonly #generations: number[];
-  /** What each peer has of each share that was given to it: the truth on its disk. */
-  readonly #disks: Map<string, OnDisk>[];
+  readonly #peers: readonly LoadPeer[];
+  readonly #owner = new LoadPeer(owner);
   readonly #stopping = new AbortController();
   #speaking = new AbortController();
   #lanes: Promise<void>[] = [];
   #clocks: Promise<void>[] = [];
   #failure: Error | null = null;
   #peerSequence = 0;
+  #unreadable = 0;
 
   constructor(options: MeshLoadOptions) {
     this.#options = options;
-    const numbers = Array.from({ length: options.peers }, (_, peer) => peer);
+    this.#peers = Array.from({ length: options.peers }, (_, peer) => new LoadPeer(peer));
     this.files = Array.from({ length: options.files }, (_, file) => fileOf(file));
-    this.oracle = new Oracle(numbers.map(peerOf), () => ({ zone: 'a' }));
-    this.#sequences = numbers.map(() => 0);
-    this.#generations = numbers.map(() => 0);
-    this.#disks = numbers.map(() => new Map());
+    this.oracle = new Oracle(
+      this.#peers.map(({ number }) => peerOf(number)),
+      () => ({ zone: 'a' }),
+    );
     for (let file = 0; file < options.files; file++) {
-      for (let share = 0; share < n; share++) {
-        this.#disks[(file * 7 + share) % options.peers]?.set(`${file}/${share}`, 'absent');
-      }
+      for (let share = 0; share < n; share++) this.#peers[(file * 7 + share) % options.peers]?.give(file, share);
     }
   }
 
@@ -76,40 +85,72 @@ export class MeshLoad {
   async begin(): Promise<void> {
     this.#clocks = [this.#tickOn(), this.#beatOn()];
     const registrations = this.files.map((_, file) => registrationOf(file, { k, n }));
-    for (let from = 0, sequence = 1; from < registrations.length; from += registrationsPerBatch, sequence++) {
+    for (let from = 0; from < registrations.length; from += registrationsPerBatch) {
       const some = registrations.slice(from, from + registrationsPerBatch);
-      await this.#send(batchOf({ peer: owner, sequence, registrations: some }));
+      await this.#send(this.#owner, this.#owner.batch({ registrations: some }));
     }
-    await Promise.all(this.#disks.map((disk, peer) => this.#say(peer, [...disk.keys()], () => 'stored')));
+    await this.#eachSays((peer) => peer.storesAll(this.#options.eventsPerBatch));
   }
 
   /** Peers begin to speak at full rate, until `quiet`. */
   speak(): void {
     this.#speaking = new AbortController();
-    this.#lanes = this.#disks.map((_, peer) => this.#lane(peer, this.#speaking.signal));
+    for (const peer of this.#peers) peer.deal(this.#options.random);
+    this.#lanes = this.#peers.map((peer) => this.#lane(peer, this.#speaking.signal));
   }
 
-  /** Resolves when every peer's last batch is acknowledged. Ticks and heartbeats go on. */
+  /** Resolves when every peer's last batch is acknowledged, and old ones have come again behind it. Ticks and heartbeats go on. */
   async quiet(): Promise<void> {
     this.#speaking.abort();
     await Promise.all(this.#lanes);
     this.#lanes = [];
     if (this.#failure !== null) throw this.#failure;
-  }
-
-  /** Each peer lists its whole disk anew, as an agent does, and then verifies what is sound: only that takes a verdict back. */
-  async takeInventories(): Promise<void> {
     await Promise.all(
-      this.#disks.map(async (disk, peer) => {
-        const generation = ((this.#generations[peer] as number) += 1);
-        const there = [...disk.keys()].filter((name) => disk.get(name) !== 'absent');
-        await this.#send(this.#batch(peer, { begin: generation }));
-        await this.#say(peer, there, (name) => (disk.get(name) === 'corrupt' ? 'corrupt' : 'stored'));
-        await this.#send(this.#batch(peer, { end: generation }));
-        const sound = there.filter((name) => disk.get(name) === 'sound');
-        await this.#say(peer, sound, () => 'verified');
+      [...this.#peers, this.#owner].map(async (peer) => {
+        for (let count = 0; count < lateAtTheEnd; count++) await this.#sendLate(peer);
       }),
     );
+  }
+
+  /** Of some shares each peer says once that they have changed. Where nothing is said after it, nothing mends what was lost of it. */
+  async changeOnce(ratio: number): Promise<void> {
+    const { random, eventsPerBatch } = this.#options;
+    await this.#eachSays((peer) => peer.changesOnce(random, ratio, eventsPerBatch));
+  }
+
+  /** Each peer lists its whole disk anew. */
+  async takeInventories(): Promise<void> {
+    await this.#eachSays((peer) => peer.inventory(this.#options.eventsPerBatch));
+  }
+
+  /** Owners delete some files. Peers hold their shares still, and go on to speak of them. */
+  async deleteFiles(count: number): Promise<void> {
+    const { random, files } = this.#options;
+    const deleted = Array.from({ length: count }, () => Math.floor(random() * files));
+    await this.#send(this.#owner, this.#owner.batch({ deleted }));
+  }
+
+  /** Shares of files that nobody registered are stored; with `false`, they are gone again. */
+  async strangers(areThere: boolean): Promise<void> {
+    const kind = areThere ? 'stored' : 'lost';
+    await this.#eachSays((peer) => {
+      const events = this.strangerFiles.map((_, file): ShareEvent => [kind, firstStranger + file, file % n]);
+      return [peer.batch({ events })];
+    });
+  }
+
+  get strangerFiles(): readonly StorageIndex[] {
+    return Array.from({ length: strangers }, (_, file) => fileOf(firstStranger + file));
+  }
+
+  /** A record in each partition that is none. Its letter is expected from then on. */
+  async sayUnreadable(): Promise<void> {
+    const { name, partitions } = this.#options.topics.shareEvents;
+    for (let partition = 0; partition < partitions; partition++) {
+      const value = new TextEncoder().encode(`\u{ff}unreadable ${++this.#unreadable}`);
+      await this.#appendUntilTaken(name, [{ partition, key: null, value }]);
+      this.oracle.expectLetter(value);
+    }
   }
 
   async end(): Promise<void> {
@@ -120,13 +161,13 @@ export class MeshLoad {
 
   // --- what peers say ------------------------------------------------------------------------------------------------
 
-  async #lane(peer: number, signal: AbortSignal): Promise<void> {
+  async #lane(peer: LoadPeer, signal: AbortSignal): Promise<void> {
     const { random, eventsPerBatch, restMs } = this.#options;
-    const names = [...(this.#disks[peer] as Map<string, unknown>).keys()];
     try {
       while (!signal.aborted) {
-        const some = Array.from({ length: eventsPerBatch }, () => names[Math.floor(random() * names.length)] as string);
-        await this.#say(peer, some, () => changeOf(random()));
+        if (random() < restartRatio) peer.restart();
+        await this.#send(peer, peer.someChanges(random, eventsPerBatch));
+        if (random() < lateRatio) await this.#sendLate(peer);
         await pause(restMs, undefined, { signal }).catch(() => undefined);
       }
     } catch (error) {
@@ -134,35 +175,36 @@ export class MeshLoad {
     }
   }
 
-  async #say(peer: number, names: readonly string[], kindOf: (name: string) => ShareEvent[0]): Promise<void> {
-    const disk = this.#disks[peer] as Map<string, OnDisk>;
-    const { eventsPerBatch } = this.#options;
-    for (let from = 0; from < names.length; from += eventsPerBatch) {
-      const events = names.slice(from, from + eventsPerBatch).map((name): ShareEvent => {
-        const [file, share] = name.split('/').map(Number) as [number, number];
-        const kind = kindOf(name);
-        disk.set(name, afterEvent(disk.get(name) as OnDisk, kind));
-        return [kind, file, share];
-      });
-      await this.#send(this.#batch(peer, { events }));
-    }
-  }
-
-  #batch(peer: number, fields: Partial<Parameters<typeof batchOf>[0]>): PeerBatch {
-    const sequence = ((this.#sequences[peer] as number) += 1);
-    return batchOf({ peer, sequence, ...fields });
+  async #eachSays(batchesOf: (peer: LoadPeer) => Iterable<PeerBatch>): Promise<void> {
+    await Promise.all(
+      this.#peers.map(async (peer) => {
+        for (const batch of batchesOf(peer)) await this.#send(peer, batch);
+      }),
+    );
   }
 
   /** An append that failed may have been taken all the same: the batch is the same, so nothing is doubled by it. */
-  async #send(batch: PeerBatch): Promise<void> {
-    const { topics } = this.#options;
-    const { name, partitions } = topics.shareEvents;
-    const { body } = fromBinary(ShareEventsRecordSchema, shareBatchRecord(batch));
-    const records = encodeParts(body.value as ShareBatch, partitions).map((part) => ({ key: null, ...part }));
-    await this.#appendUntilTaken(name, records);
+  async #send(peer: LoadPeer, batch: PeerBatch): Promise<void> {
+    await this.#append(batch);
+    peer.acknowledged(batch);
     this.oracle.apply(batch);
     this.acknowledgedBatches++;
     this.acknowledgedEvents += batch.kinds.length;
+  }
+
+  /** Nothing may come of it. */
+  async #sendLate(peer: LoadPeer): Promise<void> {
+    const batch = peer.lateBatch(this.#options.random);
+    if (batch === null) return;
+    await this.#append(batch);
+    this.lateBatches++;
+  }
+
+  async #append(batch: PeerBatch): Promise<void> {
+    const { name, partitions } = this.#options.topics.shareEvents;
+    const { body } = fromBinary(ShareEventsRecordSchema, shareBatchRecord(batch));
+    const records = encodeParts(body.value as ShareBatch, partitions).map((part) => ({ key: null, ...part }));
+    await this.#appendUntilTaken(name, records);
   }
 
   async #appendUntilTaken(topic: string, records: readonly AppendRecord[]): Promise<void> {
@@ -193,10 +235,10 @@ export class MeshLoad {
     const about = (saying: Parameters<typeof peerEvent>[3]): [string, AppendRecord[]][] => [
       [
         peerEvents.name,
-        this.#disks.map((_, peer) => ({
-          partition: peer % peerEvents.partitions,
+        this.#peers.map(({ number }) => ({
+          partition: number % peerEvents.partitions,
           key: null,
-          value: peerEvent(peer, 1, ++this.#peerSequence, saying),
+          value: peerEvent(number, 1, ++this.#peerSequence, saying),
         })),
       ],
     ];
@@ -214,21 +256,6 @@ export class MeshLoad {
       await pause(intervalMs, undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-type OnDisk = 'absent' | 'sound' | 'corrupt';
-
-/** A share that is found corrupt stays so until it is verified, or gone. */
-function afterEvent(before: OnDisk, kind: ShareEvent[0]): OnDisk {
-  if (kind === 'lost') return 'absent';
-  if (kind === 'corrupt') return 'corrupt';
-  return kind === 'stored' && before === 'corrupt' ? 'corrupt' : 'sound';
-}
-
-function changeOf(random: number): ShareEvent[0] {
-  if (random < 0.55) return 'stored';
-  if (random < 0.65) return 'verified';
-  return random < 0.95 ? 'lost' : 'corrupt';
 }
 
 function inEach(partitions: number, value: Uint8Array): AppendRecord[] {

@@ -12,7 +12,8 @@ import { policyFor } from '#mesh/policy.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 
 export interface ExpectedFile {
-  readonly health: FileHealth;
+  /** Null where nobody should know the file: it was deleted. */
+  readonly health: FileHealth | null;
   readonly isListed: boolean;
   /** `share number/peer` of each placement that is there, with `!` behind it where it is corrupt; sorted. */
   readonly placements: readonly string[];
@@ -22,6 +23,8 @@ export class Oracle {
   readonly #map: PlainShareMap;
   /** Files settle at once, and log time goes on by itself. */
   #atMs = 1_000_000;
+  /** Payloads, in hexadecimal. */
+  readonly #letters = new Set<string>();
 
   constructor(peers: readonly PeerId[], domainsOf: (peer: PeerId) => Readonly<Record<string, string>>) {
     const table = new PeerTable();
@@ -42,12 +45,22 @@ export class Oracle {
     this.#map.apply(batch, this.#atMs);
   }
 
+  /** The record with this value cannot be read: it goes to the dead letters. */
+  expectLetter(value: Uint8Array): void {
+    this.#letters.add(Buffer.from(value).toString('hex'));
+  }
+
+  get letters(): ReadonlySet<string> {
+    return this.#letters;
+  }
+
+  /** Of a file that was registered. */
   expect(file: StorageIndex): ExpectedFile {
-    const health = this.#map.health(file, this.#atMs + 1_000_000);
-    if (health === undefined) throw new Error(`nothing was sent of ${file}`);
+    if (this.#map.find(file) === undefined) throw new Error(`nothing was sent of ${file}`);
+    const health = this.#map.health(file, this.#atMs + 1_000_000) ?? null;
     return {
       health,
-      isListed: needsRepair(health.counted, health.policy),
+      isListed: health !== null && needsRepair(health.counted, health.policy),
       placements: this.#map
         .placements(file)
         .map(({ shareNumber, peer, corrupt }) => placementName(shareNumber, peer, corrupt))

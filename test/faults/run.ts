@@ -1,11 +1,18 @@
 /**
  * `npm run faults -- [--log kafka|embedded] [--minutes N] [--seed S] [--fault NAME]`: faults in random order on a cluster of this machine, until the
  * time is over. Prints the seed first: the same seed makes the same faults.
+ *
+ * `npm run faults -- --mutants [--mutant PART-OF-NAME]`: whether the tests notice when something is wrong; fails where one small wrong change is
+ * not noticed.
  */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '#mesh/clock.ts';
 import { runCampaign } from './campaign.ts';
 import { type Fault, faultOf, faults } from './faults.ts';
+import { mutants } from './mutants.ts';
+import { runMutants } from './mutation-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -15,24 +22,60 @@ const { values } = parseArgs({
     fault: { type: 'string', multiple: true, default: [] },
     analyzers: { type: 'string', default: '3' },
     files: { type: 'string', default: '1000' },
+    mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string', multiple: true, default: [] },
   },
 });
 
-function* untilOver(minutes: number, seed: number, chosen: readonly Fault[]): Generator<Fault> {
+const seed = Number(values.seed);
+const startedMs = performance.now();
+const say = (line: string): void => {
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)} s  ${line}`);
+};
+if (values.mutants) await putToTheTest();
+else await strike();
+
+async function strike(): Promise<void> {
+  const log = values.log === 'embedded' ? 'embedded' : 'kafka';
+  const possible = faults.filter(({ needsBrokers }) => log === 'kafka' || needsBrokers !== true);
+  const chosen = values.fault.length === 0 ? possible : values.fault.map(faultOf);
+  const report = await runCampaign({
+    seed,
+    log,
+    faults: untilOver(Number(values.minutes), chosen),
+    analyzers: Number(values.analyzers),
+    files: Number(values.files),
+    say,
+  });
+  console.log(JSON.stringify(report));
+}
+
+function* untilOver(minutes: number, chosen: readonly Fault[]): Generator<Fault> {
   const random = seededRandom(seed ^ 0x5eed);
   const endsAtMs = performance.now() + minutes * 60_000;
   while (performance.now() < endsAtMs) yield chosen[Math.floor(random() * chosen.length)] as Fault;
 }
 
-const seed = Number(values.seed);
-const chosen = values.fault.length === 0 ? faults : values.fault.map(faultOf);
-const startedMs = performance.now();
-const report = await runCampaign({
-  seed,
-  log: values.log === 'embedded' ? 'embedded' : 'kafka',
-  faults: untilOver(Number(values.minutes), seed, chosen),
-  analyzers: Number(values.analyzers),
-  files: Number(values.files),
-  say: (line) => console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)} s  ${line}`),
-});
-console.log(JSON.stringify(report));
+async function putToTheTest(): Promise<void> {
+  const wanted = values.mutant;
+  const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+  if (chosen.length === 0) throw new Error(`no mutant has such a name: ${mutants.map(({ name }) => name).join('; ')}`);
+  const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+  say(`seed ${seed}: ${chosen.length} mutants`);
+  const results = await runMutants({ root, mutants: chosen, seed, say });
+  console.log();
+  for (const { mutant, isCaught, seconds, said } of results) {
+    const { caughtBy } = mutant;
+    const catcher = caughtBy.kind === 'test' ? caughtBy.path : `the fault "${caughtBy.name}"`;
+    console.log(`${isCaught ? 'caught  ' : 'SURVIVED'} ${mutant.name}`);
+    console.log(`         by ${catcher} in ${seconds.toFixed(0)} s: ${firstLineOf(said)}`);
+  }
+  const survivors = results.filter(({ isCaught }) => !isCaught);
+  console.log(`\n${results.length - survivors.length} of ${results.length} mutants were caught.`);
+  process.exitCode = survivors.length === 0 ? 0 : 1;
+}
+
+function firstLineOf(text: string): string {
+  const [first = '', second = ''] = text.split('\n');
+  return `${first} ${second}`.trim().slice(0, 200);
+}
