@@ -36,7 +36,10 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
   return {
     events: counter('events', 'Share events applied.'),
     malformedRecords,
-    truncatedEvents: counter('truncated_events', 'Records that retention removed before they were read.'),
+    truncatedEvents: counter(
+      'truncated_events',
+      'Records that were not read: retention took them, or nobody can read them.',
+    ),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
     refusedPlacements: counter(
       'refused_placements',

@@ -5,7 +5,7 @@ import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
 
-const owes = /records left the log before they were read: (\d+) peers? owes? an inventory/;
+const owes = /records of the log were never read: (\d+) peers? owes? an inventory/;
 
 describe('a log that lost records before they were read', () => {
   let mesh: TestMesh;

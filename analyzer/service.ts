@@ -174,6 +174,7 @@ export class Analyzer {
       revoked: (partitions) => this.#partitions.giveUp(partitions),
       records: (partition, records) => this.#partitions.apply(partition, records),
       truncated: (partition, from, first) => this.#partitions.truncated(partition, from, first),
+      unreadable: (partition, batch) => this.#partitions.unreadable(partition, batch),
     });
     this.#membership.ended.catch((error: unknown) => this.#fail(error));
     this.#loop = this.#run();

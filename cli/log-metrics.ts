@@ -25,6 +25,11 @@ const everySeries: readonly Series[] = [
   { stat: 'waitingAppends', name: 'waiting_appends', description: 'Appends that wait for room.', kind: 'gauge' },
   { stat: 'readRecords', name: 'read_records', description: 'Records read.' },
   { stat: 'readBytes', name: 'read_bytes', description: 'Bytes of these.' },
+  {
+    stat: 'unreadableBatches',
+    name: 'unreadable_batches',
+    description: 'Batches that could not be read and were passed over; analyzers keep them as dead letters.',
+  },
   { stat: 'assignedPartitions', name: 'assigned_partitions', description: 'Partitions that came to this member.' },
   {
     stat: 'revokedPartitions',

@@ -1,3 +1,5 @@
+import type { MeshwardError } from '#mesh/errors.ts';
+
 /**
  * The event log as every service sees it. Two adapters pass one contract test suite (test/contracts/event-log.ts).
  *
@@ -30,7 +32,7 @@ export interface EventLog {
     options?: FollowOptions,
   ): Promise<Following>;
 
-  /** The records of one partition from `fromOffset` on, at most about `maxBytes`; empty at the end. @throws `log-truncated` where retention took them. */
+  /** The records of one partition from `fromOffset` on, at most about `maxBytes`, what cannot be read left out; empty at the end. @throws `log-truncated` where retention took them. */
   read(topic: string, partition: number, fromOffset: number, maxBytes: number): Promise<readonly LogRecord[]>;
 
   /** For each partition, the first offset still kept and the offset that the next record will get. */
@@ -73,6 +75,16 @@ export interface PartitionBounds {
   readonly nextOffset: number;
 }
 
+/** Records that are there and cannot be read: a batch that is damaged, or written by somebody else in a form that is not known. */
+export interface UnreadableBatch extends Position {
+  readonly topic: string;
+  /** The offset after its last record; reading goes on there. */
+  readonly nextOffset: number;
+  /** As the log has it. */
+  readonly bytes: Uint8Array;
+  readonly error: MeshwardError;
+}
+
 export type FollowFrom = 'first' | 'next' | ReadonlyMap<string, readonly number[]>;
 
 /** One call at a time for each partition; the next call waits for this promise. A rejection ends the subscription and is handed to `failed`. */
@@ -84,6 +96,8 @@ export interface FollowOptions {
    * the subscription fails with `log-truncated`, so that a loss is never silent.
    */
   readonly truncated?: (topic: string, partition: number, fromOffset: number, firstOffset: number) => Promise<void>;
+  /** Called where records cannot be read. With or without this they are counted, logged and passed over: one of them must not stop everybody. */
+  readonly unreadable?: (batch: UnreadableBatch) => Promise<void>;
 }
 
 export interface Following {
@@ -122,6 +136,8 @@ export interface GroupConsumer {
   records(partition: AssignedPartition, records: readonly LogRecord[]): Promise<void>;
   /** Called where retention took records from `fromOffset` on that the group had not committed; records go on at `firstOffset`. */
   truncated?(partition: AssignedPartition, fromOffset: number, firstOffset: number): Promise<void>;
+  /** Called where records cannot be read. With or without this they are counted, logged and passed over. */
+  unreadable?(partition: AssignedPartition, batch: UnreadableBatch): Promise<void>;
 }
 
 export interface Membership {

@@ -59,16 +59,21 @@ export async function openDirectory<Storage>(options: DirectoryOptions<Storage>)
     entries.set(id, { peerId: id, name, domains: { ...domains }, revoked, nurl, storage });
   }
 
-  const following: Following = await options.log.follow([options.topic], 'first', (_topic, _partition, records) => {
-    for (const record of records) {
-      try {
-        apply(record);
-      } catch (error) {
-        options.onUnusable?.(`an enrolment at offset ${record.offset} is not usable: ${describeError(error)}`);
+  const following: Following = await options.log.follow(
+    [options.topic],
+    'first',
+    (_topic, _partition, records) => {
+      for (const record of records) {
+        try {
+          apply(record);
+        } catch (error) {
+          options.onUnusable?.(`an enrolment at offset ${record.offset} is not usable: ${describeError(error)}`);
+        }
       }
-    }
-    return Promise.resolve();
-  });
+      return Promise.resolve();
+    },
+    { unreadable: async ({ error }) => options.onUnusable?.(describeError(error)) },
+  );
 
   return {
     ready: following.caughtUp,

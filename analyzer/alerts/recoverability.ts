@@ -29,7 +29,7 @@ export interface AlertInput {
   readonly lostDomainRatio: number;
   /** Events of files that found no room. */
   readonly refusedEvents: number;
-  /** Records that left the log before they were read and are not made good yet. */
+  /** Records of the log that were never read and are not made good yet. */
   readonly truncatedRecords: number;
   /** Inventories of peers that will make them good. */
   readonly owedInventories: number;
@@ -154,8 +154,8 @@ function operationAlerts({ refusedEvents, truncatedRecords, owedInventories }: A
     alerts.push({
       key: 'events-truncated',
       severity: 'page',
-      summary: `${lost} left the log before they were read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
-      next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Then raise log.retentionMs and log.retentionBytes, or start more analyzers.',
+      summary: `${lost} of the log were never read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
+      next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Where retention was faster, raise log.retentionMs and log.retentionBytes, or start more analyzers; where records cannot be read, `meshward dead-letters list --code log-corrupt` says why.',
       files: 0,
       details: { truncatedRecords, owedInventories },
     });

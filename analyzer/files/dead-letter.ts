@@ -1,6 +1,6 @@
 /** Records of the log that cannot be read: kept with the reason, and reading goes on behind them. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord, LogRecord } from '#log/port.ts';
+import type { AppendRecord, LogRecord, UnreadableBatch } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { EventUnknownError } from '#mesh/events/unknown-events.ts';
@@ -44,6 +44,11 @@ export async function keepDeadLetter(
       await sleep(clock, Math.min(retryMaxMs, retryMinMs * 2 ** attempt), signal);
     }
   }
+}
+
+/** A batch of records as one record: whose they were is not known. */
+export function asRecord({ topic, partition, offset, bytes }: UnreadableBatch): LogRecord {
+  return { topic, partition, offset, key: null, value: bytes, headers: {}, appendedAtMs: 0 };
 }
 
 function deadLetterOf(record: LogRecord, error: unknown, atMs: number, payloadBytes: number): AppendRecord {

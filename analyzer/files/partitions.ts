@@ -1,9 +1,9 @@
 /** The partitions of share-events that this analyzer owns: they come, are fed with records, and go. */
-import { type AssignedPartition, type LogRecord, partitionKey } from '#log/port.ts';
+import { type AssignedPartition, type LogRecord, partitionKey, type UnreadableBatch } from '#log/port.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { PeerFacts } from '#peers/liveness/peer-register.ts';
+import { type PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import { keepDeadLetter } from './dead-letter.ts';
+import { asRecord, keepDeadLetter } from './dead-letter.ts';
 import type { ListOwnership } from './partition/list-ownership.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { fenceList, rebuildPartition } from './partition/rebuild.ts';
@@ -160,7 +160,15 @@ export class Partitions {
     return Promise.resolve();
   }
 
-  /** Retention has taken records unread. Nothing is lost by that; but what every peer holds is known only by its next inventory. */
+  /** What cannot be read is lost as what retention took is; but it can be kept. */
+  async unreadable(assigned: AssignedPartition, batch: UnreadableBatch): Promise<void> {
+    const owned = this.owned.get(assigned.partition);
+    if (owned === undefined || owned.assigned.generation !== assigned.generation) return;
+    await keepDeadLetter(this.#options.analyzer, asRecord(batch), batch.error, 'kept', this.#options.signal);
+    this.#lose(owned, batch.nextOffset - Math.max(batch.offset, owned.nextOffset), batch.nextOffset);
+  }
+
+  /** Records were not read: retention took them, or nobody can. Nothing is lost by that; but what every peer holds is known only by its next inventory. */
   #lose(owned: OwnedPartition, records: number, firstOffset: number): void {
     const { table, analyzer } = this.#options;
     const peers = this.#options.peers().filter(({ state }) => state !== 'departed');
@@ -172,7 +180,7 @@ export class Partitions {
     analyzer.metrics.truncatedEvents.add(records);
     analyzer.logger.error(
       { partition: owned.number, records, peers: peers.length },
-      'events were removed from the log before they were read; health is stale until each of these peers has sent an inventory',
+      'events of the log were not read: retention took them, or nobody can; health is stale until each of these peers has sent an inventory',
     );
   }
 

@@ -18,7 +18,7 @@ export interface FreshnessInput {
   readonly failure: unknown;
   /** Since when a flush to the store has been under way, in monotonic time; null where none is. */
   readonly keepingSinceMs: number | null;
-  /** Peers that count and owe an inventory, since records left the log unread. */
+  /** Peers that count and owe an inventory, since records of the log were never read. */
   readonly owedInventories: number;
 }
 
@@ -54,7 +54,7 @@ export function freshnessOf(
   }
   if (owedInventories > 0) {
     const peers = owedInventories === 1 ? '1 peer owes' : `${owedInventories} peers owe`;
-    reasons.push(`records left the log before they were read: ${peers} an inventory since`);
+    reasons.push(`records of the log were never read: ${peers} an inventory since`);
   }
   return { state: reasons.length === 0 ? 'fresh' : 'stale', asOfMs, reasons };
 }

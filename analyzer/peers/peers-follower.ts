@@ -1,13 +1,13 @@
 /** Follows peer-events and enrolments, and keeps what is known of every peer. */
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Following, FollowOptions, LogRecord } from '#log/port.ts';
+import { type Following, type FollowOptions, type LogRecord, type UnreadableBatch } from '#log/port.ts';
 import { readPeerEvents } from '#mesh/events/records.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
 import type { LivenessRules, PeerLife } from '#peers/liveness/peer-liveness.ts';
 import { type PeerFacts, PeerRegister } from '#peers/liveness/peer-register.ts';
-import { keepDeadLetter } from '../files/dead-letter.ts';
+import { asRecord, keepDeadLetter } from '../files/dead-letter.ts';
 import { anotherLog } from '../files/partition/rebuild.ts';
 import type { PeerTable } from '../files/share-map/peer-table.ts';
 import { type Report, readReport } from '../mesh/report.ts';
@@ -29,7 +29,7 @@ export class PeersFollower {
   readonly register: PeerRegister;
   /** One for each partition of peer-events. */
   readonly times: readonly LogTime[];
-  /** Records that retention removed before they were read. */
+  /** Records that were not read: retention took them, or nobody can read them. */
   truncatedRecords = 0;
   readonly #options: AnalyzerOptions;
   readonly #reported: (report: Report) => void;
@@ -59,7 +59,9 @@ export class PeersFollower {
   async start(failed: (error: unknown) => void): Promise<void> {
     const { log, topics } = this.#options;
     await this.#follow(
-      log.follow([topics.enrolments.name], 'first', (_topic, _partition, records) => this.#applyEnrolments(records)),
+      log.follow([topics.enrolments.name], 'first', (_topic, _partition, records) => this.#applyEnrolments(records), {
+        unreadable: (batch) => this.#keep(asRecord(batch), batch.error),
+      }),
       failed,
     );
     // Enrolments as they stand are no news: whoever is revoked was so before.
@@ -68,6 +70,7 @@ export class PeersFollower {
     const from = new Map([[topics.peerEvents.name, [...this.#offsets]]]);
     const options: FollowOptions = {
       truncated: (_topic, partition, fromOffset, firstOffset) => this.#truncated(partition, fromOffset, firstOffset),
+      unreadable: (batch) => this.#unreadable(batch),
     };
     await this.#follow(
       log.follow(
@@ -127,6 +130,12 @@ export class PeersFollower {
     return Promise.resolve();
   }
 
+  async #unreadable(batch: UnreadableBatch): Promise<void> {
+    const { partition, offset, nextOffset } = batch;
+    await this.#keep(asRecord(batch), batch.error);
+    await this.#truncated(partition, Math.max(offset, this.#offsets[partition] ?? 0), nextOffset);
+  }
+
   #countTruncated(partition: number, fromOffset: number, firstOffset: number): void {
     const { logger, metrics } = this.#options;
     const records = firstOffset - fromOffset;
@@ -134,7 +143,7 @@ export class PeersFollower {
     metrics.truncatedEvents.add(records);
     logger.error(
       { partition, fromOffset, firstOffset },
-      'peer events were removed from the log before they were read; peers are judged by what is kept',
+      'peer events of the log were not read: retention took them, or nobody can; peers are judged by the others',
     );
   }
 
@@ -187,11 +196,15 @@ export class PeersFollower {
       try {
         apply(record, record.value);
       } catch (error) {
-        // An enrolment holds the secret that its peer shares with repairers: its bytes go nowhere.
-        const payload = record.topic === this.#options.topics.enrolments.name ? 'withheld' : 'kept';
-        await keepDeadLetter(this.#options, record, error, payload);
+        await this.#keep(record, error);
       }
     }
+  }
+
+  /** An enrolment holds the secret that its peer shares with repairers: its bytes go nowhere. */
+  #keep(record: LogRecord, error: unknown): Promise<void> {
+    const payload = record.topic === this.#options.topics.enrolments.name ? 'withheld' : 'kept';
+    return keepDeadLetter(this.#options, record, error, payload);
   }
 }
 

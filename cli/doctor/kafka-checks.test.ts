@@ -18,10 +18,13 @@ describe('topics on Kafka', () => {
     expect(judgeTopics([keep], [{ ...topic, replicationFactor: 1 }]).detail).toContain('a lost broker loses events');
   });
 
-  test('are not where one differs, and the command that mends it is named', () => {
+  test('are not where one differs: the setting and the command that mends it are named', () => {
     const change = { setting: 'retention.ms', from: '1', to: '2' };
     const finding = judgeTopics([{ kind: 'configure', name: topic.name, changes: [change], advice: '' }], [topic]);
-    expect(finding).toMatchObject({ state: 'failed', detail: expect.stringContaining(topic.name) as string });
+    expect(finding).toMatchObject({
+      state: 'failed',
+      detail: expect.stringContaining(`${topic.name} (retention.ms)`) as string,
+    });
     expect(finding.next).toContain('meshward topics apply');
   });
 

@@ -70,7 +70,9 @@ async function lookAtTopics({ config }: Context): Promise<Finding> {
 }
 
 export function judgeTopics(steps: readonly TopicStep[], found: readonly FoundTopic[]): Finding {
-  const differing = steps.filter((step) => step.kind !== 'keep').map((step) => `${nameOf(step)} (${step.kind})`);
+  const differing = steps
+    .filter((step) => step.kind !== 'keep')
+    .map((step) => `${nameOf(step)} (${whatDiffers(step)})`);
   if (differing.length > 0)
     return failed(
       `${differing.join(', ')} differ from the configuration`,
@@ -89,6 +91,10 @@ export function judgeTopics(steps: readonly TopicStep[], found: readonly FoundTo
   return passed(
     `${found.length} topics with ${partitions} partitions are as configured; ${fewest === 1 ? 'there is 1 copy: a lost broker loses events' : `${fewest} copies or more of each`}`,
   );
+}
+
+function whatDiffers(step: TopicStep): string {
+  return step.kind === 'configure' ? step.changes.map(({ setting }) => setting).join(', ') : step.kind;
 }
 
 function nameOf(step: TopicStep): string {

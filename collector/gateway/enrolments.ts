@@ -153,13 +153,18 @@ export class Enrolments {
     const table = new EnrolmentTable();
     let caughtUp = false;
     const endOffset = await this.#endOffset();
-    const following = await log.follow([topic.name], 'first', (_topic, _partition, records) => {
-      const before = table.unreadable;
-      for (const record of records) table.apply(record);
-      for (let i = before; i < table.unreadable; i++) this.#options.unreadable();
-      if (caughtUp) this.#wake();
-      return Promise.resolve();
-    });
+    const following = await log.follow(
+      [topic.name],
+      'first',
+      (_topic, _partition, records) => {
+        const before = table.unreadable;
+        for (const record of records) table.apply(record);
+        for (let i = before; i < table.unreadable; i++) this.#options.unreadable();
+        if (caughtUp) this.#wake();
+        return Promise.resolve();
+      },
+      { unreadable: async () => this.#options.unreadable() },
+    );
     // Until it has caught up the last table stands, if there was one: half a table would turn enrolled peers away.
     await Promise.race([following.caughtUp, following.ended.then(() => Promise.reject(followEnded()))]);
     caughtUp = true;

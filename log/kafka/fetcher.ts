@@ -9,6 +9,7 @@ import type { Cluster } from './cluster.ts';
 import { BrokerFault, code, isPassing, mayPass, toLogError } from './faults.ts';
 import { onceATurn } from './once-a-turn.ts';
 import { type FeedTools, KafkaFeed } from './partition-feed.ts';
+import { passOver } from './unreadable.ts';
 
 type Poll = 'wait' | 'fill';
 
@@ -54,6 +55,7 @@ export class Fetcher {
         counts.readRecords += records;
         counts.readBytes += bytes;
       },
+      passedOver: (batch) => passOver(this.#cluster.settings, batch),
     });
     this.#feeds.add(feed);
     this.#pumpSoon();

@@ -2,7 +2,10 @@
 import type { LogRecord, PartitionBounds } from '../port.ts';
 import { type Cluster, leaderOrFault } from './cluster.ts';
 import { BrokerFault, code } from './faults.ts';
-import { decodeBatch, findBatches } from './record-batch.ts';
+import { BatchFault, decodeBatch } from './record-batch.ts';
+import type { FetchAnswer } from './requests.ts';
+import { findCommitted } from './transactions.ts';
+import { passOver } from './unreadable.ts';
 
 const first = -2;
 const next = -1;
@@ -57,7 +60,7 @@ async function listOffsets(
 ): Promise<Map<number, number>> {
   const connection = await cluster.control(leader);
   const asked = [{ topic, partitions: partitions.map((partition) => ({ partition, timestamp })) }];
-  const { responses } = await connection.request('ListOffsets', { replicaId: -1, isolationLevel: 0, topics: asked });
+  const { responses } = await connection.request('ListOffsets', { replicaId: -1, isolationLevel: 1, topics: asked });
   const found = new Map<number, number>();
   for (const { partition, errorCode, offset } of responses.flatMap((response) => response.partitions)) {
     if (errorCode !== code.none) throw new BrokerFault(errorCode, `${topic}/${partition}`);
@@ -68,7 +71,7 @@ async function listOffsets(
   return found;
 }
 
-/** Records from `fromOffset` on, about `maxBytes` of them and at least one; or the bounds, where the offset lies outside. */
+/** Records from `fromOffset` on, about `maxBytes` of them and at least one, what cannot be read left out; or the bounds, where the offset lies outside. */
 export async function readOnce(
   cluster: Cluster,
   topic: string,
@@ -86,11 +89,14 @@ export async function readOnce(
       const found = answers[0];
       const failed = errorCode === code.none ? (found?.errorCode ?? code.unknownServerError) : errorCode;
       if (failed !== code.none && failed !== code.offsetOutOfRange) throw new BrokerFault(failed, where);
-      return { isInside: failed === code.none, highWatermark: found?.highWatermark ?? 0, batches: found?.batches };
+      return { isInside: failed === code.none, found };
     });
-    const isAtEnd = answer.isInside && position === answer.highWatermark;
+    const { isInside, found } = answer;
+    const highWatermark = found?.highWatermark ?? 0;
+    // Beyond the stable end is what a transaction has written that is not ended.
+    const isAtEnd = isInside && position >= (found?.stableEnd ?? 0) && position <= highWatermark;
     if (isAtEnd) return { records: [] };
-    if (!answer.isInside || position > answer.highWatermark) {
+    if (!isInside || found === undefined || position > highWatermark) {
       const [bounds] = await listBounds(cluster, topic, [partition], new Map([[partition, fromOffset]]));
       const { firstOffset, nextOffset } = bounds as PartitionBounds;
       if (fromOffset < firstOffset || fromOffset > nextOffset) return bounds as PartitionBounds;
@@ -98,13 +104,7 @@ export async function readOnce(
       await cluster.pause(0);
       continue;
     }
-    const { records, reached } = await decodeFrom(
-      topic,
-      partition,
-      answer.batches ?? Buffer.alloc(0),
-      position,
-      maxBytes,
-    );
+    const { records, reached } = await decodeFrom(cluster, found, position, maxBytes);
     if (records.length > 0) return { records };
     // What compaction left nothing of.
     if (reached <= position) await cluster.pause(0);
@@ -113,17 +113,18 @@ export async function readOnce(
 }
 
 async function decodeFrom(
-  topic: string,
-  partition: number,
-  bytes: Buffer,
+  cluster: Cluster,
+  { topic, partition, batches, aborted }: FetchAnswer,
   fromOffset: number,
   maxBytes: number,
 ): Promise<{ records: readonly LogRecord[]; reached: number }> {
   const records: LogRecord[] = [];
   let reached = fromOffset;
   let taken = 0;
-  for (const { start, end, nextOffset } of findBatches(bytes)) {
-    for (const record of await decodeBatch(topic, partition, bytes.subarray(start, end), fromOffset)) {
+  for (const { start, end, nextOffset, isData } of findCommitted(batches, aborted)) {
+    const content = batches.subarray(start, end);
+    const found = isData === false ? [] : await readable(cluster, topic, partition, content, fromOffset);
+    for (const record of found) {
       const size = (record.key?.length ?? 0) + (record.value?.length ?? 0);
       if (records.length > 0 && taken + size > maxBytes) return { records, reached };
       records.push(record);
@@ -132,4 +133,21 @@ async function decodeFrom(
     reached = nextOffset;
   }
   return { records, reached };
+}
+
+/** The records of a batch; none where it cannot be read. */
+async function readable(
+  { settings }: Cluster,
+  topic: string,
+  partition: number,
+  batch: Buffer,
+  fromOffset: number,
+): Promise<readonly LogRecord[]> {
+  try {
+    return await decodeBatch(topic, partition, batch, fromOffset);
+  } catch (error) {
+    if (!(error instanceof BatchFault)) throw error;
+    passOver(settings, error.batch);
+    return [];
+  }
 }

@@ -23,7 +23,7 @@ export interface KafkaLogOptions extends Partial<KafkaLogLimits> {
   readonly minInsyncReplicas?: number;
   /** Settings of created topics over those that follow from their `TopicSpec`, under Kafka's names. */
   readonly topicSettings?: Readonly<Record<string, string>>;
-  /** How batches are written. What is read may be either. @default 'none' */
+  /** How batches are written. What is read may be in any codec. @default 'none' */
   readonly compression?: 'none' | 'gzip';
   /** The timers, and the time that records are stamped with. */
   readonly clock: Clock;

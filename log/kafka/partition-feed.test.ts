@@ -30,7 +30,9 @@ function answer(...batches: Buffer[]): FetchAnswer {
     partition: 0,
     errorCode: 0,
     highWatermark: 100,
+    stableEnd: 100,
     firstOffset: 0,
+    aborted: [],
     batches: Buffer.concat(batches),
   };
 }
@@ -41,6 +43,7 @@ function feedAt(offset: number, bounds: Partial<PartitionBounds> = {}, fetchByte
     bounds: () => Promise.resolve({ partition: 0, firstOffset: 0, nextOffset: 0, ...bounds }),
     changed: () => undefined,
     handedOver: () => undefined,
+    passedOver: () => undefined,
   });
 }
 
@@ -109,19 +112,58 @@ describe('a feed', () => {
     expect(feed.maxBytes).toBe(300);
   });
 
-  test('reads a damaged batch again, and then fails, after handing over what stands before it', async () => {
+  test('reads a damaged batch again, and then passes it over, after handing over what stands before it', async () => {
     const feed = feedAt(0);
     const damaged = await batchAt(1, ['b']);
     damaged[damaged.length - 2] = 0x7f;
     feed.take(answer(await batchAt(0, ['a']), damaged));
     expect(textsOf(await feed.next(running()))).toEqual(['a']);
-    const failing = feed.next(running());
+    const passing = feed.next(running());
     for (let tries = 0; tries < 2; tries++) {
       for (let turns = 0; turns < 20 && !feed.isHungry; turns++) await new Promise((resolve) => setImmediate(resolve));
       expect(feed.fetchOffset).toBe(1);
-      feed.take(answer(damaged));
+      feed.take(answer(damaged, await batchAt(2, ['c'])));
     }
-    await expect(failing).rejects.toSatisfy((error) => hasCode(error, 'log-corrupt'));
+    const passed = await passing;
+    expect(passed).toMatchObject({ records: [], position: 2, unreadable: { offset: 1, nextOffset: 2 } });
+    expect(hasCode(passed?.unreadable?.error, 'log-corrupt')).toBe(true);
+    expect(textsOf(await feed.next(running()))).toEqual(['c']);
+  });
+
+  test('passes over at once what is of no known codec: to ask again would change nothing', async () => {
+    const feed = feedAt(0);
+    const foreign = await batchAt(0, ['a', 'b']);
+    foreign.writeInt16BE(5, 21);
+    foreign.writeUInt32BE(crc32c(foreign.subarray(21)), 17);
+    feed.take(answer(foreign, await batchAt(2, ['c'])));
+    expect(await feed.next(running())).toMatchObject({ position: 2, unreadable: { offset: 0, nextOffset: 2 } });
+    expect(textsOf(await feed.next(running()))).toEqual(['c']);
+  });
+
+  test('leaves out what aborted transactions wrote, and nothing else of the same producer', async () => {
+    const feed = feedAt(0);
+    const of = async (offset: number, values: readonly string[], producerId: bigint, attributes: number) => {
+      const batch = await batchAt(offset, values);
+      batch.writeInt16BE(attributes, 21);
+      batch.writeBigInt64BE(producerId, 43);
+      batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
+      return batch;
+    };
+    feed.take({
+      ...answer(
+        await of(0, ['kept'], 7n, 0x10),
+        await of(1, ['mark'], 7n, 0x30),
+        await of(2, ['aborted'], 7n, 0x10),
+        await of(3, ['of another'], 8n, 0x10),
+        await of(4, ['in no transaction'], 7n, 0),
+        await of(5, ['mark'], 7n, 0x30),
+        await of(6, ['kept too'], 7n, 0x10),
+      ),
+      aborted: [{ producerId: 7n, firstOffset: 2 }],
+    });
+    const read = await feed.next(running());
+    expect(textsOf(read)).toEqual(['kept', 'of another', 'in no transaction', 'kept too']);
+    expect(read?.position).toBe(7);
   });
 
   test('ends when it is stopped or closed, waiting or not', async () => {

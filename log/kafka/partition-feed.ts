@@ -1,10 +1,11 @@
 /** One partition as its subscriber reads it: a piece is held ready while the one before is dealt with. */
 import { isRetryable, type MeshwardError } from '#mesh/errors.ts';
-import type { LogRecord, PartitionBounds } from '../port.ts';
+import type { LogRecord, PartitionBounds, UnreadableBatch } from '../port.ts';
 import { beyondEndError } from '../shared/errors.ts';
 import type { PartitionFeed, PartitionRead } from '../shared/partition-reader.ts';
-import { decodeBatch, type FoundBatch, findBatches } from './record-batch.ts';
+import { BatchFault, decodeBatch, type FoundBatch } from './record-batch.ts';
 import type { FetchAnswer } from './requests.ts';
+import { findCommitted } from './transactions.ts';
 
 export interface FeedTools {
   /** What one call of `next` hands over, about. */
@@ -13,6 +14,7 @@ export interface FeedTools {
   /** The feed can take more, or has ended. */
   readonly changed: () => void;
   readonly handedOver: (records: number, bytes: number) => void;
+  readonly passedOver: (batch: UnreadableBatch) => void;
 }
 
 interface Piece {
@@ -20,7 +22,7 @@ interface Piece {
   readonly batches: FoundBatch[];
 }
 
-/** A batch that does not match its checksum is asked for again this often: it may have been the way here. */
+/** A batch that does not match its checksum is asked for this often before it is passed over: it may have been the way here. */
 const damagedTries = 3;
 
 export class KafkaFeed implements PartitionFeed {
@@ -77,7 +79,9 @@ export class KafkaFeed implements PartitionFeed {
   /** A good answer to what was asked at `fetchOffset`. */
   take(answer: FetchAnswer): void {
     if (answer.batches.length === 0) return;
-    const batches = findBatches(answer.batches).filter(({ nextOffset }) => nextOffset > this.#fetchOffset);
+    const batches = findCommitted(answer.batches, answer.aborted).filter(
+      ({ nextOffset }) => nextOffset > this.#fetchOffset,
+    );
     const last = batches.at(-1);
     if (last === undefined) {
       this.#maxBytes = Math.min(2 ** 30, this.#maxBytes * 2);
@@ -125,25 +129,32 @@ export class KafkaFeed implements PartitionFeed {
     const records: LogRecord[] = [];
     let bytes = 0;
     let position = this.#position;
+    let unreadable: UnreadableBatch | undefined;
     while (piece.batches.length > 0 && bytes < this.#tools.fetchBytes) {
       const batch = piece.batches[0] as FoundBatch;
       try {
         const content = piece.bytes.subarray(batch.start, batch.end);
-        for (const record of await decodeBatch(this.topic, this.partition, content, this.#position)) {
+        const found =
+          batch.isData === false ? [] : await decodeBatch(this.topic, this.partition, content, this.#position);
+        for (const record of found) {
           records.push(record);
           bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
         }
       } catch (error) {
+        if (!(error instanceof BatchFault)) throw error;
         // What stands before the damage is handed over first.
         if (records.length > 0) break;
-        if (++this.#damaged >= damagedTries) throw error;
-        this.#piece = null;
-        this.#fetchOffset = this.#position;
-        this.#tools.changed();
-        return null;
+        if (error.mayPass && ++this.#damaged < damagedTries) {
+          this.#piece = null;
+          this.#fetchOffset = this.#position;
+          this.#tools.changed();
+          return null;
+        }
+        unreadable = error.batch;
       }
       piece.batches.shift();
       position = batch.nextOffset;
+      if (unreadable !== undefined) break;
     }
     this.#damaged = 0;
     if (piece.batches.length === 0) {
@@ -152,7 +163,9 @@ export class KafkaFeed implements PartitionFeed {
     }
     this.#position = position;
     this.#tools.handedOver(records.length, bytes);
-    return { records, position, firstOffset: 0 };
+    if (unreadable === undefined) return { records, position, firstOffset: 0 };
+    this.#tools.passedOver(unreadable);
+    return { records, position, firstOffset: 0, unreadable };
   }
 
   /** The broker does not keep our position: retention took it, or the topic is another one. */

@@ -10,13 +10,13 @@
  * Source: the "Message Format" section of Kafka's documentation.
  */
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
-import { MeshwardError } from '#mesh/errors.ts';
-import type { AppendRecord, LogRecord } from '../port.ts';
+import { gzip } from 'node:zlib';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
+import type { AppendRecord, LogRecord, UnreadableBatch } from '../port.ts';
+import { codecNames, expand } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 
 const compress = promisify(gzip);
-const decompress = promisify(gunzip);
 
 const headerBytes = 61;
 const lengthEnd = 12;
@@ -102,6 +102,8 @@ export interface FoundBatch {
   readonly baseOffset: number;
   /** The offset after its last one, whether that record is still there or not. */
   readonly nextOffset: number;
+  /** Whether it has records to hand over; unknown is yes. */
+  readonly isData?: boolean;
 }
 
 /** The whole batches of `bytes`, in order. Brokers cut the last one off where they reach the limit that they were given. */
@@ -118,7 +120,28 @@ export function findBatches(bytes: Buffer): FoundBatch[] {
   return found;
 }
 
-/** The records of one batch from `fromOffset` on; none where it is a mark of a transaction. @throws MeshwardError `log-corrupt`. */
+/** A batch that is there and cannot be read. */
+export class BatchFault extends MeshwardError {
+  readonly batch: UnreadableBatch;
+  /** Whether it may read well when it is asked for again: it may have been the way here. */
+  readonly mayPass: boolean;
+
+  constructor(batch: Omit<UnreadableBatch, 'error'>, what: string, next: string, mayPass: boolean) {
+    const { topic, partition, offset, nextOffset } = batch;
+    super('log-corrupt', `the batch at ${topic}/${partition} offset ${offset} ${what}`, {
+      next,
+      details: { topic, partition, offset, nextOffset },
+    });
+    this.batch = { ...batch, error: this };
+    this.mayPass = mayPass;
+  }
+}
+
+const damagedAdvice = "Look for disk errors on the partition's leader, and let another replica lead; then read again.";
+const foreignAdvice =
+  'See who else writes to this topic, and take the right from them: only the services of this mesh do.';
+
+/** The records of one batch from `fromOffset` on; none where it is a mark of a transaction. @throws BatchFault. */
 export async function decodeBatch(
   topic: string,
   partition: number,
@@ -126,26 +149,21 @@ export async function decodeBatch(
   fromOffset: number,
 ): Promise<LogRecord[]> {
   const baseOffset = Number(batch.readBigInt64BE(0));
-  const damaged = (what: string): MeshwardError =>
-    new MeshwardError('log-corrupt', `the batch at ${topic}/${partition} offset ${baseOffset} ${what}`, {
-      next: "Look for disk errors on the partition's leader, and let another replica lead; then read again.",
-      details: { topic, partition, offset: baseOffset },
-    });
-  if (batch[16] !== 2) throw damaged(`is of format ${batch[16]}: the topic holds records from before Kafka 0.11`);
-  if (crc32c(batch.subarray(attributesAt)) !== batch.readUInt32BE(crcAt)) throw damaged('does not match its checksum');
+  const nextOffset = baseOffset + batch.readInt32BE(23) + 1;
+  const fault = (what: string, next: string, mayPass = false): BatchFault =>
+    new BatchFault({ topic, partition, offset: baseOffset, nextOffset, bytes: batch }, what, next, mayPass);
+  if (batch[16] !== 2)
+    throw fault(`is of format ${batch[16]}: the topic holds records from before Kafka 0.11`, foreignAdvice);
+  if (crc32c(batch.subarray(attributesAt)) !== batch.readUInt32BE(crcAt))
+    throw fault('does not match its checksum', damagedAdvice, true);
   const attributes = batch.readInt16BE(attributesAt);
   if (attributes & 0x20) return [];
   const codec = attributes & 7;
-  if (codec > 1)
-    throw damaged(
-      `is compressed with codec ${codec}: only none and gzip are read; set compression.type of the topic to producer or gzip`,
-    );
   try {
-    const packed = batch.subarray(headerBytes);
-    const body = codec === 1 ? await decompress(packed, { maxOutputLength: maxExpandedBytes }) : packed;
+    const body = await expand(codec, batch.subarray(headerBytes), maxExpandedBytes);
     return decodeRecords(topic, partition, batch, body, baseOffset, fromOffset);
   } catch (error) {
-    throw error instanceof MeshwardError ? error : damaged(`cannot be decoded (${String(error)})`);
+    throw fault(`cannot be decoded (${codecNames[codec] ?? `codec ${codec}`}: ${describeError(error)})`, foreignAdvice);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The requests of Kafka's protocol that this adapter makes, and the answers as kafkajs (or wire-batches.ts) decodes them. */
+import type { AbortedTransaction } from './transactions.ts';
 
 export interface Requests {
   readonly Metadata: { readonly topics: readonly string[]; readonly allowAutoTopicCreation: boolean };
@@ -15,10 +16,11 @@ export interface Requests {
   readonly AlterTopic: AlterTopicRequest;
   readonly ListOffsets: {
     readonly replicaId: -1;
-    readonly isolationLevel: 0;
+    /** What a transaction that is not ended has written does not count as there. */
+    readonly isolationLevel: 1;
     readonly topics: readonly {
       readonly topic: string;
-      /** Timestamp −2 asks for the first offset kept, −1 for the high watermark. */
+      /** Timestamp −2 asks for the first offset kept, −1 for the last stable offset. */
       readonly partitions: readonly { readonly partition: number; readonly timestamp: -1 | -2 }[];
     }[];
   };
@@ -178,7 +180,10 @@ export interface FetchAnswer {
   readonly errorCode: number;
   /** The offset that the next record will get, as far as every replica in sync has it; −1 with an error. */
   readonly highWatermark: number;
+  /** As `highWatermark`, but not beyond the first record of a transaction that is not ended: there reading ends. */
+  readonly stableEnd: number;
   readonly firstOffset: number;
+  readonly aborted: readonly AbortedTransaction[];
   /** Record batches, the last one perhaps cut off. A view into the answer. */
   readonly batches: Buffer;
 }

@@ -20,6 +20,7 @@ import type {
   ProduceRequest,
   ProduceResponse,
 } from './requests.ts';
+import type { AbortedTransaction } from './transactions.ts';
 import { int16, int32, string } from './wire-values.ts';
 
 /** What kafkajs takes for a request: `buf` and `buffer` are how its own encoder gives its bytes away. */
@@ -84,7 +85,8 @@ function fetchParts({ maxWaitMs, maxBytes, partitions }: FetchRequest): Buffer[]
   head.writeInt32BE(maxWaitMs, 4);
   head.writeInt32BE(1, 8);
   head.writeInt32BE(maxBytes, 12);
-  head.writeInt8(0, 16);
+  // Committed records alone.
+  head.writeInt8(1, 16);
   head.writeInt32BE(0, 17);
   head.writeInt32BE(-1, 21);
   const parts = [head, int32(topics.size)];
@@ -132,12 +134,14 @@ function decodeFetch(raw: Buffer): FetchResponse & Throttled {
       const partition = reader.int32();
       const partitionError = reader.int16();
       const highWatermark = reader.int64();
-      reader.skip(8);
+      const stableEnd = reader.int64();
       const firstOffset = reader.int64();
-      reader.each(() => reader.skip(16));
+      const aborted: AbortedTransaction[] = [];
+      reader.each(() => aborted.push({ producerId: BigInt(reader.int64()), firstOffset: reader.int64() }));
       reader.skip(4);
       const batches = reader.bytes();
-      answers.push({ topic, partition, errorCode: partitionError, highWatermark, firstOffset, batches });
+      const place = { topic, partition, errorCode: partitionError };
+      answers.push({ ...place, highWatermark, stableEnd, firstOffset, aborted, batches });
     });
   });
   return { errorCode, answers, clientSideThrottleTime };

@@ -11,6 +11,8 @@ export interface LogCounts extends GroupCounters {
   commitMsMax: number;
   readRecords: number;
   readBytes: number;
+  /** Batches that could not be read and were passed over. */
+  unreadableBatches: number;
 }
 
 export function newLogCounts(): LogCounts {
@@ -23,6 +25,7 @@ export function newLogCounts(): LogCounts {
     commitMsMax: 0,
     readRecords: 0,
     readBytes: 0,
+    unreadableBatches: 0,
     assignedPartitions: 0,
     revokedPartitions: 0,
     rejoins: 0,

@@ -1,6 +1,13 @@
 /** Reads whole topics outside of any group. */
 import { MeshwardError } from '#mesh/errors.ts';
-import type { FollowFrom, Following, FollowOptions, PartitionBounds, RecordsHandler } from '../port.ts';
+import type {
+  FollowFrom,
+  Following,
+  FollowOptions,
+  PartitionBounds,
+  RecordsHandler,
+  UnreadableBatch,
+} from '../port.ts';
 import { beyondEndError, closedError, truncatedError } from './errors.ts';
 import type { GroupCounters } from './member.ts';
 import { PartitionReader, type PartitionSource } from './partition-reader.ts';
@@ -47,6 +54,7 @@ export function startFollowing(
           counters.truncations++;
           await options.truncated(topic, partition, fromOffset, kept);
         },
+        unreadable: async (batch: UnreadableBatch) => options.unreadable?.(batch),
         reached: (position: number) => {
           if (position < nextOffset || !behind.delete(place) || behind.size > 0) return;
           caughtUp.resolve();

@@ -8,6 +8,7 @@ import {
   type Membership,
   type PartitionBounds,
   partitionKey,
+  type UnreadableBatch,
 } from '../port.ts';
 import { beyondEndError } from './errors.ts';
 import { PartitionReader, type PartitionSource } from './partition-reader.ts';
@@ -324,6 +325,7 @@ export class Member implements Membership {
         this.#counters.truncations++;
         await this.#consumer.truncated?.(assigned, fromOffset, firstOffset);
       },
+      unreadable: async (batch: UnreadableBatch) => this.#consumer.unreadable?.(assigned, batch),
       mayHandOver: () => this.#mayHandOver(held),
     };
     const reader = new PartitionReader(this.#source, sink, assigned.topic, assigned.partition, start);

@@ -1,6 +1,6 @@
 /** Hands the records of one partition over, batch after batch, until stopped. */
 import type { Clock } from '#mesh/clock.ts';
-import type { LogRecord } from '../port.ts';
+import type { LogRecord, UnreadableBatch } from '../port.ts';
 
 export interface PartitionRead {
   readonly records: readonly LogRecord[];
@@ -8,6 +8,8 @@ export interface PartitionRead {
   readonly position: number;
   /** The first offset still kept, where it is known to lie beyond the position that was read from; else anything below. */
   readonly firstOffset: number;
+  /** What stands after the records, before the position, and cannot be read. */
+  readonly unreadable?: UnreadableBatch;
 }
 
 /** One partition, read from a position on. */
@@ -29,6 +31,8 @@ export interface PartitionSink {
   records(records: readonly LogRecord[]): Promise<void>;
   /** Retention took the records from `fromOffset` to before `firstOffset`; reading goes on there unless this rejects. */
   truncated(fromOffset: number, firstOffset: number): Promise<void>;
+  /** These cannot be read; reading goes on behind them unless this rejects. */
+  unreadable(batch: UnreadableBatch): Promise<void>;
   /** Everything before `position` has been handed over. */
   reached?(position: number): void;
   /** Awaited before records that were read are handed over; false drops them and stops. */
@@ -73,10 +77,11 @@ export class PartitionReader {
           await this.#sink.truncated(this.#position, read.firstOffset);
           if (this.isStopped) return;
         }
-        if (read.records.length > 0) {
+        if (read.records.length > 0 || read.unreadable !== undefined) {
           if (this.#sink.mayHandOver !== undefined && !(await this.#sink.mayHandOver())) return;
           if (this.isStopped) return;
-          await this.#sink.records(read.records);
+          if (read.records.length > 0) await this.#sink.records(read.records);
+          if (read.unreadable !== undefined) await this.#sink.unreadable(read.unreadable);
         }
         this.#position = read.position;
       }

@@ -100,7 +100,7 @@ export class OwnedPartition {
     return this.assigned.partition;
   }
 
-  /** Records that left the log before they were read. */
+  /** Records of the log that were never read: retention took them, or nobody can read them. */
   lostRecords = 0;
   /** A whole sweep since it caught up has told of every file. */
   isJudged = false;
@@ -148,7 +148,7 @@ export class OwnedPartition {
     return outcome.events;
   }
 
-  /** Records are gone from the log unread: what these peers hold is known once each has sent an inventory. */
+  /** Records were never read: what these peers hold is known once each has sent an inventory. */
   truncated(records: number, firstOffset: number, peers: Iterable<number>): void {
     this.lostRecords += records;
     this.nextOffset = Math.max(this.nextOffset, firstOffset);
