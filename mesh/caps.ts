@@ -1,4 +1,7 @@
-/** Tahoe-LAFS capability strings for immutable files: read caps, verify caps and literal caps. */
+/**
+ * Tahoe-LAFS capability strings for immutable files: read caps, verify caps and literal caps. An immutable directory is such a file under
+ * another name (`URI:DIR2-CHK:`, `URI:DIR2-CHK-Verifier:`, `URI:DIR2-LIT:`): its shares are those of any other.
+ */
 import { createHash } from 'node:crypto';
 import { decodeBase32, encodeBase32 } from './base32.ts';
 import { checkCoding } from './coding.ts';
@@ -30,30 +33,30 @@ export type Cap = ReadCap | VerifyCap | LiteralCap;
 /** Files of at most this many bytes are literal caps. */
 export const literalMaxBytes = 55;
 
+const directoryPrefix = 'DIR2-';
+
 /** @throws MeshwardError `bad-cap`; the message never repeats a read cap's key. */
 export function parseCap(text: string): Cap {
-  const trimmed = text.trim();
-  if (trimmed.startsWith('URI:LIT:')) {
-    const data = decodeBase32(trimmed.slice('URI:LIT:'.length));
+  const fields = text.trim().split(':');
+  const [scheme, name = '', subject = '', uebHashText, k, n, size] = fields;
+  if (scheme !== 'URI' || fields.length < 3) throw badCap('it does not begin with URI: and a kind');
+  const kind = name.startsWith(directoryPrefix) ? name.slice(directoryPrefix.length) : name;
+  if (kind === 'LIT') {
+    const data = fields.length === 3 ? decodeBase32(subject) : null;
     if (data === null) throw badCap('its literal data is not base32');
     return { kind: 'literal', data };
   }
-  const fields = trimmed.split(':');
-  const [scheme, kind, subject, uebHashText, k, n, size] = fields;
-  if (scheme !== 'URI' || fields.length !== 7 || (kind !== 'CHK' && kind !== 'CHK-Verifier')) {
-    throw badCap(
-      kind === undefined || scheme !== 'URI' ? 'it does not begin with URI:' : unsupportedKind(kind, fields.length),
-    );
-  }
+  if ((kind !== 'CHK' && kind !== 'CHK-Verifier') || fields.length !== 7)
+    throw badCap(unsupportedKind(name, kind, fields.length));
   const uebHash = decodeBase32(uebHashText as string);
   if (uebHash?.length !== 32) throw badCap('its UEB hash is not 32 bytes of base32');
   const coding = checkCoding(decimal(k as string, 'k'), decimal(n as string, 'n'));
   const sizeBytes = decimal(size as string, 'size');
   if (kind === 'CHK-Verifier') {
-    if (!isStorageIndex(subject as string)) throw badCap('its storage index is not 16 bytes of base32');
-    return { kind: 'verify', manifest: { storageIndex: subject as StorageIndex, uebHash, ...coding, sizeBytes } };
+    if (!isStorageIndex(subject)) throw badCap('its storage index is not 16 bytes of base32');
+    return { kind: 'verify', manifest: { storageIndex: subject, uebHash, ...coding, sizeBytes } };
   }
-  const key = decodeBase32(subject as string);
+  const key = decodeBase32(subject);
   if (key?.length !== 16) throw badCap('its key is not 16 bytes of base32');
   return { kind: 'read', key, manifest: { storageIndex: storageIndexOfKey(key), uebHash, ...coding, sizeBytes } };
 }
@@ -101,10 +104,11 @@ function decimal(text: string, field: string): number {
   return Number(text);
 }
 
-function unsupportedKind(kind: string, fieldCount: number): string {
-  if (/^(SSK|MDMF|DIR2)/.test(kind))
-    return `${kind} caps name mutable files or directories, which need their write cap to repair`;
-  return fieldCount === 7 ? `its kind "${kind.slice(0, 20)}" is unknown` : 'it does not have seven fields';
+function unsupportedKind(name: string, kind: string, fieldCount: number): string {
+  if (/^CHK(-Verifier)?$/.test(kind) && fieldCount !== 7) return 'it does not have seven fields';
+  if (/^(SSK|MDMF|DIR2(?!-CHK|-LIT|-DIR2))/.test(name))
+    return `${name.slice(0, 20)} caps name mutable files or directories, which need their write cap to repair`;
+  return `its kind "${name.slice(0, 20)}" is unknown`;
 }
 
 function badCap(reason: string): MeshwardError {
