@@ -110,6 +110,19 @@ describe('share files, offline', () => {
     expect((await runMeshward([...args, '--force'])).exitCode).toBe(0);
   });
 
+  test('that are bad come back too where none is named, and it is said when none is', async () => {
+    const from = shareFolder('bad-in-place', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [7]);
+    const args = ['share', 'regenerate', '--cap', verifyCap, '--from', from, '--out', from];
+    const named = await runMeshward([...args, '--share', '3', '--force']);
+    expect(named.exitCode).toBe(0);
+    expect((await runMeshward(['share', 'verify', from])).exitCode).toBe(5);
+    const { exitCode, stdout } = await runMeshward(args);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/BAD .*\/7 .*\nwritten .*\/7 .*\n1 share written/);
+    expect((await runMeshward(['share', 'verify', from])).exitCode).toBe(0);
+    expect((await runMeshward(args)).stdout).toContain('No share is missing or bad');
+  });
+
   test('do not come back from fewer than k: exit code 5', async () => {
     const from = shareFolder('too-few', [0, 1]);
     const { exitCode, stderr } = await runMeshward([

@@ -29,14 +29,17 @@ export function addShareRegenerateCommand(share: Command): void {
     .option('--cap <verify-cap>', 'cap of the file')
     .option('--cap-file <file>', 'read the cap from this file')
     .requiredOption('--from <dir>', 'folder of shares to read')
-    .option('--share <numbers>', 'share numbers, such as 7 or 7,9,12; by default all that are missing or bad')
+    .option(
+      '--share <numbers>',
+      'share numbers, such as 7 or 7,9,12; by default all that are missing or bad, for which every byte of the others is checked',
+    )
     .requiredOption('--out <dir>', 'folder of shares to write')
-    .option('--force', 'replace shares that are there already', false);
+    .option('--force', 'replace shares that are there already; bad ones are replaced without it', false);
   describeUse(command, {
     examples: ['meshward share regenerate --cap URI:CHK-Verifier:… --from storage/shares --share 7,9 --out restored'],
     exits: {
       1: 'a share could not be written',
-      5: 'fewer than k good shares are there',
+      5: 'fewer than k good shares are there, or a bad one was not made anew though all were asked for',
       130: 'interrupted; nothing half-written is left behind',
     },
   });
@@ -58,16 +61,20 @@ async function regenerate(flags: RegenerateFlags, output: Output): Promise<void>
       signal,
     }),
   );
-  output.result({ ...result, failed: result.failed.map(tellable), bad: result.bad.map(tellable) }, () =>
-    describeRegeneration(result),
-  );
-  const [failed] = result.failed;
-  if (failed === undefined) return;
+  const { failed: failures, bad, leftBad, ...done } = result;
+  const told = { ...done, failed: failures.map(tellable), bad: bad.map(tellable), leftBad: leftBad.map(tellable) };
+  output.result(told, () => describeRegeneration(result));
+  const [failed] = failures;
+  if (failed === undefined) {
+    if (shareNumbers === undefined && leftBad.length > 0) process.exitCode = exitCodes.negative;
+    return;
+  }
   process.exitCode =
     failed.error instanceof MeshwardError && failed.error.code === 'bad-input' ? exitCodes.usage : exitCodes.internal;
 }
 
-export function describeRegeneration({ written, paths, bad, failed, sources }: FolderRegenerationResult): string {
+export function describeRegeneration(result: FolderRegenerationResult): string {
+  const { written, paths, bad, leftBad, failed, sources } = result;
   const lines = [
     ...bad.map(({ path, error }) => `BAD      ${path}  ${describeError(error)}`),
     ...written.map(
@@ -75,8 +82,16 @@ export function describeRegeneration({ written, paths, bad, failed, sources }: F
     ),
     ...failed.map(({ shareNumber, error }) => `FAILED   share ${shareNumber}: ${describeError(error)}`),
   ];
-  if (written.length + failed.length === 0) return [...lines, 'No share is missing: nothing was written.'].join('\n');
-  return [...lines, `${written.length} shares written from shares ${sources.join(',')}`].join('\n');
+  if (leftBad.length > 0) {
+    const numbers = leftBad.map(({ shareNumber }) => shareNumber).join(',');
+    lines.push(
+      `Bad and not made anew: share ${numbers}. Ask for it with --share, or for all that are bad by leaving --share out.`,
+    );
+  }
+  if (bad.length + written.length + failed.length === 0)
+    return [...lines, 'No share is missing or bad: nothing was written.'].join('\n');
+  const count = written.length === 1 ? '1 share' : `${written.length} shares`;
+  return [...lines, `${count} written from shares ${sources.join(',')}`].join('\n');
 }
 
 /** @throws MeshwardError `bad-input`. */

@@ -156,6 +156,22 @@ describe('regeneration from a folder', () => {
     expect(again.written).toEqual([]);
   });
 
+  test('makes bad ones anew too when no numbers are given, where they stand, and leaves good ones alone', async () => {
+    const { storage, path } = await storageWith([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    const corrupt = await readFile(path(7));
+    // Four bytes in the middle of the blocks: the share still opens.
+    for (let at = 100; at < 104; at++) corrupt[at] = (corrupt[at] as number) ^ 0xff;
+    await writeFile(path(7), corrupt);
+    await writeFile(path(2), 'not a share at all');
+    const result = await regenerateFromFolder({ manifest: small.manifest, fromDir: storage, outDir: storage });
+    expect(result.bad.map(({ shareNumber }) => shareNumber)).toEqual([2, 7]);
+    expect(result).toMatchObject({ failed: [], leftBad: [] });
+    expect(result.written.map(({ shareNumber }) => shareNumber)).toEqual([2, 7, 9]);
+    for (let number = 0; number < 10; number++) {
+      expect(Buffer.compare(shareDataOf(path(number)), shareDataOf(small.path(number)))).toBe(0);
+    }
+  });
+
   test('passes over corrupt, foreign and misplaced shares, says which, and uses others', async () => {
     const { storage, path } = await storageWith([0, 1, 2, 4, 6]);
     const badBlock = await readFile(path(0));
@@ -171,6 +187,7 @@ describe('regeneration from a folder', () => {
     });
     const codes = result.bad.map(({ shareNumber, error }) => [shareNumber, (error as { code?: string }).code] as const);
     expect(Object.fromEntries(codes)).toEqual({ 0: 'share-corrupt', 1: 'share-foreign', 9: 'share-mismatch' });
+    expect(result.leftBad).toEqual(result.bad);
     expect(result.sources.toSorted((a, b) => a - b)).toEqual([2, 4, 6]);
     expect(Buffer.compare(shareDataOf(result.paths[0] as string), shareDataOf(small.path(7)))).toBe(0);
   });

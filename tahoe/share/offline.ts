@@ -6,16 +6,17 @@ import { ShareFolder, type StoredShare } from './folder.ts';
 import { ContainerFile } from './reader.ts';
 import { type RegenerateResult, regenerateShares } from './regenerate.ts';
 import { openShare, type VerifiedShare } from './verified-share.ts';
+import { verifyShare } from './verify.ts';
 
 export interface FolderRegeneration {
   readonly manifest: Manifest;
   /** A share folder, or a node's `storage` or base folder. */
   readonly fromDir: string;
-  /** @default every share that is missing in `fromDir` or cannot be opened there */
+  /** @default every share that is missing in `fromDir` or bad there: then every byte of those that are there is checked first */
   readonly shareNumbers?: readonly number[] | undefined;
   /** A share folder, likewise; made where it is missing. */
   readonly outDir: string;
-  /** Whether a share in `outDir` may be replaced. @default false */
+  /** Whether any share in `outDir` may be replaced. One that was found bad may be in any case. @default false */
   readonly replaceExisting?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,6 +32,8 @@ export interface FolderRegenerationResult extends RegenerateResult {
   readonly paths: readonly string[];
   /** Shares found bad or unreadable, at once or on the way. */
   readonly bad: readonly BadShare[];
+  /** Those of them that were not made anew. */
+  readonly leftBad: readonly BadShare[];
 }
 
 /**
@@ -44,17 +47,20 @@ export async function regenerateFromFolder(request: FolderRegeneration): Promise
   const from = await ShareFolder.find(request.fromDir);
   const out = await ShareFolder.find(outDir);
   const bad: BadShare[] = [];
-  const opened = await openEach(await from.listFile(manifest.storageIndex), manifest, bad);
+  const stored = await from.listFile(manifest.storageIndex);
+  const opened = await openEach(stored, manifest, bad, request.shareNumbers === undefined, signal);
   try {
     if (opened.length < manifest.k) throw tooFew(opened.length, manifest, bad);
     const wantedNumbers = request.shareNumbers ?? missingNumbers(manifest, opened);
     if (wantedNumbers.length === 0)
-      return { written: [], failed: [], replaced: [], hashedOnly: [], sources: [], paths: [], bad };
+      return { written: [], failed: [], replaced: [], hashedOnly: [], sources: [], paths: [], bad, leftBad: bad };
     const containerVersion = containerVersionOf(opened);
-    const wanted = wantedNumbers.map((shareNumber) => ({
-      shareNumber,
-      sink: out.sink(manifest.storageIndex, shareNumber, { containerVersion, replaceExisting }),
-    }));
+    const badPaths = new Set(bad.map(({ path }) => path));
+    const wanted = wantedNumbers.map((shareNumber) => {
+      const mayReplace = replaceExisting || badPaths.has(out.sharePath(manifest.storageIndex, shareNumber));
+      const options = { containerVersion, replaceExisting: mayReplace };
+      return { shareNumber, sink: out.sink(manifest.storageIndex, shareNumber, options) };
+    });
     const shares = opened.map(({ share }) => share);
     const isWanted = (share: VerifiedShare): boolean => wantedNumbers.includes(share.shareNumber);
     const sources = [...shares.filter((share) => !isWanted(share)), ...shares.filter(isWanted)];
@@ -63,7 +69,9 @@ export async function regenerateFromFolder(request: FolderRegeneration): Promise
       bad.push({ shareNumber, path: from.sharePath(manifest.storageIndex, shareNumber), error });
     }
     const paths = result.written.map(({ shareNumber }) => out.sharePath(manifest.storageIndex, shareNumber));
-    return { ...result, paths, bad };
+    const writtenNumbers = new Set(result.written.map(({ shareNumber }) => shareNumber));
+    const leftBad = bad.filter(({ shareNumber }) => !writtenNumbers.has(shareNumber));
+    return { ...result, paths, bad, leftBad };
   } finally {
     await Promise.all(opened.map(({ share }) => share.close()));
   }
@@ -75,16 +83,24 @@ interface OpenedShare {
 }
 
 /** All of them: their hash chains tell what would otherwise have to be computed. At most `n` files are open. */
-async function openEach(stored: readonly StoredShare[], manifest: Manifest, bad: BadShare[]): Promise<OpenedShare[]> {
+async function openEach(
+  stored: readonly StoredShare[],
+  manifest: Manifest,
+  bad: BadShare[],
+  checksBlocks: boolean,
+  signal: AbortSignal | undefined,
+): Promise<OpenedShare[]> {
   const opened: OpenedShare[] = [];
   for (const { path, shareNumber } of stored) {
     let file: ContainerFile | null = null;
     try {
       file = await ContainerFile.open(path);
       const share = await openShare(file, manifest, shareNumber);
+      if (checksBlocks) await verifyShare(share, { signal });
       opened.push({ share, containerVersion: file.container.version });
     } catch (error) {
       await file?.close();
+      if (signal?.aborted) throw error;
       bad.push({ shareNumber, path, error });
     }
   }
