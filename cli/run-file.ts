@@ -37,8 +37,8 @@ export async function findRunFile(path: string): Promise<RunFile | null> {
   } catch {
     return null;
   }
-  const run = JSON.parse(text) as RunFile;
-  return isRunning(run.pid) ? run : null;
+  const run = parseRunFile(text);
+  return run !== null && isRunning(run.pid) ? run : null;
 }
 
 /** @throws MeshwardError `service-unavailable` where nothing runs. */
@@ -49,6 +49,17 @@ export async function readRunFile(path: string): Promise<RunFile> {
     next: 'Start one with `npm start` or `meshward up`, or name its data directory with --data-dir.',
     retryable: true,
   });
+}
+
+/** Null for what no run has written: a file that was damaged, or is somebody else's. */
+function parseRunFile(text: string): RunFile | null {
+  try {
+    const run: unknown = JSON.parse(text);
+    const hasPid = typeof run === 'object' && run !== null && 'pid' in run && Number.isInteger(run.pid);
+    return hasPid ? (run as RunFile) : null;
+  } catch {
+    return null;
+  }
 }
 
 function isRunning(pid: number): boolean {

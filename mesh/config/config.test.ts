@@ -65,12 +65,44 @@ describe('configuration', () => {
     expect(refusal(() => loadConfig({ environment: { MESHWARD_API_PROT: '1' } })).message).toContain(
       'MESHWARD_API_PROT',
     );
-    expect(refusal(() => loadConfig({ file: fileWith('apy:\n  port: 1\n') })).message).toContain('apy.port (file)');
+    expect(refusal(() => loadConfig({ file: fileWith('apy:\n  port: 1\n') })).message).toContain(
+      'apy.port (file, line 2)',
+    );
   });
 
   it('refuses a file that is missing or no YAML', () => {
     expect(refusal(() => loadConfig({ file: '/nonexistent/meshward.yaml' })).code).toBe('config-invalid');
-    expect(refusal(() => loadConfig({ file: fileWith('a: [1') })).message).toContain('cannot be read');
+    expect(refusal(() => loadConfig({ file: fileWith('a: [1') })).message).toContain('is no YAML');
+  });
+
+  it.each([
+    ['dataDir:/var/lib/x', 1],
+    ['# all of it\n\ndataDir:/var/lib/x\n', 3],
+    ['- dataDir: /var/lib/x\n', 1],
+    ['just words\n', 1],
+    ['7700\n', 1],
+    ['dataDir: /x\n---\napi: {}\n', 2],
+  ])('refuses a file that is no map, naming the line: %j', (text, line) => {
+    const { code, message } = refusal(() => loadConfig({ file: fileWith(text) }));
+    expect(code).toBe('config-invalid');
+    expect(message).toContain(`line ${line}`);
+  });
+
+  it.each(['api: 7700', 'api: [port]', 'api: port:7700', 'kafka: { tls: yes }'])(
+    'refuses what is no map where a section belongs: %s',
+    (text) => {
+      const { code, message } = refusal(() => loadConfig({ file: fileWith(`dataDir: /x\n${text}\n`) }));
+      expect(code).toBe('config-invalid');
+      expect(message).toMatch(/(api|kafka\.tls) \(file, line 2\): is a section of keys/);
+    },
+  );
+
+  it('names the line of a key that is wrong, and takes sections that hold nothing for empty', () => {
+    const file = fileWith('api:\n# nothing yet\ncollector:\n  port: 3\n  tickMs: soon\n');
+    expect(refusal(() => loadConfig({ file })).message).toContain('collector.tickMs (file, line 5)');
+    for (const text of ['', '# only words\n', '---\n', '{}', 'api:\nlog:\n'])
+      expect(loadConfig({ file: fileWith(text) }).origins.get('api.port')).toBe('default');
+    expect(loadConfig({ file: fileWith('api: &a\n  port: 9\nrepairer: *a\n') }).config.repairer.port).toBe(9);
   });
 
   it('says what is missing where keys need each other', () => {

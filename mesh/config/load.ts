@@ -1,9 +1,9 @@
 /** The effective configuration: defaults, then the file, then the environment, then flags, checked as one. */
-import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import { describeError, MeshwardError } from '../errors.ts';
+import { MeshwardError } from '../errors.ts';
 import { checkPolicy, policyFor } from '../policy.ts';
 import { type Problem, problemsAcrossKeys } from './across-keys.ts';
+import { readConfigFile } from './read-file.ts';
 import { type Config, type ConfigKey, configKeys, configSchema } from './schema.ts';
 
 export type ConfigOrigin = 'default' | 'file' | 'environment' | 'flag';
@@ -28,11 +28,18 @@ export function loadConfig(sources: ConfigSources = {}): EffectiveConfig {
   const byPath = new Map(keys.map((key) => [key.path, key]));
   const origins = new Map<string, ConfigOrigin>(keys.map((key) => [key.path, 'default']));
   const tree: Record<string, unknown> = {};
+  const lines = new Map<string, number>();
   const unknown: string[] = [];
 
+  const isSection = (path: string): boolean => path === '' || keys.some((key) => key.path.startsWith(`${path}.`));
+  const placeOf = (path: string, origin: ConfigOrigin): string =>
+    origin === 'file' && lines.has(path) ? `file, line ${lines.get(path)}` : origin;
   const set = (path: string, value: unknown, origin: ConfigOrigin): void => {
     if (!byPath.has(path)) {
-      unknown.push(`${path} (${origin}): there is no such key${nearest(path, keys)}`);
+      const what = isSection(path)
+        ? 'is a section of keys, and not a value'
+        : `there is no such key${nearest(path, keys)}`;
+      unknown.push(`${path} (${placeOf(path, origin)}): ${what}`);
       return;
     }
     assign(tree, path, value);
@@ -40,7 +47,12 @@ export function loadConfig(sources: ConfigSources = {}): EffectiveConfig {
   };
 
   if (sources.file !== undefined) {
-    for (const [path, value] of leaves(readFile(sources.file), byPath)) set(path, value, 'file');
+    for (const { path, value, line } of readConfigFile(sources.file, (path) => byPath.has(path), isSection)) {
+      lines.set(path, line);
+      if (path === '')
+        unknown.push(`line ${line} of ${sources.file}: there is no \`name: value\` (a blank follows the colon)`);
+      else set(path, value, 'file');
+    }
   }
   for (const key of keys) {
     const value = sources.environment?.[key.environmentName];
@@ -56,7 +68,7 @@ export function loadConfig(sources: ConfigSources = {}): EffectiveConfig {
 
   for (const key of keys) assignSections(tree, key.path);
   const result = configSchema.safeParse(tree);
-  const problems = [...unknown, ...problemsOf(result).map((problem) => explain(problem, origins))];
+  const problems = [...unknown, ...problemsOf(result).map((problem) => explain(problem, origins, placeOf))];
   if (problems.length > 0 || !result.success) {
     throw new MeshwardError('config-invalid', `the configuration is not usable:\n  ${problems.join('\n  ')}`, {
       next: 'Mend the keys named above; `meshward config --keys` lists every key with its unit and default.',
@@ -81,21 +93,6 @@ function isForeignVariable(name: string, keys: readonly ConfigKey[]): boolean {
   return name.startsWith('MESHWARD_') && !otherVariables.has(name) && !keys.some((key) => key.environmentName === name);
 }
 
-function readFile(path: string): unknown {
-  try {
-    return parseYaml(readFileSync(path, 'utf8')) ?? {};
-  } catch (error) {
-    throw new MeshwardError(
-      'config-invalid',
-      `the configuration file ${path} cannot be read: ${describeError(error)}`,
-      {
-        next: 'Check that the file is there and is YAML.',
-        cause: error,
-      },
-    );
-  }
-}
-
 /** Scalars of the environment and of flags are read as YAML, but a key of text takes its text as it is. */
 function readScalar(value: string, key: ConfigKey): unknown {
   if (typeof key.fallback === 'string') return value;
@@ -104,15 +101,6 @@ function readScalar(value: string, key: ConfigKey): unknown {
   } catch {
     return value;
   }
-}
-
-function* leaves(value: unknown, byPath: ReadonlyMap<string, ConfigKey>, prefix = ''): Generator<[string, unknown]> {
-  if (byPath.has(prefix) || typeof value !== 'object' || value === null || Array.isArray(value)) {
-    if (prefix !== '') yield [prefix, value];
-    return;
-  }
-  for (const [name, child] of Object.entries(value))
-    yield* leaves(child, byPath, prefix === '' ? name : `${prefix}.${name}`);
 }
 
 /** The sections above a key, where nothing in them is set: their defaults fill them. */
@@ -137,9 +125,13 @@ function problemsOf(result: ReturnType<typeof configSchema.safeParse>): readonly
   return result.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
 }
 
-function explain({ path, message }: Problem, origins: ReadonlyMap<string, ConfigOrigin>): string {
-  const origin = [...origins].find(([key]) => path === key || path.startsWith(`${key}.`))?.[1];
-  return `${path}${origin === undefined ? '' : ` (${origin})`}: ${message}`;
+function explain(
+  { path, message }: Problem,
+  origins: ReadonlyMap<string, ConfigOrigin>,
+  placeOf: (path: string, origin: ConfigOrigin) => string,
+): string {
+  const [key, origin] = [...origins].find(([each]) => path === each || path.startsWith(`${each}.`)) ?? [];
+  return `${path}${key === undefined || origin === undefined ? '' : ` (${placeOf(key, origin)})`}: ${message}`;
 }
 
 function nearest(path: string, keys: readonly ConfigKey[]): string {
