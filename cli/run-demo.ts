@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import { startDemoControl } from '#demo/control.ts';
-import { findFiles } from '#demo/files.ts';
+import { type FileLimits, type FoundFiles, findFiles } from '#demo/files.ts';
 import { demoPeers } from '#demo/layout.ts';
 import { DemoMesh } from '#demo/mesh.ts';
 import type { Narrator } from '#demo/narrator.ts';
@@ -34,6 +34,7 @@ export interface DemoFlags {
   readonly files?: string;
   readonly peers: number;
   readonly maxFiles: number;
+  readonly maxSize: number;
   readonly seed?: number;
   readonly patience: number;
   readonly keep: boolean;
@@ -47,7 +48,6 @@ export interface OwnedNames {
 
 const coding = { k: 25, n: 100 };
 const hostProcesses = 2;
-const maxTotalBytes = 64 * 1024 * 1024;
 const peerCapacityBytes = 1024 ** 3;
 const verifyBytesPerSecond = 64 * 1024;
 const registeredAtOnce = 500;
@@ -65,7 +65,8 @@ export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNa
     return reason;
   });
   const narrator = narratorOf(context);
-  const found = await findFiles(flags.files ?? projectFolder, { maxFiles: flags.maxFiles, maxTotalBytes });
+  const limits = { maxFiles: flags.maxFiles, maxTotalBytes: flags.maxSize };
+  const found = await findFiles(flags.files ?? projectFolder, limits);
   await prepareFolder(dataDir, flags.keep);
   narrator.chapter(`A mesh of ${flags.peers} peers (seed ${seed})`);
   await using cleanUp = new AsyncDisposableStack();
@@ -120,9 +121,8 @@ export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNa
       openMeshPeers({ directory: await collector.directory(), api, note: output.note }),
     );
     cleanUp.defer(() => meshPeers.close());
-    if (found.leftOut > 0) {
-      narrator.line(`${found.files.length} files are stored, ${found.leftOut} are left out: --max-files takes more.`);
-    }
+    const leftOut = describeLeftOut(found, limits);
+    if (leftOut !== '') narrator.line(leftOut);
 
     const policy = policyFor(context.config.policies, coding, '');
     const leaseSecret = new Uint8Array(randomBytes(32));
@@ -200,6 +200,18 @@ async function prepareFolder(dataDir: string, keep: boolean): Promise<void> {
   if (!keep) await rm(dataDir, { recursive: true, force: true });
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFile(join(dataDir, folderMark), 'Made by `meshward demo`, which empties this folder when it starts.\n');
+}
+
+/** Which files are not stored, and which limit takes more of them; empty where all are. */
+export function describeLeftOut({ files, leftOut }: FoundFiles, limits: FileLimits): string {
+  const { byCount, byBytes } = leftOut;
+  const reasons = [
+    ...(byCount > 0 ? [`${byCount} beyond ${limits.maxFiles} files (--max-files)`] : []),
+    ...(byBytes > 0 ? [`${byBytes} beyond ${formatBytes(limits.maxTotalBytes)} in all (--max-size)`] : []),
+  ];
+  if (reasons.length === 0) return '';
+  const stored = files.length === 1 ? '1 file is stored' : `${files.length} files are stored`;
+  return `${stored}; left out are ${reasons.join(' and ')}.`;
 }
 
 /** Peers must have said what room they have before files are put on them. */

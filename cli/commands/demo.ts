@@ -1,9 +1,10 @@
 /** `meshward demo`: a mesh of real peers on this machine, and the story told on it. */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf, demoDataDir } from '../context.ts';
+import { parseBytes } from '../quantities.ts';
 import type { DemoFlags } from '../run-demo.ts';
 import { refuseSecondRun } from '../run-file.ts';
 
@@ -33,8 +34,13 @@ export function addDemoCommands(program: Command): void {
       .option('--files <dir>', 'store the files of this folder instead of the project’s own sources')
       .option('--peers <count>', 'how many peers', wholeNumber(100, 1000), 120)
       .option('--max-files <count>', 'store at most so many files', wholeNumber(1, 100_000), 100)
+      .addOption(
+        new Option('--max-size <size>', 'store at most so much in all, such as 500MB')
+          .argParser(sizeInBytes)
+          .default(64 * 2 ** 20, '64 MiB'),
+      )
       .option('--seed <number>', 'repeat the choices of another run', wholeNumber(0, 0xffffffff), undefined)
-      .option('--patience <factor>', 'multiply every time limit, for a slow machine', Number, 1)
+      .option('--patience <factor>', 'multiply every time limit, for a slow machine', factor, 1)
       .option('--keep', 'keep what an earlier demonstration left, and leave what this one makes', false)
       .action(async (flags: DemoFlags, command: Command) => {
         const { dataDir } = command.optsWithGlobals<{ dataDir?: string }>();
@@ -78,6 +84,16 @@ function ownNames({ config, dataDir, effective }: Context): Readonly<Record<stri
   if (config.clickhouse.mode === 'external' && isFree('clickhouse.database'))
     names['clickhouse.database'] = `meshward_demo_${own}`;
   return names;
+}
+
+function sizeInBytes(text: string): number {
+  return parseBytes(text, '--max-size');
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('a number above 0 is wanted, such as 2 or 0.5');
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {
