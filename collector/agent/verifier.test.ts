@@ -12,7 +12,6 @@ import { type CheckShare } from './ports.ts';
 import { ShareRoot } from './share-root.ts';
 import { corruptFlag, ShareTable } from './share-table.ts';
 import { indexOf, PeerFolder } from './testing/peer-folder.ts';
-import { TokenBucket } from './token-bucket.ts';
 import { Verifier } from './verifier.ts';
 
 let folder: PeerFolder;
@@ -213,19 +212,4 @@ test('shares that a real Tahoe-LAFS wrote verify, and state the manifest of thei
   await until(() => said.length === 4);
   expect(said.every((line) => line.startsWith('verified'))).toBe(true);
   expect(table.corruptCount).toBe(0);
-});
-
-test('a bucket lets a second of bytes through at once and then the rate', async () => {
-  const bucket = new TokenBucket(clock, 1000);
-  const { signal } = new AbortController();
-  await bucket.pay(1000, signal);
-  let paidAtMs = -1;
-  const beganMs = clock.monotonicMs();
-  void bucket.pay(2500, signal).then(() => {
-    paidAtMs = clock.monotonicMs() - beganMs;
-  });
-  await clock.advance(2400);
-  expect(paidAtMs).toBe(-1);
-  await clock.advance(200);
-  expect(paidAtMs).toBe(2500);
 });

@@ -2,10 +2,12 @@
  * Reads the shares again and again, at a set rate, to find those that rotted. Rounds go over the table in its order, so the next
  * share is always the one that was verified longest ago; new and changed shares are taken in between, turn by turn.
  */
+
 import type { Clock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import { isShareError } from '#tahoe/share/share-errors.ts';
 import { isAbsent } from './durable-file.ts';
 import type { EventSink } from './events.ts';
@@ -13,7 +15,6 @@ import { manifestTag, stampOf, statLink } from './inspect.ts';
 import type { CheckShare } from './ports.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, type ShareTable } from './share-table.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 export interface VerifierOptions {
   readonly table: ShareTable;
@@ -61,7 +62,7 @@ export class Verifier {
   constructor(options: VerifierOptions) {
     this.#options = options;
     this.#bytesPerSecond = options.bytesPerSecond;
-    this.#bucket = new TokenBucket(options.clock, options.bytesPerSecond);
+    this.#bucket = new TokenBucket(verifyRate(options.bytesPerSecond), options.clock);
     this.#position = options.position;
   }
 
@@ -96,7 +97,7 @@ export class Verifier {
 
   setRate(bytesPerSecond: number): void {
     this.#bytesPerSecond = bytesPerSecond;
-    this.#bucket.setRate(bytesPerSecond);
+    this.#bucket.setRate(verifyRate(bytesPerSecond));
     if (bytesPerSecond === 0) this.#fresh.clear();
     this.#wake();
   }
@@ -272,4 +273,9 @@ export class Verifier {
       this.#wakeUp = finish;
     });
   }
+}
+
+/** An unused second is not saved up further. */
+function verifyRate(bytesPerSecond: number): Rate {
+  return { perSecond: bytesPerSecond, burst: bytesPerSecond };
 }

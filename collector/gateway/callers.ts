@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { EnrolledPeer } from '#mesh/generated/events_pb.js';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { TokenBuckets } from '#mesh/token-bucket.ts';
 import { Refusal } from './answers.ts';
 import { identityOf } from './identity.ts';
-import type { RateLimits } from './rate-limits.ts';
 import type { GatewayService } from './service.ts';
 
 /** @throws MeshwardError `peer-unknown` where the caller showed no key. */
@@ -66,8 +66,8 @@ export function requireOperator(service: GatewayService, request: FastifyRequest
 }
 
 /** @throws Refusal `peer-limit` with the time to wait. */
-export function withinRate(limits: RateLimits, key: string, amount: number, what: string): void {
-  const waitMs = limits.take(key, amount);
+export function withinRate(rates: TokenBuckets, key: string, amount: number, what: string): void {
+  const waitMs = rates.of(key).tryTake(amount);
   if (waitMs === 0) return;
   throw new Refusal(429, 'peer-limit', `more ${what} a second than one caller may send`, {
     next: 'Send the same again after the time that Retry-After names.',

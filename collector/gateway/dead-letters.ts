@@ -4,9 +4,9 @@ import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
+import { TokenBucket, TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topic } from '#mesh/topics.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { RateLimits } from './rate-limits.ts';
 
 export interface Refused {
   readonly reasonCode: string;
@@ -36,16 +36,16 @@ const maxStrangersUnderWay = 50;
 
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
-  readonly #senders: RateLimits;
-  readonly #strangers: RateLimits;
-  readonly #allStrangers: RateLimits;
+  readonly #senders: TokenBuckets;
+  readonly #strangers: TokenBuckets;
+  readonly #allStrangers: TokenBucket;
   #strangersUnderWay = 0;
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
-    this.#senders = new RateLimits(lettersPerSender, options.clock, maxSenders);
-    this.#strangers = new RateLimits(perStranger, options.clock, maxSenders);
-    this.#allStrangers = new RateLimits(allStrangers, options.clock, 1);
+    this.#senders = new TokenBuckets(lettersPerSender, options.clock, maxSenders);
+    this.#strangers = new TokenBuckets(perStranger, options.clock, maxSenders);
+    this.#allStrangers = new TokenBucket(allStrangers, options.clock);
   }
 
   /**
@@ -53,7 +53,7 @@ export class DeadLetters {
    * @throws MeshwardError of the log: the caller then answers that, and the sender keeps what it has.
    */
   async keep(refused: Refused): Promise<void> {
-    if (this.#senders.take(refused.sender ?? '') > 0) {
+    if (this.#senders.of(refused.sender ?? '').tryTake(1) > 0) {
       this.#options.metrics.deadLetter('limited', refused.reasonCode);
       return;
     }
@@ -63,7 +63,8 @@ export class DeadLetters {
   /** Of one that may not speak, or not so: tried once, and counted where it fails; it must not cost us more than that. */
   async keepOfStranger(refused: Refused): Promise<void> {
     const hasNoPlace = this.#strangersUnderWay >= maxStrangersUnderWay;
-    if (hasNoPlace || this.#strangers.take(refused.sender ?? '') > 0 || this.#allStrangers.take('') > 0) {
+    const hadItsShare = hasNoPlace || this.#strangers.of(refused.sender ?? '').tryTake(1) > 0;
+    if (hadItsShare || this.#allStrangers.tryTake(1) > 0) {
       this.#options.metrics.deadLetter('limited', refused.reasonCode);
       return;
     }

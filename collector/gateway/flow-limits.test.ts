@@ -1,46 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { Admission } from './admission.ts';
 import { Refusal } from './answers.ts';
 import { PostOrder } from './post-order.ts';
-import { RateLimits } from './rate-limits.ts';
-
-describe('rate limits', () => {
-  test('never grant more than the burst and the rate together, and grant after the time that they name', () => {
-    const step = fc.record({ waitMs: fc.nat(2000), amount: fc.integer({ min: 1, max: 10 }) });
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const clock = new ManualClock();
-        const limits = new RateLimits({ perSecond: 5, burst: 10 }, clock, 4);
-        let granted = 0;
-        let elapsedMs = 0;
-        for (const { waitMs, amount } of steps) {
-          clock.advanceSync(waitMs);
-          elapsedMs += waitMs;
-          const refusedMs = limits.take('a', amount);
-          if (refusedMs > 0) {
-            clock.advanceSync(refusedMs);
-            elapsedMs += refusedMs;
-            expect(limits.take('a', amount)).toBe(0);
-          }
-          granted += amount;
-          expect(granted).toBeLessThanOrEqual(10 + (elapsedMs / 1000) * 5 + 1e-6);
-        }
-      }),
-    );
-  });
-
-  test('one caller takes nothing from another, and the silent ones are forgotten first', () => {
-    const limits = new RateLimits({ perSecond: 1, burst: 1 }, new ManualClock(), 2);
-    expect(limits.take('a')).toBe(0);
-    expect(limits.take('b')).toBe(0);
-    expect(limits.take('a')).toBeGreaterThan(0);
-    expect(limits.take('c')).toBe(0);
-    expect(limits.take('a')).toBeGreaterThan(0);
-    expect(limits.take('b')).toBe(0);
-  });
-});
 
 describe('admission', () => {
   test('bounds requests and bytes, and keeps a quarter of both for small bodies', () => {

@@ -1,4 +1,5 @@
 /** The ingest service for agents and operators: HTTPS with mutual TLS in front, the event log behind, nothing of its own on disk. */
+
 import type { AddressInfo } from 'node:net';
 import { type Meter, metrics as metricsApi } from '@opentelemetry/api';
 import { type FastifyError, fastify } from 'fastify';
@@ -8,6 +9,7 @@ import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
 import { type Logger, silentLogger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
 import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
 import { Admission } from './admission.ts';
@@ -23,7 +25,6 @@ import { OwnerBatches } from './owner-batches.ts';
 import { maxEnrolBytes, peerRoutes } from './peer-routes.ts';
 import { PostOrder } from './post-order.ts';
 import { postRoutes } from './post-routes.ts';
-import { RateLimits } from './rate-limits.ts';
 import { maxPeerEventBytes } from './read-post.ts';
 import type { GatewayApp, GatewayLog, GatewayService } from './service.ts';
 import { startTicks, type Ticks } from './ticks.ts';
@@ -110,7 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     asked: () => metrics.inventoryAsked(),
   });
-  const rate = (perSecond: number, burst: number) => new RateLimits({ perSecond, burst }, clock, maxRememberedPeers);
+  const rate = (perSecond: number, burst: number) => new TokenBuckets({ perSecond, burst }, clock, maxRememberedPeers);
   const service: GatewayService = {
     log,
     topics,

@@ -1,4 +1,5 @@
 /** What the routes of one gateway share. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
@@ -7,6 +8,7 @@ import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
@@ -15,7 +17,6 @@ import type { Enrolments } from './enrolments.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { OwnerBatches } from './owner-batches.ts';
 import type { PostOrder } from './post-order.ts';
-import type { RateLimits } from './rate-limits.ts';
 
 export type GatewayApp = FastifyInstance<Server, IncomingMessage, ServerResponse>;
 
@@ -35,11 +36,11 @@ export interface GatewayService {
   readonly admission: Admission;
   readonly enrolAdmission: Admission;
   readonly connections: Connections;
-  readonly postRate: RateLimits;
-  readonly eventRate: RateLimits;
+  readonly postRate: TokenBuckets;
+  readonly eventRate: TokenBuckets;
   /** Of batches with what this release does not know, by peer. */
-  readonly unknownRate: RateLimits;
-  readonly enrolRate: RateLimits;
+  readonly unknownRate: TokenBuckets;
+  readonly enrolRate: TokenBuckets;
   readonly order: PostOrder;
   readonly deadLetters: DeadLetters;
   readonly enrolments: Enrolments;

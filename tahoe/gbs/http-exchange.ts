@@ -1,7 +1,8 @@
 /** Bodies in and out of one HTTP exchange on the server's side, each piece bounded and paced by the slower end. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Bandwidth } from './bandwidth.ts';
+import type { TokenBucket } from '#mesh/token-bucket.ts';
 import { cborType, encodeRefusal, messageMaxBytes, shareType } from './message.ts';
 import type { ReadableShare } from './share-folder.ts';
 
@@ -82,11 +83,11 @@ export async function* bodyPieces(request: IncomingMessage, lengthBytes: number)
 }
 
 /** Waits until `bytes` may pass. The connection stands still by our will then, so its idle timeout is suspended. */
-export async function pace(socket: Socket | null, bandwidth: Bandwidth, bytes: number): Promise<void> {
+export async function pace(socket: Socket | null, bandwidth: TokenBucket, bytes: number): Promise<void> {
   if (!bandwidth.isLimited) return;
   const idleTimeoutMs = socket?.timeout ?? 0;
   socket?.setTimeout(0);
-  await bandwidth.take(bytes);
+  await bandwidth.pay(bytes);
   socket?.setTimeout(idleTimeoutMs);
 }
 
@@ -96,7 +97,7 @@ export async function sendShareData(
   share: ReadableShare,
   begin: number,
   end: number,
-  bandwidth: Bandwidth,
+  bandwidth: TokenBucket,
 ): Promise<number> {
   response.setHeader('Content-Type', shareType);
   response.setHeader('Content-Length', end - begin);

@@ -1,7 +1,9 @@
 /** The requests of GBS and their statuses (FORMAT section 11), on any node:http server. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#mesh/clock.ts';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
+import type { TokenBucket } from '#mesh/token-bucket.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import type { Advisories } from './advisories.ts';
 import {
@@ -13,7 +15,6 @@ import {
   type Secrets,
   secretsHeader,
 } from './authorization.ts';
-import type { Bandwidth } from './bandwidth.ts';
 import type { Disk } from './disk.ts';
 import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
@@ -32,7 +33,7 @@ export interface RequestHandlerOptions {
   readonly uploads: Uploads;
   readonly fences: FenceRegister;
   readonly advisories: Advisories;
-  readonly bandwidth: Bandwidth;
+  readonly bandwidth: TokenBucket;
   readonly limits: StorageServerLimits;
   readonly swissnum: string;
   readonly readOnly: boolean;

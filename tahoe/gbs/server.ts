@@ -3,16 +3,17 @@
  * and write it. On node:https: nine routes with raw streamed bodies gain nothing from a framework, and sixty of these
  * servers live in one process.
  */
+
 import type { Server } from 'node:https';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import type { PeerIdentity } from '../identity/key-folder.ts';
 import { Nurl } from '../identity/nurl.ts';
 import { privateKeyPem } from '../identity/peer-key.ts';
 import { openAdvisories } from './advisories.ts';
-import { Bandwidth } from './bandwidth.ts';
 import { type Disk, errorCodeOf, systemDisk } from './disk.ts';
 import { openFenceRegister } from './fence.ts';
 import { createRequestHandler } from './request-handler.ts';
@@ -100,7 +101,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     maxFiles: limits.maxAdvisories,
   });
   const fences = await openFenceRegister({ folder: root, disk, maxScopes: limits.maxFenceScopes });
-  const bandwidth = new Bandwidth(clock, options.bandwidthBytesPerSecond);
+  const bandwidth = new TokenBucket(bandwidthRate(options.bandwidthBytesPerSecond), clock);
   const handler = createRequestHandler({
     root,
     disk,
@@ -159,7 +160,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     }),
     configure(change) {
       if (change.readOnly !== undefined) handler.setReadOnly(change.readOnly);
-      if ('bandwidthBytesPerSecond' in change) bandwidth.set(change.bandwidthBytesPerSecond);
+      if ('bandwidthBytesPerSecond' in change) bandwidth.setRate(bandwidthRate(change.bandwidthBytesPerSecond));
     },
     async close(graceMs = 2000) {
       const closed = new Promise<void>((resolve) => {
@@ -210,4 +211,9 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     });
   }
   return (server.address() as AddressInfo).port;
+}
+
+/** An idle server lets a first reader run a quarter of a second ahead. */
+function bandwidthRate(bytesPerSecond = 0): Rate {
+  return { perSecond: bytesPerSecond, burst: bytesPerSecond / 4 };
 }
