@@ -2,8 +2,10 @@
  * Runs services as child processes and keeps them running: a service that ends is started again, sooner at first and
  * slower when it keeps failing. Children end with their supervisor, even when it is killed.
  */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { type ErrorCode, MeshwardError } from '#mesh/errors.ts';
 import type { FailedMessage, ReadyFacts, ReadyMessage } from './child.ts';
@@ -29,8 +31,7 @@ export interface SupervisorOptions {
 }
 
 const mainFile = fileURLToPath(new URL('./main.ts', import.meta.url));
-const firstDelayMs = 100;
-const longestDelayMs = 10_000;
+const restarts: Backoff = { firstMs: 100, longestMs: 10_000 };
 /** A service that ran this long starts over with short delays. */
 const steadyMs = 30_000;
 
@@ -41,7 +42,8 @@ interface Managed {
   restarts: number;
   facts: ReadyFacts | null;
   failure: MeshwardError | null;
-  delayMs: number;
+  /** Endings in a row after a short run. */
+  quickEndings: number;
   run: Promise<void>;
   /** Settles when the service is ready for the first time, or cannot be started at all. */
   readonly first: {
@@ -70,7 +72,7 @@ export class Supervisor {
       restarts: 0,
       facts: null,
       failure: null,
-      delayMs: firstDelayMs,
+      quickEndings: 0,
       run: Promise.resolve(),
       first,
     };
@@ -113,12 +115,12 @@ export class Supervisor {
         managed.first.reject(managed.failure);
         return;
       }
-      if (clock.monotonicMs() - startedMs > steadyMs) managed.delayMs = firstDelayMs;
+      if (clock.monotonicMs() - startedMs > steadyMs) managed.quickEndings = 0;
       managed.state = 'restarting';
       managed.restarts++;
       note(`${managed.spec.name} ended (${ending}); it starts again`);
-      await sleep(clock, managed.delayMs, this.#stopping.signal).catch(() => undefined);
-      managed.delayMs = Math.min(longestDelayMs, managed.delayMs * 2);
+      const delayMs = backoffMs(restarts, managed.quickEndings++);
+      await sleep(clock, delayMs, this.#stopping.signal).catch(() => undefined);
     }
     managed.state = 'stopped';
     managed.first.reject(

@@ -3,6 +3,7 @@
  * failed lately. A peer that failed is left alone for a while that doubles, so that a dead zone does not cost every repair
  * a timeout.
  */
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 
@@ -48,6 +49,7 @@ const unknownRequestMs = 20;
 
 export function createPeerContact(options: PeerContactOptions): PeerContact {
   const { clock, maxPeers = 20_000, firstAvoidMs = 5_000, maxAvoidMs = 60_000 } = options;
+  const avoidance: Backoff = { firstMs: firstAvoidMs, longestMs: maxAvoidMs };
   const memories = new Map<PeerId, Memory>();
 
   function meet(peerId: PeerId): Memory {
@@ -92,9 +94,7 @@ export function createPeerContact(options: PeerContactOptions): PeerContact {
         },
         failed() {
           if (!end()) return;
-          memory.failuresInRow++;
-          const pauseMs = Math.min(maxAvoidMs, firstAvoidMs * 2 ** Math.min(16, memory.failuresInRow - 1));
-          memory.avoidUntilMs = clock.monotonicMs() + pauseMs;
+          memory.avoidUntilMs = clock.monotonicMs() + backoffMs(avoidance, memory.failuresInRow++);
         },
         dropped() {
           end();

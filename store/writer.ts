@@ -5,6 +5,7 @@
  * the server drops what it already has. A batch that the server refuses for good fails the writer, because what follows
  * (a committed offset) would otherwise rest on rows that are not there.
  */
+import { spreadBackoffMs } from '#mesh/backoff.ts';
 import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { InsertFormat, Store } from './client.ts';
@@ -338,10 +339,9 @@ class BatchingWriter implements StoreWriter {
     return false;
   }
 
-  /** Between half and the whole of a doubling span: writers that failed together do not come back together. */
   #retryDelayMs(attempt: number): number {
-    const spanMs = Math.min(this.#limits.retryMaxMs, this.#limits.retryMinMs * 2 ** Math.min(attempt, 30));
-    return spanMs * (0.5 + this.#random() / 2);
+    const { retryMinMs: firstMs, retryMaxMs: longestMs } = this.#limits;
+    return spreadBackoffMs({ firstMs, longestMs }, attempt, this.#random);
   }
 
   #acknowledge(batch: SealedBatch): void {

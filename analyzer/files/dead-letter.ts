@@ -1,6 +1,8 @@
 /** Records of the log that cannot be read: kept with the reason, and reading goes on behind them. */
+
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { AppendRecord, LogRecord, UnreadableBatch } from '#log/port.ts';
+import { type AppendRecord, type LogRecord, type UnreadableBatch } from '#log/port.ts';
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { EventUnknownError } from '#mesh/events/unknown-events.ts';
@@ -8,8 +10,7 @@ import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { peerIdBytes } from '#mesh/peer-id.ts';
 import type { AnalyzerOptions } from '../options.ts';
 
-const retryMinMs = 100;
-const retryMaxMs = 5000;
+const retries: Backoff = { firstMs: 100, longestMs: 5000 };
 
 /**
  * Resolves when the record is kept; waits while the log takes nothing.
@@ -41,7 +42,7 @@ export async function keepDeadLetter(
     } catch (failure) {
       if (!isRetryable(failure)) throw failure;
       logger.warn({ error: describeError(failure), attempt }, 'the log takes no dead letter now; reading waits');
-      await sleep(clock, Math.min(retryMaxMs, retryMinMs * 2 ** attempt), signal);
+      await sleep(clock, backoffMs(retries, attempt), signal);
     }
   }
 }

@@ -1,9 +1,9 @@
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, hasCode } from '#mesh/errors.ts';
 import type { AnalyzerOptions } from '../options.ts';
 
-const retryMinMs = 250;
-const retryMaxMs = 5000;
+const retries: Backoff = { firstMs: 250, longestMs: 5000 };
 
 /** Tries again while the store is away. @throws what `load` throws else, and the signal's reason. */
 export async function whileStoreIsAway<T>(
@@ -19,7 +19,7 @@ export async function whileStoreIsAway<T>(
     } catch (error) {
       if (!hasCode(error, 'store-unavailable')) throw error;
       logger.warn({ error: describeError(error), attempt }, `ClickHouse is away: ${what} cannot be loaded yet`);
-      await sleep(clock, Math.min(retryMaxMs, retryMinMs * 2 ** attempt), signal);
+      await sleep(clock, backoffMs(retries, attempt), signal);
     }
   }
 }

@@ -2,17 +2,18 @@
  * An inventory that is owed, because something was dropped that only an inventory makes good. It is taken once the collector is
  * there to receive it, and not again and again where the cause persists: the pause doubles from five seconds to ten minutes.
  */
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import type { Clock } from '#mesh/clock.ts';
 
-const firstPauseMs = 5000;
-const longestPauseMs = 10 * 60_000;
+const pauses: Backoff = { firstMs: 5000, longestMs: 10 * 60_000 };
 
 export class OwedInventory {
   readonly #clock: Clock;
   readonly #request: () => void;
   #isOwed = false;
   #isReachable = false;
-  #pauseMs = 0;
+  /** Taken one soon after the other. */
+  #inRow = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #callOff: (() => void) | null = null;
   #isStopped = false;
@@ -51,9 +52,9 @@ export class OwedInventory {
       });
       return;
     }
-    const wasLongAgo = nowMs - this.#notBeforeMs > longestPauseMs;
-    this.#pauseMs = wasLongAgo ? firstPauseMs : Math.min(longestPauseMs, this.#pauseMs * 2);
-    this.#notBeforeMs = nowMs + this.#pauseMs;
+    const wasLongAgo = nowMs - this.#notBeforeMs > pauses.longestMs;
+    this.#inRow = wasLongAgo ? 0 : this.#inRow + 1;
+    this.#notBeforeMs = nowMs + backoffMs(pauses, this.#inRow);
     this.#isOwed = false;
     this.#request();
   }

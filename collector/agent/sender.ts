@@ -2,6 +2,7 @@
  * Sends one lane: strictly in order, one post outstanding, the next one only after the collector has the last. Keeps trying
  * with growing pauses; a post that will never be taken is set aside, so that it does not hold up the others.
  */
+import { spreadBackoffMs } from '#mesh/backoff.ts';
 import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { AgentPost } from '#mesh/generated/events_pb.js';
@@ -120,7 +121,7 @@ export class Sender<T> {
           { lane: this.#options.lane.name, error: describeError(error) },
           'a lane of the agent failed',
         );
-        await this.#pauseFor(this.#backOffMs());
+        await this.#pauseFor(this.#nextPauseMs());
       }
     }
   }
@@ -163,18 +164,15 @@ export class Sender<T> {
       await this.#pauseFor(this.#limits.unwelcomePauseMs * (1 + this.#options.random() / 2));
       return;
     }
-    const waitMs = this.#backOffMs();
+    const waitMs = this.#nextPauseMs();
     if (this.#failures === 1) log.warn(fields, 'the collector did not take a post; trying again');
     else log.debug(fields, 'the collector did not take a post');
     await this.#pauseFor(Math.max(waitMs, failure.kind === 'later' ? failure.atLeastMs : 0));
   }
 
-  /** Doubles from the first pause to the longest; half of it is random, so that a mesh does not come back in one instant. */
-  #backOffMs(): number {
-    const { firstPauseMs, longestPauseMs } = this.#limits;
-    const fullMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(30, this.#failures));
-    this.#failures++;
-    return fullMs * (0.5 + this.#options.random() / 2);
+  #nextPauseMs(): number {
+    const { firstPauseMs: firstMs, longestPauseMs: longestMs } = this.#limits;
+    return spreadBackoffMs({ firstMs, longestMs }, this.#failures++, this.#options.random);
   }
 
   async #post(post: AgentPost): Promise<void> {

@@ -1,4 +1,5 @@
 /** Who leads what, and the connections to them. Every part of the log asks here; nothing is remembered elsewhere. */
+import { spreadBackoffMs } from '#mesh/backoff.ts';
 import { type Clock, type Random, shuffled, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
@@ -191,9 +192,8 @@ export class Cluster {
   }
 
   retryDelayMs(tries: number): number {
-    const { retryMinMs, retryMaxMs } = this.settings.limits;
-    const longest = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(tries, 20));
-    return longest * (0.5 + this.settings.random() / 2);
+    const { retryMinMs: firstMs, retryMaxMs: longestMs } = this.settings.limits;
+    return spreadBackoffMs({ firstMs, longestMs }, tries, this.settings.random);
   }
 
   close(): void {
