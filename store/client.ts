@@ -1,4 +1,5 @@
 /** The store's connection: @clickhouse/client over HTTP to one or several servers, with typed errors and RowBinary both ways. */
+
 import { Readable } from 'node:stream';
 import {
   type ClickHouseClient,
@@ -7,9 +8,10 @@ import {
   createClient,
   drainStream,
 } from '@clickhouse/client';
+import type { Backoff } from '#mesh/backoff.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
+import { EndpointOrder } from '#mesh/endpoint-order.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import { EndpointOrder } from './endpoints.ts';
 import { defaultRetention, type Retention } from './retention.ts';
 import type { Columns, RowOf } from './row-binary/columns.ts';
 import { EndOfBytes } from './row-binary/reader.ts';
@@ -113,6 +115,9 @@ const insertSettings: ClickHouseSettings = {
 /** A query that names files asks only the shards that hold them. */
 const everywhere: ClickHouseSettings = { optimize_skip_unused_shards: 1 };
 
+/** Of an endpoint that failed. */
+const rests: Backoff = { firstMs: 1000, longestMs: 30_000 };
+
 class ClickHouseStore implements Store {
   readonly database: string;
   readonly retention: Retention;
@@ -129,7 +134,7 @@ class ClickHouseStore implements Store {
     this.retention = options.retention ?? defaultRetention;
     this.partitionCount = options.partitionCount;
     this.#endpoints = options.urls.map((url) => connect(url, options));
-    this.#order = new EndpointOrder(options.urls.length, options.clock ?? systemClock);
+    this.#order = new EndpointOrder(options.urls.length, options.clock ?? systemClock, rests);
   }
 
   qualified(table: string): string {

@@ -1,13 +1,15 @@
 /** The collector as agents and operators see it: typed calls over one pinned, kept-alive TLS connection or a few, to one collector or to the first of several that answers. */
+
 import { toBinary } from '@bufbuild/protobuf';
 import { Pool } from 'undici';
+import type { Backoff } from '#mesh/backoff.ts';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
+import { EndpointOrder } from '#mesh/endpoint-order.ts';
 import { isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import { AddressOrder } from './address-order.ts';
 import type {
   DirectoryAnswer,
   DirectoryPeer,
@@ -75,6 +77,9 @@ export interface CollectorClient {
 /** Larger than the largest page of the directory. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
+/** Of a collector that failed. */
+const rests: Backoff = { firstMs: 1000, longestMs: 60_000 };
+
 interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
@@ -90,7 +95,8 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     base: url.pathname.replace(/\/$/, ''),
     pool: openPool(url, options, answerMs),
   }));
-  const order = new AddressOrder(collectors.length, options.clock ?? systemClock, options.random ?? Math.random);
+  const { clock = systemClock, random = Math.random } = options;
+  const order = new EndpointOrder(collectors.length, clock, rests, random);
 
   const ask = async <T>(
     { base, pool }: (typeof collectors)[number],
@@ -106,7 +112,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
   };
   const call = async <T>(asked: Call): Promise<T | null> => {
     let failure: unknown = null;
-    for (const index of order.toAsk()) {
+    for (const index of order.rested()) {
       asked.signal?.throwIfAborted();
       try {
         const answer = await ask<T>(collectors[index] as (typeof collectors)[number], asked);
@@ -118,7 +124,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
           throw error;
         }
         if (asked.signal?.aborted === true) {
-          if (isRetryable(asked.signal.reason)) order.failed(index, 0);
+          if (isRetryable(asked.signal.reason)) order.failed(index);
           throw asked.signal.reason;
         }
         order.failed(index, error instanceof CollectorError ? error.retryAfterMs : 0);
