@@ -10,6 +10,7 @@ import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
   DirectoryAnswer,
   DirectoryPeer,
@@ -23,8 +24,7 @@ import type {
   TokenAnswer,
   TokenBody,
 } from './bodies.ts';
-import { CollectorError, refusalOf, unreachable } from './collector-error.ts';
-import { pinnedConnector } from './pinned-connector.ts';
+import { CollectorError, connectFailures, refusalOf, unreachable } from './collector-error.ts';
 import { settingsTag } from './settings-tag.ts';
 
 export { CollectorError } from './collector-error.ts';
@@ -195,14 +195,21 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
 
 function openPool(url: URL, options: CollectorClientOptions, answerMs: number): Pool {
   return new Pool(url.origin, {
-    connect: pinnedConnector({
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 443 : Number(url.port),
-      pin: options.pin,
-      key: options.key,
-      cert: options.cert,
-      connectTimeoutMs: options.timeouts?.connectMs ?? 10_000,
-    }),
+    connect: pinnedConnector(
+      {
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: url.port === '' ? 443 : Number(url.port),
+        pin: options.pin,
+        minVersion: 'TLSv1.3',
+        identity: { key: options.key, cert: options.cert },
+      },
+      {
+        clock: options.clock ?? systemClock,
+        sessions: new SessionCache(1),
+        connectTimeoutMs: options.timeouts?.connectMs ?? 10_000,
+        failures: connectFailures,
+      },
+    ),
     connections: options.maxConnections ?? 2,
     pipelining: 1,
     keepAliveTimeout: 60_000,

@@ -1,6 +1,8 @@
 /** What a call to the collector ended with, as one type: refused by it, or not reached. */
+
 import type { ApiError } from '#mesh/api-error.ts';
 import { describeError, type ErrorCode, errorCodes, MeshwardError } from '#mesh/errors.ts';
+import type { ConnectFailures } from '#tahoe/identity/pinned-connector.ts';
 
 /** What the collector, or the way to it, said no with. */
 export class CollectorError extends MeshwardError {
@@ -24,6 +26,17 @@ export class CollectorError extends MeshwardError {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** Of a connection; {@link unreachable} makes the first of the two whole. */
+export const connectFailures: ConnectFailures = {
+  unreachable: (reason, cause) => cause ?? new Error(reason),
+  pinMismatch: (shown) =>
+    new MeshwardError(
+      'gbs-pin-mismatch',
+      `the server shows ${shown === null ? 'no readable key' : `the key ${shown}`}, which is not the pinned one; nothing was sent`,
+      { next: 'Check the pin: `meshward token` prints it. If the server was set up anew, its pin is new as well.' },
+    ),
+};
 
 export function unreachable(error: unknown): MeshwardError {
   if (error instanceof MeshwardError) return error;

@@ -3,9 +3,10 @@ import { Pool } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Nurl } from '../identity/nurl.ts';
+import { pinnedConnector, SessionCache } from '../identity/pinned-connector.ts';
 import { authorizationValue } from './authorization.ts';
 import { type Answer, type ExchangeOptions, OverlongBody, startExchange } from './bounded-exchange.ts';
-import { pinnedConnector, SessionCache, unreachable } from './pinned-connect.ts';
+import { connectFailures, unreachable } from './connect-failures.ts';
 import { RequestSlots } from './request-slots.ts';
 
 export interface StorageClientLimits {
@@ -165,7 +166,10 @@ export class PeerConnections {
     }
     const { maxConnectionsPerPeer, maxWaitingPerPeer, connectTimeoutMs, idleConnectionMs } = this.#limits;
     const pool = new Pool(`https://${nurl.authority}`, {
-      connect: pinnedConnector(nurl, { clock: this.#clock, sessions: this.#sessions, connectTimeoutMs }),
+      connect: pinnedConnector(
+        { host: nurl.host, port: nurl.port, pin: nurl.peerId, minVersion: 'TLSv1.2' },
+        { clock: this.#clock, sessions: this.#sessions, connectTimeoutMs, failures: connectFailures(nurl) },
+      ),
       connections: maxConnectionsPerPeer,
       pipelining: 1,
       keepAliveTimeout: idleConnectionMs,

@@ -1,17 +1,16 @@
 /**
- * TLS connections to peers that are known by their key alone. The pin is checked before the socket is handed to the HTTP
+ * TLS connections to servers that are known by their key alone. The pin is checked before the socket is handed to the HTTP
  * client, so that no request, and no secret in it, is ever written to anybody else. Names and authorities play no part:
  * certificates are self-signed (FORMAT section 11).
  */
 import { timingSafeEqual } from 'node:crypto';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type SecureVersion, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
-import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { peerIdOfCertificate } from '../identity/peer-key.ts';
+import { peerIdOfCertificate } from './peer-key.ts';
 
-/** TLS sessions by peer, the longest unused forgotten first. */
+/** TLS sessions by server, the longest unused forgotten first. */
 export class SessionCache {
   readonly #sessions = new Map<string, Buffer>();
   readonly #maxSessions: number;
@@ -35,27 +34,43 @@ export class SessionCache {
   }
 }
 
-export interface PinnedPeer {
-  readonly peerId: PeerId;
+export interface PinnedServer {
   readonly host: string;
   readonly port: number;
-  readonly authority: string;
+  readonly pin: PeerId;
+  readonly minVersion: SecureVersion;
+  /** PEM; shown to the server as the caller's identity. */
+  readonly identity?: { readonly key: string; readonly cert: string };
 }
 
-export function pinnedConnector(
-  peer: PinnedPeer,
-  options: { clock: Clock; sessions: SessionCache; connectTimeoutMs: number },
-): buildConnector.connector {
-  const { clock, sessions, connectTimeoutMs } = options;
-  const key = `${peer.peerId}@${peer.authority}`;
+/** What a connection that does not come about is told as. */
+export interface ConnectFailures {
+  unreachable(reason: string, cause?: Error): Error;
+  /** Another key answers, or one that cannot be read (null). */
+  pinMismatch(shown: PeerId | null): Error;
+}
+
+export interface PinnedConnectorOptions {
+  readonly clock: Clock;
+  /** Of callers with one identity: a session is resumed as the one who began it. */
+  readonly sessions: SessionCache;
+  readonly connectTimeoutMs: number;
+  readonly failures: ConnectFailures;
+}
+
+/** For undici's `connect` option. Resumes the last session where the server lets it. */
+export function pinnedConnector(server: PinnedServer, options: PinnedConnectorOptions): buildConnector.connector {
+  const { clock, sessions, connectTimeoutMs, failures } = options;
+  const key = `${server.pin}@${server.host}:${server.port}`;
   return (_request, callback) => {
     const session = sessions.get(key);
     const socket = connectTls({
-      host: peer.host,
-      port: peer.port,
+      host: server.host,
+      port: server.port,
       rejectUnauthorized: false, // the pin is checked below instead
-      minVersion: 'TLSv1.2',
+      minVersion: server.minVersion,
       ALPNProtocols: ['http/1.1'],
+      ...server.identity,
       ...(session === undefined ? {} : { session }),
     });
     socket.setNoDelay(true);
@@ -77,18 +92,19 @@ export function pinnedConnector(
       callback(error, null);
     };
     const callOffTimeout = clock.after(connectTimeoutMs, () =>
-      settle(unreachable(peer, `no connection within ${connectTimeoutMs} ms`)),
+      settle(failures.unreachable(`no connection within ${connectTimeoutMs} ms`)),
     );
-    const onError = (error: Error): void => settle(unreachable(peer, 'the connection failed', error));
-    const onClose = (): void => settle(unreachable(peer, 'the connection was closed during the handshake'));
+    const onError = (error: Error): void => settle(failures.unreachable('the connection failed', error));
+    const onClose = (): void => settle(failures.unreachable('the connection was closed during the handshake'));
     socket.once('error', onError);
     socket.once('close', onClose);
     socket.once('secureConnect', () => {
       // A resumed session brings no certificate. It proves the key all the same: only sessions whose first handshake showed the
       // pinned key are kept, under that key, and none but its server can resume them.
       const isProven = session !== undefined && socket.isSessionReused();
-      if (!isProven && !hasPin(socket, peer.peerId)) {
-        settle(pinMismatch(peer));
+      const shown = isProven ? server.pin : shownKey(socket);
+      if (shown === null || !isSame(shown, server.pin)) {
+        settle(failures.pinMismatch(shown));
         return;
       }
       // Only from here on: a session of somebody else must not be resumed.
@@ -98,28 +114,15 @@ export function pinnedConnector(
   };
 }
 
-function hasPin(socket: TLSSocket, peerId: PeerId): boolean {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return false;
-  return timingSafeEqual(Buffer.from(peerIdOfCertificate(certificate)), Buffer.from(peerId));
+function shownKey(socket: TLSSocket): PeerId | null {
+  try {
+    const certificate = socket.getPeerX509Certificate();
+    return certificate === undefined ? null : peerIdOfCertificate(certificate);
+  } catch {
+    return null;
+  }
 }
 
-function pinMismatch(peer: PinnedPeer): MeshwardError {
-  return new MeshwardError(
-    'gbs-pin-mismatch',
-    `${peer.authority} does not hold the key of peer ${peer.peerId}; nothing was sent to it`,
-    {
-      next: 'Another program or machine answers at this address. If the peer was set up anew, enrol it again; if not, find out who answers there.',
-      details: { peerId: peer.peerId, address: peer.authority },
-    },
-  );
-}
-
-export function unreachable(peer: PinnedPeer, reason: string, cause?: unknown): MeshwardError {
-  return new MeshwardError('gbs-unreachable', `peer ${peer.peerId} at ${peer.authority}: ${reason}`, {
-    next: 'Nothing needs doing if the peer comes back. Otherwise check that it runs and that its address and port can be reached from here.',
-    retryable: true,
-    details: { peerId: peer.peerId, address: peer.authority },
-    ...(cause === undefined ? {} : { cause }),
-  });
+function isSame(shown: PeerId, pin: PeerId): boolean {
+  return shown.length === pin.length && timingSafeEqual(Buffer.from(shown), Buffer.from(pin));
 }
