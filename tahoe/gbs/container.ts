@@ -1,6 +1,7 @@
 /** The immutable container around a share on disk: header of 12 bytes, share data, leases of 72 bytes (FORMAT section 3). */
+
+import { blake2b } from '@noble/hashes/blake2.js';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
-import { blake2b } from './blake2b.ts';
 
 export const containerHeaderBytes = 12;
 export const leaseBytes = 72;
@@ -60,5 +61,10 @@ export function findLease(leases: Uint8Array, version: 1 | 2, secrets: LeaseSecr
 }
 
 function storedSecret(version: 1 | 2, secret: Uint8Array): Uint8Array {
-  return version === 2 ? blake2b(secret, 32) : secret;
+  return version === 2 ? hashedSecret(secret) : secret;
+}
+
+/** BLAKE2b-256. `node:crypto` has BLAKE2b-512 only, which is another function and not a longer form of it. */
+export function hashedSecret(secret: Uint8Array): Uint8Array {
+  return blake2b(secret, { dkLen: 32 });
 }
