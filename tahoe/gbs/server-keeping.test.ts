@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
-import { leaseBytes } from './container.ts';
+import { leaseBytes } from '../share/container.ts';
 import { allocateBody, cbor, lease, leases, secrets, storeShare, upload, uploadSecret } from './example-upload.ts';
 import { type StartedPeer, startPeer, until } from './started-peer.ts';
 

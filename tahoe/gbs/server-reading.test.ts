@@ -3,8 +3,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { writeContainerHeader } from '../share/container.ts';
 import { secretValue } from './authorization.ts';
-import { containerHeader } from './container.ts';
 import { allocateBody, cbor, lease, secrets, storeShare, upload } from './example-upload.ts';
 import * as message from './message.ts';
 import { type StartedPeer, startPeer } from './started-peer.ts';
@@ -123,7 +123,7 @@ describe('reading', () => {
   it('sees at once what others remove, replace or put in place', async () => {
     await store(4, data.subarray(0, 100));
     expect(await started.peer.read(index, 4, 0, 1)).toHaveLength(1);
-    await writeFile(`${shareFile(4)}.tmp`, Buffer.concat([containerHeader(3, 0), Buffer.from('new')]));
+    await writeFile(`${shareFile(4)}.tmp`, Buffer.concat([writeContainerHeader(2, 3), Buffer.from('new')]));
     await rename(`${shareFile(4)}.tmp`, shareFile(4));
     expect(Buffer.from(await started.peer.readAll(index, 4)).toString()).toBe('new');
     await rename(shareFile(4), shareFile(77));

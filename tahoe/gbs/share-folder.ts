@@ -3,18 +3,11 @@ import { constants } from 'node:fs';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
-import {
-  type Container,
-  containerHeaderBytes,
-  expiryOf,
-  findLease,
-  leaseBytes,
-  leaseDurationMs,
-  leaseRecord,
-  parseContainer,
-} from './container.ts';
+import { type Container, containerHeaderBytes, leaseBytes, parseContainer } from '../share/container.ts';
+import { isShareError } from '../share/share-errors.ts';
 import { type Disk, errorCodeOf } from './disk.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { expiryOf, findLease, leaseDurationMs, leaseRecord } from './lease-records.ts';
 
 /** A share beyond this many leases keeps those it has: leases must not fill a disk. */
 const maxLeasesPerShare = 32;
@@ -127,7 +120,7 @@ export class ShareFolder {
     try {
       const { sizeBytes } = await disk.stat(fd);
       const container = await this.#readContainer(fd, sizeBytes);
-      if (container === null) return; // a mutable or damaged file has no leases that could be understood
+      if (container instanceof UnreadableShare) return; // it has no leases that could be understood
       const leasesAt = containerHeaderBytes + container.dataBytes;
       const leases = new Uint8Array(Math.min(container.leaseCount, maxLeasesPerShare) * leaseBytes);
       await disk.read(fd, leases, leases.length, leasesAt);
@@ -173,7 +166,7 @@ export class ShareFolder {
     try {
       const { sizeBytes } = await disk.stat(fd);
       const container = await this.#readContainer(fd, sizeBytes);
-      if (container === null) throw new UnreadableShare('not an immutable share');
+      if (container instanceof UnreadableShare) throw container;
       const file = {
         key: path,
         fd,
@@ -226,15 +219,20 @@ export class ShareFolder {
 
   async #refresh(file: OpenFile, sizeBytes: number): Promise<boolean> {
     const container = await this.#readContainer(file.fd, sizeBytes);
-    if (container === null) return false;
+    if (container instanceof UnreadableShare) return false;
     file.sizeBytes = sizeBytes;
     file.dataBytes = container.dataBytes;
     return true;
   }
 
-  async #readContainer(fd: number, sizeBytes: number): Promise<Container | null> {
+  async #readContainer(fd: number, sizeBytes: number): Promise<Container | UnreadableShare> {
     const header = new Uint8Array(containerHeaderBytes);
     const count = await this.#options.disk.read(fd, header, containerHeaderBytes, 0);
-    return parseContainer(header.subarray(0, count), sizeBytes);
+    try {
+      return parseContainer(header.subarray(0, count), sizeBytes);
+    } catch (error) {
+      if (isShareError(error)) return new UnreadableShare(error.message, { cause: error });
+      throw error;
+    }
   }
 }

@@ -7,11 +7,12 @@ import { constants } from 'node:fs';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
+import { containerHeaderBytes, writeContainerHeader } from '../share/container.ts';
 import { SecretDigest } from './authorization.ts';
-import { containerHeader, containerHeaderBytes, leaseDurationMs, leaseRecord } from './container.ts';
 import { type Disk, makeFolders, syncFolder } from './disk.ts';
 import type { Fence } from './fence.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import { type ByteRange, RangeSet } from './range-set.ts';
 import type { ShareFolder } from './share-folder.ts';
 
@@ -123,7 +124,7 @@ export class Uploads {
         if (upload.written.count + gaps.length > maxRangesPerUpload) return { kind: 'too-scattered' };
         if (gaps.length === 1 && end - offset === upload.sizeBytes) {
           // The whole share in one piece, as almost every small one comes: one write.
-          await disk.write(fd, [containerHeader(upload.sizeBytes, 1), ...parts, upload.lease], 0);
+          await disk.write(fd, [writeContainerHeader(2, upload.sizeBytes, 1), ...parts, upload.lease], 0);
           isFramed = true;
         } else if (gaps.length > 0) {
           await disk.write(fd, parts, containerHeaderBytes + offset);
@@ -154,7 +155,7 @@ export class Uploads {
     const { disk, shares, syncToDisk } = this.#options;
     try {
       if (!isFramed) {
-        await disk.write(fd, [containerHeader(upload.sizeBytes, 1)], 0);
+        await disk.write(fd, [writeContainerHeader(2, upload.sizeBytes, 1)], 0);
         await disk.write(fd, [upload.lease], containerHeaderBytes + upload.sizeBytes);
       }
       if (syncToDisk) await disk.sync(fd);

@@ -38,12 +38,13 @@ export function parseContainer(head: Uint8Array, fileBytes: number): Container {
   return { version, leaseCount, dataOffset: containerHeaderBytes, dataBytes };
 }
 
-/** The 12 bytes that go before the share data in a new container without leases. */
-export function writeContainerHeader(version: ContainerVersion, dataBytes: number): Uint8Array {
+/** The 12 bytes that go before the share data. */
+export function writeContainerHeader(version: ContainerVersion, dataBytes: number, leaseCount = 0): Uint8Array {
   const bytes = new Uint8Array(containerHeaderBytes);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, version);
   view.setUint32(4, Math.min(0xffffffff, dataBytes));
+  view.setUint32(8, leaseCount);
   return bytes;
 }
 

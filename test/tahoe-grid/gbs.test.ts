@@ -8,7 +8,7 @@ import { decodeBase32 } from '#mesh/base32.ts';
 import { parseManifest } from '#mesh/caps.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { createStorageClient, type PeerClient, type StorageClient } from '#tahoe/gbs/client.ts';
-import { hashedSecret } from '#tahoe/gbs/container.ts';
+import { hashedSecret } from '#tahoe/gbs/lease-records.ts';
 import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { leaseSecretsFor, leaseSeedOfPeer } from '#tahoe/identity/lease-secrets.ts';
