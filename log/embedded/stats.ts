@@ -1,7 +1,7 @@
 /** What an open embedded log counts, and what waits now. */
 import { type LogCounts, newLogCounts } from '../shared/counts.ts';
 
-interface Counts extends LogCounts {
+export interface EmbeddedCounts extends LogCounts {
   /** Times that another process's appends were noticed. */
   notices: number;
   retentionRemovedRecords: number;
@@ -10,12 +10,12 @@ interface Counts extends LogCounts {
   storeRestarts: number;
 }
 
-export interface EmbeddedLogStats extends Readonly<Counts> {
+export interface EmbeddedLogStats extends Readonly<EmbeddedCounts> {
   readonly pendingBytes: number;
   readonly waitingAppends: number;
 }
 
-export function newCounts(): Counts {
+export function newCounts(): EmbeddedCounts {
   return {
     ...newLogCounts(),
     notices: 0,
