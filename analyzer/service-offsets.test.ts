@@ -3,6 +3,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import type { Grade } from '#mesh/grade.ts';
 import { shareBatchRecord } from '#mesh/testing/records.ts';
 import { batchOf, fileOf } from '#mesh/testing/share-events.ts';
+import { staleReasonsInWords } from './mesh/stale-reason.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from './testing/mesh.ts';
 
@@ -50,7 +51,7 @@ describe('the analyzer and its store', () => {
       await eventually(() => expect(running.analyzer.failure).toMatchObject({ code: 'store-refused' }));
       expect(running.analyzer.freshness()).toMatchObject({
         state: 'stale',
-        reasons: ['the database refuses the rows'],
+        reasons: [{ kind: 'failed', error: 'the database refuses the rows' }],
       });
       store.recover();
       await mesh.tick(peers);
@@ -178,7 +179,9 @@ describe('the analyzer and its store', () => {
       await eventually(() => expect(store.waitingSinceMs()).not.toBeNull());
       await mesh.pass(staleAfterMs + 2000, peers);
       await mesh.seenBy(running);
-      expect(running.analyzer.freshness().reasons.join()).toMatch(/ClickHouse has not taken anything for \d+ s/);
+      expect(staleReasonsInWords(running.analyzer.freshness().reasons).join()).toMatch(
+        /ClickHouse has not taken anything for \d+ s/,
+      );
       await eventually(async () => expect((await mesh.atRisk()).size).toBe(1));
       store.recover();
       await mesh.committed();

@@ -1,6 +1,7 @@
 /** Retention takes what was never read: nothing is lost by that, it is said, and it heals by inventories. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
+import { staleReasonsInWords } from './mesh/stale-reason.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
@@ -17,7 +18,7 @@ describe('a log that lost records before they were read', () => {
   afterEach(() => mesh.close());
 
   const owing = ({ analyzer }: RunningAnalyzer): number =>
-    Number(owes.exec(analyzer.freshness().reasons.join('; '))?.[1] ?? 0);
+    Number(owes.exec(staleReasonsInWords(analyzer.freshness().reasons).join('; '))?.[1] ?? 0);
   const alerted = ({ analyzer }: RunningAnalyzer): boolean =>
     analyzer.health().alerts.some(({ alert }) => alert.key === 'events-truncated');
   const availableOf = ({ analyzer }: RunningAnalyzer, file: number): number | undefined =>

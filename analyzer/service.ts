@@ -8,7 +8,8 @@ import { sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
-import type { OpenAlert } from './alerts/alert-board.ts';
+import { AlertBoard, type OpenAlert } from './alerts/alert-board.ts';
+import { MeshAlerts } from './alerts/mesh-alerts.ts';
 import { type FileAnswer, type Unanswered } from './files/file-answer.ts';
 import { type AtRiskAnswer, type AtRiskQuery, FileAnswers } from './files/file-answers.ts';
 import { FilesElsewhere } from './files/files-elsewhere.ts';
@@ -24,8 +25,13 @@ import { whileStoreIsAway } from './files/store-away.ts';
 import { Sweeper } from './files/sweeper.ts';
 import { WaitingHistory } from './files/waiting-history.ts';
 import { type Freshness, freshnessOf } from './mesh/freshness.ts';
+import { InventoryAsks } from './mesh/inventory-asks.ts';
+import { MeshFacts } from './mesh/mesh-facts.ts';
+import { MeshView } from './mesh/mesh-view.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
 import { meshWriterPartition } from './mesh/mesh-writer.ts';
+import { ReportExchange } from './mesh/report-exchange.ts';
+import { staleReasonsInWords } from './mesh/stale-reason.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { PeersFollower } from './peers/peers-follower.ts';
 
@@ -55,6 +61,10 @@ export class Analyzer {
   readonly #policies: PolicyTable;
   readonly #partitions: Partitions;
   readonly #history: WaitingHistory;
+  readonly #board = new AlertBoard(randomUUID);
+  readonly #view: MeshView;
+  readonly #facts: MeshFacts;
+  readonly #reports: ReportExchange;
   readonly #watch: MeshWatch;
   readonly #sweeper: Sweeper;
   readonly #lists: ListWriter;
@@ -92,17 +102,41 @@ export class Analyzer {
     });
     const { owned } = this.#partitions;
     this.#history = new WaitingHistory((rows) => options.metrics.droppedRows.add(rows));
-    this.#watch = new MeshWatch({
-      analyzer: options,
-      instance: options.instance ?? 'analyzer',
+    const instance = options.instance ?? 'analyzer';
+    const { staleAfterMs, sweepIntervalMs } = options.config.analyzer;
+    const complain = (error: unknown, message: string): void => this.#complain(error, message);
+    this.#view = new MeshView({ analyzer: instance, staleAfterMs: staleAfterMs + 2 * sweepIntervalMs });
+    const ownPart = {
       owned,
       partitionCount: () => this.#partitionCount,
-      history: this.#history,
-      newAlertId: randomUUID,
-      peers: () => this.#peers?.register ?? null,
       freshness: () => this.freshness(),
       owingPeers: () => this.#partitions.owingPeers(),
-      complain: (error, message) => this.#complain(error, message),
+    };
+    this.#facts = new MeshFacts(options, ownPart, this.#view);
+    const asks = new InventoryAsks();
+    this.#reports = new ReportExchange({
+      analyzer: options,
+      instance,
+      facts: this.#facts,
+      ownedPartitions: () => owned.size,
+      inventoryAsks: (now) => asks.open(this.#partitions.owingPeers(), (peer) => this.#peers?.register.find(peer), now),
+      complain,
+    });
+    const alerts = new MeshAlerts({
+      analyzer: options,
+      board: this.#board,
+      history: this.#history,
+      isWriter: () => owned.has(meshWriterPartition),
+      complain,
+    });
+    this.#watch = new MeshWatch({
+      analyzer: options,
+      owned,
+      facts: this.#facts,
+      reports: this.#reports,
+      alerts,
+      history: this.#history,
+      peers: () => this.#peers?.register ?? null,
     });
     this.#sweeper = new Sweeper({
       analyzer: options,
@@ -125,7 +159,7 @@ export class Analyzer {
         table: this.#table,
         policies: this.#policies,
         publisher: this.#publisher,
-        freshness: () => this.#watch.freshness(),
+        freshness: () => this.#facts.freshness(),
       }),
       clock: options.clock,
       owned,
@@ -149,13 +183,11 @@ export class Analyzer {
     const { log, topics, config, store, logger } = this.#options;
     const { signal } = this.#stopping;
     this.#partitionCount = await log.partitionCount(topics.shareEvents.name);
-    this.#watch.board.resume(
-      await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()),
-    );
+    this.#board.resume(await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()));
     const stored = await whileStoreIsAway(this.#options, signal, 'the peers', () => store.loadLiveness());
     const peerPartitions = await log.partitionCount(topics.peerEvents.name);
     this.#peers = new PeersFollower(this.#options, this.#table, stored, peerPartitions, (report) =>
-      this.#watch.note(report),
+      this.#view.note(report),
     );
     await this.#peers.start((error) => this.#fail(error));
     this.#stopping.signal.throwIfAborted();
@@ -215,15 +247,15 @@ export class Analyzer {
 
   health(): MeshHealth {
     return {
-      freshness: this.#watch.freshness(),
-      totals: this.#watch.whole().totals,
+      freshness: this.#facts.freshness(),
+      totals: this.#facts.whole().totals,
       ownTotals: [...this.#partitions.owned.values()].reduce(
         (sum, { totals }) => mergeTotals(sum, totals ?? emptyTotals()),
         emptyTotals(),
       ),
       sweptAtMs: this.#sweeper.sweptAtMs,
       peers: this.#peers?.register.facts() ?? [],
-      alerts: this.#watch.board.open(),
+      alerts: this.#board.open(),
       ownedPartitions: this.#partitions.owned.size,
       partitions: this.#partitionCount,
     };
@@ -237,7 +269,7 @@ export class Analyzer {
   /** As `freshness`, except that what only inventories of peers can mend is no reason to ask another analyzer. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
     const { state, reasons } = this.#freshness(0);
-    return { ready: state === 'fresh', reasons };
+    return { ready: state === 'fresh', reasons: staleReasonsInWords(reasons) };
   }
 
   #freshness(owedInventories: number): Freshness {
@@ -286,6 +318,7 @@ export class Analyzer {
     const { clock, logger, stepMs } = this.#options;
     while (!this.#stopping.signal.aborted) {
       try {
+        this.#facts.look();
         if (await this.#sweeper.step()) this.#tellListeners();
       } catch (error) {
         this.#complain(error, 'a look at the mesh failed; it is tried again');
@@ -297,7 +330,7 @@ export class Analyzer {
     this.#partitions.roomMade();
     await this.#keeper?.still();
     await this.#lists.still();
-    await this.#watch.still();
+    await this.#reports.settled();
     if (this.#failure !== null) return;
     this.#watch.withdraw(this.#options.clock.nowMs());
     await this.#keeper?.keep().catch((error: unknown) => {

@@ -93,7 +93,10 @@ describe('recoverability alerts', () => {
 
   it('say why health is stale, that files are refused, and that records were lost unread', () => {
     const alerts = alertsOf({
-      staleReasons: ['one', 'two'],
+      staleReasons: [
+        { kind: 'reported', words: 'one' },
+        { kind: 'reported', words: 'two', analyzer: 'b' },
+      ],
       refusedEvents: 3,
       truncatedRecords: 4,
       owedInventories: 2,
@@ -103,7 +106,7 @@ describe('recoverability alerts', () => {
       ['files-refused', 'page'],
       ['events-truncated', 'page'],
     ]);
-    expect(alerts[0]?.summary).toBe('health is stale: one; two');
+    expect(alerts[0]?.summary).toBe('health is stale: one; b: two');
     expect(alerts[2]?.next).toContain('are asked for one by collectors');
   });
 });

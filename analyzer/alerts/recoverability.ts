@@ -5,6 +5,7 @@
  */
 import type { Grade } from '#mesh/grade.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
+import { type StaleReason, staleReasonWords } from '../mesh/stale-reason.ts';
 import { type AlertPeer, type SilentDomain, silentDomains } from './silent-domains.ts';
 
 export type Severity = 'page' | 'warning';
@@ -24,7 +25,7 @@ export interface AlertInput {
   readonly totals: SweepTotals;
   readonly peers: readonly AlertPeer[];
   /** Why the mesh's health cannot be told now; empty where it can. */
-  readonly staleReasons: readonly string[];
+  readonly staleReasons: readonly StaleReason[];
   /** Part of a domain's peers that must be silent for the domain to count as lost. */
   readonly lostDomainRatio: number;
   /** Events of files that found no room. */
@@ -122,13 +123,13 @@ function fileAlerts({ lost, critical, atRisk }: Stake, domains: readonly SilentD
   return alerts;
 }
 
-function staleAlert(reasons: readonly string[]): readonly Alert[] {
+function staleAlert(reasons: readonly StaleReason[]): readonly Alert[] {
   if (reasons.length === 0) return [];
   return [
     {
       key: staleAlertKey,
       severity: 'page',
-      summary: `health is stale: ${reasons.join('; ')}`,
+      summary: `health is stale: ${reasons.map(staleReasonWords).join('; ')}`,
       next: 'Nothing is declared lost meanwhile. Run `meshward doctor` to see which service is missing.',
       files: 0,
       details: {},

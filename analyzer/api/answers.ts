@@ -4,13 +4,19 @@ import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { FileAnswer } from '../files/file-answer.ts';
+import type { Freshness } from '../mesh/freshness.ts';
+import { staleReasonsInWords } from '../mesh/stale-reason.ts';
 import type { MeshHealth } from '../service.ts';
-import type { FileAnswerBody, FileDetailAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
+import type { FileAnswerBody, FileDetailAnswer, FreshnessAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
+
+export function toFreshnessAnswer({ state, asOfMs, reasons }: Freshness): FreshnessAnswer {
+  return { state, asOfMs, reasons: staleReasonsInWords(reasons) };
+}
 
 export function toMeshAnswer(health: MeshHealth): MeshAnswer {
   const { totals } = health;
   return {
-    freshness: { ...health.freshness, reasons: [...health.freshness.reasons] },
+    freshness: toFreshnessAnswer(health.freshness),
     files: totals.files,
     bytes: totals.bytes,
     filesWithoutManifest: totals.filesWithoutManifest,
@@ -64,7 +70,7 @@ export function toFileAnswer(answer: FileAnswer): FileAnswerBody {
     repairUpTo: policy.repairUpTo,
     onAtRiskList: listed,
     cause,
-    freshness: { ...freshness, reasons: [...freshness.reasons] },
+    freshness: toFreshnessAnswer(freshness),
   };
 }
 

@@ -12,7 +12,7 @@ import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
-import { toFileAnswer, toFileDetail, toMeshAnswer, toPeerAnswer } from './answers.ts';
+import { toFileAnswer, toFileDetail, toFreshnessAnswer, toMeshAnswer, toPeerAnswer } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
 import type { HistoryQueries } from './history.ts';
 import type { RunningRepairs } from './running-repairs.ts';
@@ -102,7 +102,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     },
     async (request) => {
       const { files, total } = await analyzer.listAtRisk(request.query);
-      return { files: files.map(toFileAnswer), total, freshness: analyzer.health().freshness };
+      return { files: files.map(toFileAnswer), total, freshness: toFreshnessAnswer(analyzer.health().freshness) };
     },
   );
 
@@ -137,7 +137,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       const chosen = peers.filter((peer) => state === undefined || peer.state === state);
       return {
         peers: chosen.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })).map(toPeerAnswer),
-        freshness,
+        freshness: toFreshnessAnswer(freshness),
       };
     },
   );

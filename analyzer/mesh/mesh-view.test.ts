@@ -9,12 +9,14 @@ import { emptyTotals } from '../files/share-map/totals.ts';
 import { ExposureRows, mergeExposure } from './exposure.ts';
 import { MeshView } from './mesh-view.ts';
 import { type AnalyzerTroubles, encodeReport, type JudgedPartition, type Report, readReport } from './report.ts';
+import type { StaleReason } from './stale-reason.ts';
 
 const totalsWith = (files: number): SweepTotals => ({ ...emptyTotals(), files, bytes: files * 10 });
 const judged = (partition: number, generation: number, files: number): JudgedPartition => {
   return { partition, generation, totals: totalsWith(files) };
 };
 const noTroubles: AnalyzerTroubles = { staleReasons: [], refusedEvents: 0, truncatedRecords: 0, owedInventories: 0 };
+const reason = (words: string): StaleReason => ({ kind: 'reported', words });
 const reportOf = (analyzer: string, partitions: readonly JudgedPartition[], more: Partial<Report> = {}): Report => {
   return {
     ...noTroubles,
@@ -59,7 +61,7 @@ describe('a report', () => {
           byMargin,
         };
         const report = reportOf('a', [{ partition: 3, generation: 9, totals }], {
-          staleReasons: ['because'],
+          staleReasons: [reason('because')],
           refusedEvents: 1,
           truncatedRecords: 2,
           owedInventories: 3,
@@ -105,18 +107,21 @@ describe('the view of the mesh', () => {
   });
 
   it('tells of the troubles of all, and whose they are where there are several', () => {
-    const mine = { staleReasons: ['slow'], refusedEvents: 1, truncatedRecords: 2, owedInventories: 3 };
-    expect(whole([], 1000, mine).staleReasons).toEqual(['slow']);
+    const mine = { staleReasons: [reason('slow')], refusedEvents: 1, truncatedRecords: 2, owedInventories: 3 };
+    expect(whole([], 1000, mine).staleReasons).toEqual([reason('slow')]);
     view.note(
       reportOf('b', [judged(1, 1, 1)], {
-        staleReasons: ['lost'],
+        staleReasons: [reason('lost')],
         refusedEvents: 4,
         truncatedRecords: 5,
         owedInventories: 2,
       }),
     );
     expect(whole([], 1000, mine)).toMatchObject({
-      staleReasons: ['me: slow', 'b: lost'],
+      staleReasons: [
+        { ...reason('slow'), analyzer: 'me' },
+        { ...reason('lost'), analyzer: 'b' },
+      ],
       refusedEvents: 5,
       truncatedRecords: 7,
       // An inventory is of all partitions: peers that owe one to several analyzers send it once.
@@ -125,7 +130,7 @@ describe('the view of the mesh', () => {
   });
 
   it('forgets the troubles of an analyzer that owns nothing any more', () => {
-    view.note(reportOf('b', [], { staleReasons: ['left'] }));
+    view.note(reportOf('b', [], { staleReasons: [reason('left')] }));
     expect(whole([]).staleReasons).toEqual([]);
   });
 });

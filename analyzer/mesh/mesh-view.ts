@@ -5,6 +5,7 @@
 import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { emptyTotals, mergeTotals } from '../files/share-map/totals.ts';
 import type { AnalyzerTroubles, JudgedPartition, Report } from './report.ts';
+import type { StaleReason } from './stale-reason.ts';
 
 export interface MeshViewOptions {
   /** This analyzer's instance name: what it reports itself is left out. */
@@ -61,28 +62,49 @@ export class MeshView {
     partitions: number,
     nowMs: number,
   ): WholeMesh {
-    const isFresh = ({ atMs }: { readonly atMs: number }): boolean => nowMs - atMs <= this.#options.staleAfterMs;
-    const totals = new Map(own.map((each) => [each.partition, each.totals]));
-    for (const [partition, known] of this.#partitions) {
-      if (!ownedNumbers.has(partition) && isFresh(known)) totals.set(partition, known.totals);
-    }
-    const others = [...this.#analyzers.values()].filter((report) => isFresh(report) && report.ownedPartitions > 0);
-    const several = others.length > 0;
-    const name = (analyzer: string, reasons: readonly string[]): readonly string[] =>
-      several ? reasons.map((reason) => `${analyzer}: ${reason}`) : reasons;
+    const known = this.knownPartitions(own, ownedNumbers, nowMs);
+    const others = this.#others(nowMs);
+    const ownReasons =
+      others.length > 0 ? reasonsOf(this.#options.analyzer, troubles.staleReasons) : troubles.staleReasons;
     const sum = (figure: 'refusedEvents' | 'truncatedRecords'): number =>
       others.reduce((all, report) => all + report[figure], troubles[figure]);
     return {
-      totals: [...totals.values()].reduce(mergeTotals, emptyTotals()),
-      unknownPartitions: partitions - totals.size,
-      staleReasons: [
-        ...name(this.#options.analyzer, troubles.staleReasons),
-        ...others.flatMap((report) => name(report.analyzer, report.staleReasons)),
-      ],
+      totals: [...known.values()].reduce(mergeTotals, emptyTotals()),
+      unknownPartitions: partitions - known.size,
+      staleReasons: [...ownReasons, ...this.othersReasons(nowMs)],
       refusedEvents: sum('refusedEvents'),
       truncatedRecords: sum('truncatedRecords'),
       // An inventory is of all partitions: a peer that owes one to several analyzers sends it once.
       owedInventories: Math.max(troubles.owedInventories, ...others.map((report) => report.owedInventories)),
     };
   }
+  /** Totals of each partition that anybody tells of; the own ones first. */
+  knownPartitions(
+    own: readonly JudgedPartition[],
+    ownedNumbers: ReadonlySet<number>,
+    nowMs: number,
+  ): ReadonlyMap<number, SweepTotals> {
+    const totals = new Map(own.map((each) => [each.partition, each.totals]));
+    for (const [partition, known] of this.#partitions) {
+      if (!ownedNumbers.has(partition) && this.#isFresh(known, nowMs)) totals.set(partition, known.totals);
+    }
+    return totals;
+  }
+
+  /** Why the parts of other analyzers are stale. */
+  othersReasons(nowMs: number): readonly StaleReason[] {
+    return this.#others(nowMs).flatMap(({ analyzer, staleReasons }) => reasonsOf(analyzer, staleReasons));
+  }
+
+  #others(nowMs: number): readonly Report[] {
+    return [...this.#analyzers.values()].filter((report) => this.#isFresh(report, nowMs) && report.ownedPartitions > 0);
+  }
+
+  #isFresh({ atMs }: { readonly atMs: number }, nowMs: number): boolean {
+    return nowMs - atMs <= this.#options.staleAfterMs;
+  }
+}
+
+function reasonsOf(analyzer: string, reasons: readonly StaleReason[]): readonly StaleReason[] {
+  return reasons.map((reason) => ({ ...reason, analyzer }));
 }

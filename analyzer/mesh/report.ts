@@ -15,10 +15,11 @@ import { fileGrades } from '../files/partition/standing-list.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import type { InventoryAsk } from './inventory-asks.ts';
+import { type StaleReason, staleReasonWords } from './stale-reason.ts';
 
 /** What keeps one analyzer from seeing everything. */
 export interface AnalyzerTroubles {
-  readonly staleReasons: readonly string[];
+  readonly staleReasons: readonly StaleReason[];
   /** Events of files that found no room. */
   readonly refusedEvents: number;
   /** Records that left the log unread and are not made good yet. */
@@ -59,7 +60,7 @@ export function encodeReport(report: Report): Uint8Array {
       settlingFiles: BigInt(totals.settlingFiles),
       policies: [...totals.byPolicy].map(([policy, byGrade]) => policyReport(policy, byGrade, totals)),
     })),
-    staleReasons: [...report.staleReasons],
+    staleReasons: report.staleReasons.map(staleReasonWords),
     refusedEvents: BigInt(report.refusedEvents),
     truncatedRecords: BigInt(report.truncatedRecords),
     owedInventories: report.owedInventories,
@@ -82,7 +83,7 @@ export function readReport(message: AnalyzerReport): Report {
       generation: Number(each.generation),
       totals: totalsOf(each),
     })),
-    staleReasons: message.staleReasons,
+    staleReasons: message.staleReasons.map((words) => ({ kind: 'reported', words })),
     refusedEvents: Number(message.refusedEvents),
     truncatedRecords: Number(message.truncatedRecords),
     owedInventories: message.owedInventories,

@@ -277,7 +277,7 @@ export class TestMesh {
       if (analyzer.failure !== null) throw new Error('the analyzer has failed', { cause: analyzer.failure });
       const { freshness, ownedPartitions } = analyzer.health();
       if (ownedPartitions === 0 || freshness.asOfMs < atMs) throw new Error(`as of ${freshness.asOfMs}, not ${atMs}`);
-      if (freshness.reasons.some((reason) => reason.includes('rebuilt'))) throw new Error('being rebuilt');
+      if (freshness.reasons.some(({ kind }) => kind === 'rebuilding')) throw new Error('being rebuilt');
     }, waiting);
     const { sweeps } = counted;
     await vi.waitFor(() => {
