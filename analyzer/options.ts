@@ -3,8 +3,6 @@ import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Topics } from '#mesh/topics.ts';
-import type { ShareMapOptions } from './files/share-map/plain-share-map.ts';
-import type { ShareMap } from './files/share-map/share-map.ts';
 import type { AnalyzerMetrics } from './metrics.ts';
 import type { AnalyzerStore } from './ports.ts';
 
@@ -18,8 +16,11 @@ export interface AnalyzerOptions {
   readonly metrics: AnalyzerMetrics;
   /** Names this process among analyzers: stable, and another one for each. `instanceName` makes one. @default analyzer */
   readonly instance?: string;
-  /** Makes the share map of a partition. @default the plain one */
-  readonly createShareMap?: (options: ShareMapOptions) => ShareMap;
+  readonly tuning?: AnalyzerTuning;
+}
+
+/** What nobody has to set, and tests do. */
+export interface AnalyzerTuning {
   /** How often the analyzer looks whether anything is due. @default 100 */
   readonly stepMs?: number;
   /** How long stopping waits for the store. @default 5000 */

@@ -208,7 +208,7 @@ describe('analyzers that come and go', () => {
         };
         await mesh.announce();
         let current = store;
-        let running = await mesh.start(current, { stopTimeoutMs: 20 });
+        let running = await mesh.start(current, { tuning: { stopTimeoutMs: 20 } });
         for (let life = 0; life < 6; life++) {
           current.hangAfterWrites = 1 + pick(14);
           for (let i = 0; i < 12; i++) await step();
@@ -217,7 +217,7 @@ describe('analyzers that come and go', () => {
           current.hang();
           await running.kill();
           current = current.successor();
-          running = await mesh.start(current, { stopTimeoutMs: 20 });
+          running = await mesh.start(current, { tuning: { stopTimeoutMs: 20 } });
         }
         await mesh.pass(3000, peers);
         await mesh.seenBy(running);

@@ -206,7 +206,7 @@ describe('the analyzer and its store', () => {
     it('stops the reading of the log beyond a limit, and nothing is skipped by that', async () => {
       await mesh.announce();
       await mesh.tick(peers);
-      const running = await mesh.start(store, { maxUnsavedEvents: 10, stopTimeoutMs: 50 });
+      const running = await mesh.start(store, { tuning: { maxUnsavedEvents: 10, stopTimeoutMs: 50 } });
       await mesh.seenBy(running);
       await mesh.committed();
       store.hang();

@@ -6,7 +6,6 @@ import { grades } from '#mesh/grade.ts';
 import { generationHeader } from '#mesh/list-fence.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
-import { NativeShareMap } from './files/share-map/native-share-map.ts';
 import { PeerTable } from './files/share-map/peer-table.ts';
 import { PlainShareMap } from './files/share-map/plain-share-map.ts';
 import type { FileHealth } from './files/share-map/share-map.ts';
@@ -84,8 +83,7 @@ describe('several analyzers', () => {
     const running = await mesh.start(store, {
       log: await mesh.openLog(),
       instance,
-      stopTimeoutMs: 50,
-      ...(started % 2 === 0 ? {} : { createShareMap: (options) => new NativeShareMap(options) }),
+      tuning: { stopTimeoutMs: 50 },
     });
     members.push({ ...running, store });
   }

@@ -152,7 +152,8 @@ async function rebuild(store: Store, files: number, n: number): Promise<Measured
   const peers = new PeerTable();
   const map = new NativeShareMap({ peers, policyFor: defaultPolicy, maxFiles: 1e8, settleMs: 0 });
   kept.push(map);
-  const options = { partition: 0, map, clock: systemClock, logger: silentLogger };
+  const { signal } = new AbortController();
+  const options = { partition: 0, map, clock: systemClock, logger: silentLogger, signal };
   const restore = new PartitionRestore({ ...options, metrics: analyzerMetrics(createNoopMeter()) });
   const loaded = await watched(async () => {
     const { applied } = await loadStoredPartition(store, 0, restore);

@@ -124,6 +124,8 @@ export interface GroupConsumer {
    * (undefined: the committed offset, or the first one kept where there is none).
    */
   assigned(partitions: readonly AssignedPartition[]): Promise<ReadonlyMap<string, number> | undefined>;
+  /** Told at once that a partition is to go, before calls under way are waited for: they may end early. */
+  revoking?(partition: AssignedPartition): void;
   /**
    * Called when partitions are taken away: for balance, for silence (a paused process), and at `leave` and `close`. Their
    * records stop before, and a call under way is waited for; commits for them fail afterwards with `log-fenced`.

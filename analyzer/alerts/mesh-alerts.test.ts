@@ -4,6 +4,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import type { WholeMesh } from '../mesh/mesh-view.ts';
+import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { AlertBoard, type AlertChange, type OpenAlert } from './alert-board.ts';
 import { MeshAlerts } from './mesh-alerts.ts';
@@ -29,7 +30,7 @@ const open: OpenAlert = {
 };
 
 describe('alerts of the mesh', () => {
-  let isWriter: boolean;
+  let owned: Map<number, unknown>;
   let loaded: PromiseWithResolvers<readonly OpenAlert[]>;
   let changes: AlertChange[];
   let complaints: string[];
@@ -37,7 +38,7 @@ describe('alerts of the mesh', () => {
   let alerts: MeshAlerts;
 
   beforeEach(() => {
-    isWriter = true;
+    owned = new Map([[meshWriterPartition, null]]);
     loaded = Promise.withResolvers();
     changes = [];
     complaints = [];
@@ -48,7 +49,7 @@ describe('alerts of the mesh', () => {
       analyzer: { store, config, logger: silentLogger },
       board,
       history: { addAlertChanges: (more) => void changes.push(...more) },
-      isWriter: () => isWriter,
+      owned,
       complain: (_error, message) => void complaints.push(message),
     });
   });
@@ -90,7 +91,7 @@ describe('alerts of the mesh', () => {
   });
 
   it('are known and not written where another analyzer writes', () => {
-    isWriter = false;
+    owned.clear();
     update(atRisk, 0);
     expect(board.open().map(({ alert }) => alert.key)).toEqual(['files-at-risk']);
     expect(written()).toEqual([]);

@@ -5,6 +5,7 @@
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { WaitingHistory } from '../files/waiting-history.ts';
 import type { WholeMesh } from '../mesh/mesh-view.ts';
+import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { AlertBoard, AlertChange } from './alert-board.ts';
 import { recoverabilityAlerts, staleAlertKey } from './recoverability.ts';
@@ -13,8 +14,8 @@ export interface MeshAlertsOptions {
   readonly analyzer: Pick<AnalyzerOptions, 'store' | 'config' | 'logger'>;
   readonly board: AlertBoard;
   readonly history: Pick<WaitingHistory, 'addAlertChanges'>;
-  /** Whether it falls to this analyzer to announce. */
-  readonly isWriter: () => boolean;
+  /** By number: the owner of `meshWriterPartition` announces. */
+  readonly owned: ReadonlyMap<number, unknown>;
   readonly complain: (error: unknown, message: string) => void;
 }
 
@@ -54,10 +55,14 @@ export class MeshAlerts {
     history.addAlertChanges(changes);
   }
 
+  get #isWriter(): boolean {
+    return this.#options.owned.has(meshWriterPartition);
+  }
+
   /** Whether it is this analyzer's turn. A database that does not answer must not keep alerts back for long. */
   #takesTurn(now: number): boolean {
-    const { analyzer, isWriter } = this.#options;
-    if (!isWriter()) {
+    const { analyzer } = this.#options;
+    if (!this.#isWriter) {
       this.#writerSinceMs = null;
       this.#resumed = false;
       return false;
@@ -71,10 +76,10 @@ export class MeshAlerts {
   }
 
   async #resume(): Promise<void> {
-    const { analyzer, board, isWriter, complain } = this.#options;
+    const { analyzer, board, complain } = this.#options;
     try {
       const open = await analyzer.store.loadOpenAlerts();
-      if (isWriter() && !this.#resumed) board.resume(open);
+      if (this.#isWriter && !this.#resumed) board.resume(open);
     } catch (error) {
       complain(error, 'open alerts cannot be read: some may be announced twice');
     }

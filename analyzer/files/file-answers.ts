@@ -3,6 +3,7 @@ import type { Clock } from '#mesh/clock.ts';
 import { compareGrades, type Grade } from '#mesh/grade.ts';
 import { partitionOfStorageIndex, type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { Freshness } from '../mesh/freshness.ts';
+import type { OwnPart } from '../mesh/own-part.ts';
 import type { FileAnswer, Unanswered } from './file-answer.ts';
 import type { FilesElsewhere, WorstElsewhere } from './files-elsewhere.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
@@ -26,10 +27,8 @@ export interface AtRiskAnswer {
 export interface FileAnswersOptions {
   readonly elsewhere: FilesElsewhere;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly owned: ReadonlyMap<number, OwnedPartition>;
+  readonly own: Pick<OwnPart, 'owned' | 'partitionCount' | 'freshness'>;
   readonly publisher: Publisher;
-  readonly partitionCount: () => number;
-  readonly freshness: () => Freshness;
 }
 
 /** How old an answer of the database may be that is given again. */
@@ -47,13 +46,13 @@ export class FileAnswers {
     const owned = this.#ownerOf(index);
     const health = owned?.map.health(index, owned.time.watermarkMs);
     if (owned === undefined || health === undefined) return undefined;
-    return this.#answer(owned, health, this.#options.freshness());
+    return this.#answer(owned, health, this.#options.own.freshness());
   }
 
   /** Of any partition, whoever owns it. @throws MeshwardError `store-unavailable` for those of others. */
   async lookUp(index: StorageIndex): Promise<FileAnswer | Unanswered> {
     const partition = this.#partitionOf(index);
-    if (partition === undefined || this.#options.owned.has(partition))
+    if (partition === undefined || this.#options.own.owned.has(partition))
       return this.file(index) ?? this.unanswered(index);
     return this.#options.elsewhere.file(index, partition);
   }
@@ -61,8 +60,8 @@ export class FileAnswers {
   /** Of the whole mesh. @throws MeshwardError `store-unavailable` where others own a part of it. */
   async listAtRisk(query: AtRiskQuery): Promise<AtRiskAnswer> {
     const own = this.atRisk(query);
-    const { owned, partitionCount } = this.#options;
-    if (owned.size === partitionCount()) return own;
+    const { owned, partitionCount } = this.#options.own;
+    if (owned.size === partitionCount) return own;
     const others = await this.#worstElsewhere(query);
     const files = [...own.files, ...others.files].sort((a, b) => compareUrgency(listedOf(a), listedOf(b)));
     return { files: files.slice(0, query.limit), total: own.total + others.total };
@@ -70,8 +69,8 @@ export class FileAnswers {
 
   /** Pages ask every moment: the database is asked now and then. */
   async #worstElsewhere({ limit, grade }: AtRiskQuery): Promise<WorstElsewhere> {
-    const { owned, elsewhere, clock } = this.#options;
-    const numbers = [...owned.keys()].sort((a, b) => a - b);
+    const { own, elsewhere, clock } = this.#options;
+    const numbers = [...own.owned.keys()].sort((a, b) => a - b);
     const key = JSON.stringify([limit, grade, numbers]);
     const now = clock.monotonicMs();
     if (this.#asked?.key !== key || now - this.#asked.atMs > askedAgainAfterMs) {
@@ -94,9 +93,9 @@ export class FileAnswers {
 
   /** Costs a look at every listed file's order, and an answer for those that are asked for only. */
   atRisk({ limit, grade }: AtRiskQuery): AtRiskAnswer {
-    const freshness = this.#options.freshness();
+    const freshness = this.#options.own.freshness();
     const fitting: { readonly owned: OwnedPartition; readonly listed: Listed }[] = [];
-    for (const owned of this.#options.owned.values()) {
+    for (const owned of this.#options.own.owned.values()) {
       for (const listed of owned.list.entries()) {
         if (grade === undefined || compareGrades(listed.grade, grade) <= 0) fitting.push({ owned, listed });
       }
@@ -113,12 +112,12 @@ export class FileAnswers {
 
   #ownerOf(index: StorageIndex): OwnedPartition | undefined {
     const partition = this.#partitionOf(index);
-    return partition === undefined ? undefined : this.#options.owned.get(partition);
+    return partition === undefined ? undefined : this.#options.own.owned.get(partition);
   }
 
   /** Undefined before anything is known of the log. */
   #partitionOf(index: StorageIndex): number | undefined {
-    const partitions = this.#options.partitionCount();
+    const partitions = this.#options.own.partitionCount;
     return partitions === 0 ? undefined : partitionOfStorageIndex(storageIndexToBytes(index), 0, partitions);
   }
 

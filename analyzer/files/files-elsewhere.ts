@@ -19,7 +19,7 @@ export interface FilesElsewhereOptions {
   readonly policies: PolicyTable;
   readonly publisher: Publisher;
   /** Of the whole mesh. */
-  readonly freshness: () => Freshness;
+  readonly mesh: { freshness(): Freshness };
 }
 
 export interface WorstElsewhere {
@@ -54,7 +54,7 @@ export class FilesElsewhere {
 
   #answer({ file, placements }: StoredFile): FileAnswer | undefined {
     if (file === null || file.deleted || file.manifest.n === 0) return undefined;
-    const { table, policies, publisher, freshness } = this.#options;
+    const { table, policies, publisher, mesh } = this.#options;
     const views = placements.map(({ shareNumber, peer, state }): PlacementView => {
       const row = table.row(table.numberOf(peer));
       const sound = state !== 'corrupt';
@@ -71,7 +71,7 @@ export class FilesElsewhere {
       cause: publisher.causeOf(health, views),
       log10Loss: publisher.log10LossOf(health),
       listed: needsRepair(health.counted, policy),
-      freshness: freshness(),
+      freshness: mesh.freshness(),
     };
   }
 }

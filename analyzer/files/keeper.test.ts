@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
+import { loadConfig } from '#mesh/config/load.ts';
 import type { Grade } from '#mesh/grade.ts';
 import { fileOf } from '#mesh/testing/share-events.ts';
 import type { HealthRow, PartitionChanges } from '../ports.ts';
@@ -87,7 +88,7 @@ describe('while placements of a partition take their time to be stored', () => {
   });
 
   it('an analyzer that comes after a crash finds health ahead of placements, and mends what is not so any more', async () => {
-    const first = await mesh.start(store, { stopTimeoutMs: 20 });
+    const first = await mesh.start(store, { tuning: { stopTimeoutMs: 20 } });
     await mesh.seenBy(first);
     await mesh.committed();
     store.hold();
@@ -155,15 +156,16 @@ describe('a pass of the keeper', () => {
         return Promise.resolve();
       },
     };
-    const analyzer = { store, clock: systemClock, metrics: { flushes: { add: () => undefined } } };
+    const { config } = loadConfig({ flags: {} });
+    const analyzer = { store, config, clock: systemClock, metrics: { flushes: { add: () => undefined } } };
     const keeper = new Keeper({
       analyzer: analyzer as unknown as KeeperOptions['analyzer'],
       owned: new Map([[1, partition]]),
       publisher: publisher as unknown as KeeperOptions['publisher'],
       history: new WaitingHistory(() => undefined),
       peers: {} as KeeperOptions['peers'],
-      keepsPeers: () => false,
-      commit: () => Promise.resolve(),
+      rebuilds: { count: 0 },
+      group: { commit: () => Promise.resolve() },
     });
     await keeper.keep();
     expect(found).toBeGreaterThan(0);

@@ -3,7 +3,6 @@
  * it safe to kill at any moment: changes go to the store, and only when they are acknowledged is their offset committed.
  * Health of files that change, sweeps and alerts wait for neither.
  */
-import type { AssignedPartition } from '#log/port.ts';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import { meshWriterPartition } from '../mesh/mesh-writer.ts';
@@ -13,7 +12,9 @@ import type { PartitionChanges } from '../ports.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { Ownership } from './partition/ownership.ts';
 import type { WaitingFiles } from './partition/unsaved-health.ts';
+import type { PartitionGroup } from './partition-group.ts';
 import type { Publisher } from './publisher.ts';
+import type { Rebuilds } from './rebuilds.ts';
 import type { WaitingHistory } from './waiting-history.ts';
 
 export interface KeeperOptions {
@@ -22,9 +23,8 @@ export interface KeeperOptions {
   readonly publisher: Publisher;
   readonly history: WaitingHistory;
   readonly peers: PeersFollower;
-  /** Whether it falls to this analyzer to keep what is known of peers; null while that is not settled. */
-  readonly keepsPeers: () => boolean | null;
-  readonly commit: (partition: AssignedPartition, nextOffset: number) => Promise<void>;
+  readonly rebuilds: Pick<Rebuilds, 'count'>;
+  readonly group: Pick<PartitionGroup, 'commit'>;
 }
 
 /** While a long save is under way, what changes goes to the store this often. */
@@ -42,6 +42,7 @@ export class Keeper {
   readonly #options: KeeperOptions;
   #underWay: Promise<void> | null = null;
   #startedMs = 0;
+  #nextMs = 0;
   #failed = false;
   readonly #ownerships = new WeakMap<OwnedPartition, Ownership>();
 
@@ -49,12 +50,18 @@ export class Keeper {
     this.#options = options;
   }
 
-  get busy(): boolean {
-    return this.#underWay !== null;
+  /** Whether it is time for a pass, and none is under way. */
+  get isDue(): boolean {
+    return this.#underWay === null && !this.#failed && this.#options.analyzer.clock.monotonicMs() >= this.#nextMs;
+  }
+
+  /** The next pass is due at once. */
+  keepSoon(): void {
+    this.#nextMs = 0;
   }
 
   /** Resolves when nothing is under way; never rejects. */
-  async still(): Promise<void> {
+  async settled(): Promise<void> {
     await this.#underWay?.catch(() => undefined);
   }
 
@@ -71,7 +78,9 @@ export class Keeper {
   keep(): Promise<void> {
     if (this.#failed) return Promise.reject(alreadyFailed());
     if (this.#underWay === null) {
-      this.#startedMs = this.#options.analyzer.clock.monotonicMs();
+      const { clock, config } = this.#options.analyzer;
+      this.#startedMs = clock.monotonicMs();
+      this.#nextMs = this.#startedMs + config.analyzer.flushIntervalMs;
       this.#underWay = this.#keep().finally(() => {
         this.#underWay = null;
       });
@@ -94,7 +103,7 @@ export class Keeper {
   async #store(): Promise<readonly Reached[]> {
     const { analyzer, owned, history, peers } = this.#options;
     const { store, clock } = analyzer;
-    const keepsPeers = this.#options.keepsPeers();
+    const keepsPeers = this.#keepsPeers();
     const nowMs = clock.nowMs();
     const reached: Reached[] = [];
     const changes: PartitionChanges[] = [];
@@ -120,6 +129,13 @@ export class Keeper {
     // What went on meanwhile too: once a pass is over, another analyzer may take the partitions, and must find all that this one wrote.
     await store.flush();
     return reached;
+  }
+
+  /** Whether it falls to this analyzer to keep what is known of peers; null while that is not settled. */
+  #keepsPeers(): boolean | null {
+    const { owned, rebuilds } = this.#options;
+    if (owned.has(meshWriterPartition)) return true;
+    return rebuilds.count > 0 || owned.size === 0 ? null : false;
   }
 
   /**
@@ -181,18 +197,18 @@ export class Keeper {
   #ownershipOf(partition: OwnedPartition): Ownership {
     let ownership = this.#ownerships.get(partition);
     if (ownership === undefined) {
-      ownership = new Ownership(partition, this.#options.analyzer.clock, this.#options.commit);
+      ownership = new Ownership(partition, this.#options.analyzer.clock, this.#options.group);
       this.#ownerships.set(partition, ownership);
     }
     return ownership;
   }
 
   async #commit({ owned, offset, deadLetters }: Reached): Promise<void> {
-    const { analyzer, commit } = this.#options;
+    const { analyzer, group } = this.#options;
     if (this.#options.owned.get(owned.number) !== owned) return;
     await deadLetters;
     try {
-      await commit(owned.assigned, offset);
+      await group.commit(owned.assigned, offset);
       owned.committedOffset = offset;
     } catch (error) {
       const partition = owned.number;

@@ -1,13 +1,11 @@
 /** Writes what waits for the at-risk topic, beside everything else: a log that takes nothing stops no look and no flush. */
-import type { Clock } from '#mesh/clock.ts';
+import type { AnalyzerOptions } from '../options.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface ListWriterOptions {
   readonly owned: ReadonlyMap<number, OwnedPartition>;
-  readonly clock: Clock;
-  /** Where each partition of the at-risk topic ends. */
-  readonly ends: () => Promise<readonly { readonly nextOffset: number }[]>;
+  readonly analyzer: Pick<AnalyzerOptions, 'clock' | 'log' | 'topics'>;
   readonly publisher: Publisher;
   /** Aborted: nothing more is begun. */
   readonly signal: AbortSignal;
@@ -29,7 +27,7 @@ export class ListWriter {
   /** Begins to write where anything waits and nothing is under way. */
   write(): void {
     if (this.#underWay !== null) return;
-    const now = this.#options.clock.monotonicMs();
+    const now = this.#options.analyzer.clock.monotonicMs();
     const lookDue = now >= this.#nextLookMs && this.#options.owned.size > 0;
     const waiting = [...this.#options.owned.values()].filter(
       ({ list, ownership, isJudged }) => list.waiting > 0 || (isJudged && !ownership.confirmed),
@@ -42,7 +40,7 @@ export class ListWriter {
   }
 
   /** Resolves when nothing is under way. */
-  async still(): Promise<void> {
+  async settled(): Promise<void> {
     await this.#underWay;
   }
 
@@ -76,7 +74,8 @@ export class ListWriter {
 
   /** What an analyzer that lost a partition has written meanwhile is written over. */
   async #look(partitions: Iterable<OwnedPartition>): Promise<void> {
-    const ends = await this.#options.ends();
+    const { log, topics } = this.#options.analyzer;
+    const ends = await log.bounds(topics.atRisk.name);
     for (const { number, ownership, list } of partitions) {
       list.putBack(await ownership.look(ends[number]?.nextOffset ?? 0));
     }

@@ -16,6 +16,8 @@ export interface FreshnessInput {
   /** Of every partition of peer-events; empty before the first is read. */
   readonly peerTimes: readonly LogTime[];
   readonly owned: readonly Pick<OwnedPartition, 'time' | 'caughtUp'>[];
+  /** Partitions that are owned and not rebuilt yet. */
+  readonly rebuilding: number;
   readonly failure: unknown;
   /** Since when a flush to the store has been under way, in monotonic time; null where none is. */
   readonly keepingSinceMs: number | null;
@@ -25,7 +27,7 @@ export interface FreshnessInput {
 
 export function freshnessOf(
   { config, clock, store }: Pick<AnalyzerOptions, 'config' | 'clock' | 'store'>,
-  { peerTimes, owned, failure, keepingSinceMs, owedInventories }: FreshnessInput,
+  { peerTimes, owned, rebuilding, failure, keepingSinceMs, owedInventories }: FreshnessInput,
 ): Freshness {
   const { staleAfterMs } = config.analyzer;
   const now = clock.nowMs();
@@ -33,11 +35,11 @@ export function freshnessOf(
   const times = [...peerTimes, ...owned.map(({ time }) => time)];
   const asOfMs = peerTimes.length === 0 ? 0 : Math.min(...times.map(({ watermarkMs }) => watermarkMs));
   if (failure !== null) reasons.push({ kind: 'failed', error: describeError(failure) });
-  if (owned.length === 0) reasons.push({ kind: 'nothing-owned' });
+  if (owned.length + rebuilding === 0) reasons.push({ kind: 'nothing-owned' });
   if (times.some(({ ticksAhead }) => ticksAhead > 0)) reasons.push({ kind: 'ticks-ahead' });
   if (asOfMs === 0) reasons.push({ kind: 'no-tick' });
   else if (now - asOfMs > staleAfterMs) reasons.push({ kind: 'old-tick', ageMs: now - asOfMs });
-  const behind = owned.filter(({ caughtUp }) => !caughtUp).length;
+  const behind = rebuilding + owned.filter(({ caughtUp }) => !caughtUp).length;
   if (behind > 0) reasons.push({ kind: 'rebuilding', partitions: behind });
   const waitingSinceMs = store.waitingSinceMs();
   const waitedMs = Math.max(

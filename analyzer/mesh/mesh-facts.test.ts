@@ -49,7 +49,22 @@ describe('what an analyzer knows of the mesh', () => {
     const clock = { nowMs: () => now, monotonicMs: () => now, after: () => () => undefined };
     facts = new MeshFacts(
       { clock, config },
-      { owned, partitionCount: () => 2, freshness: () => own, owingPeers: () => [] },
+      {
+        owned,
+        partitionCount: 2,
+        get ownedPartitions() {
+          return owned.size;
+        },
+        get partitionsBehind() {
+          return [...owned.values()].filter(({ caughtUp }) => !caughtUp).length;
+        },
+        freshness: () => own,
+        owingPeers: () => [],
+        judged: () =>
+          [...owned.values()].flatMap(({ number, totals }) =>
+            totals === null ? [] : [{ partition: number, generation: 1, totals }],
+          ),
+      },
       view,
     );
   });

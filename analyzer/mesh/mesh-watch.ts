@@ -19,7 +19,7 @@ export interface MeshWatchOptions {
   readonly reports: ReportExchange;
   readonly alerts: MeshAlerts;
   readonly history: WaitingHistory;
-  readonly peers: () => PeerRegister | null;
+  readonly register: PeerRegister;
 }
 
 export class MeshWatch {
@@ -43,17 +43,16 @@ export class MeshWatch {
 
   /** After a sweep of everything that is owned. */
   afterSweep(atMs: number): void {
-    const { analyzer, owned, facts, reports, alerts, history } = this.#options;
+    const { analyzer, owned, facts, reports, alerts, history, register } = this.#options;
     const now = analyzer.clock.monotonicMs();
-    const peers = this.#options.peers();
-    history.addStateChanges(peers?.takeChanges() ?? []);
+    history.addStateChanges(register.takeChanges());
     this.#refused.count(owned.values());
     reports.reportWhenDue(now);
     this.#exposure.addWhenDue(owned, now, atMs);
     const whole = facts.whole();
     const isWhole = whole.unknownPartitions === 0 && facts.areAllJudged;
     const mesh = { ...whole, staleReasons: [...whole.staleReasons, ...facts.lastingUnreported()] };
-    alerts.update({ mesh, isWhole, peers: peers?.facts() ?? [], now, atMs });
+    alerts.update({ mesh, isWhole, peers: register.facts(), now, atMs });
     if (isWhole && owned.has(meshWriterPartition)) this.#totals.addWhenDue(whole, now, atMs);
   }
 

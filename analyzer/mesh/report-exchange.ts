@@ -1,16 +1,17 @@
 /** Tells the other analyzers, over the log, what the last sweep found here. */
+import type { PeerRegister } from '#peers/liveness/peer-register.ts';
 import type { AnalyzerOptions } from '../options.ts';
-import type { InventoryAsk } from './inventory-asks.ts';
+import { InventoryAsks } from './inventory-asks.ts';
 import type { MeshFacts } from './mesh-facts.ts';
+import type { OwnPart } from './own-part.ts';
 import { encodeReport, type Report } from './report.ts';
 
 export interface ReportExchangeOptions {
   readonly analyzer: Pick<AnalyzerOptions, 'log' | 'topics' | 'clock' | 'config'>;
   readonly instance: string;
-  readonly facts: MeshFacts;
-  readonly ownedPartitions: () => number;
-  /** Peers that collectors are to ask for an inventory. */
-  readonly inventoryAsks: (now: number) => readonly InventoryAsk[];
+  readonly own: Pick<OwnPart, 'judged' | 'ownedPartitions' | 'owingPeers'>;
+  readonly facts: Pick<MeshFacts, 'troubles'>;
+  readonly register: Pick<PeerRegister, 'find'>;
   readonly complain: (error: unknown, message: string) => void;
 }
 
@@ -18,6 +19,7 @@ const reportIntervalMs = 1000;
 
 export class ReportExchange {
   readonly #options: ReportExchangeOptions;
+  readonly #asks = new InventoryAsks();
   #nextMs = 0;
   #underWay: Promise<void> | null = null;
 
@@ -48,14 +50,14 @@ export class ReportExchange {
   }
 
   #report(now: number): Report {
-    const { analyzer, instance, facts, ownedPartitions, inventoryAsks } = this.#options;
+    const { analyzer, instance, own, facts, register } = this.#options;
     return {
       ...facts.troubles(),
       analyzer: instance,
       atMs: analyzer.clock.nowMs(),
-      partitions: facts.judged(),
-      ownedPartitions: ownedPartitions(),
-      inventoryAsks: inventoryAsks(now),
+      partitions: own.judged(),
+      ownedPartitions: own.ownedPartitions,
+      inventoryAsks: this.#asks.open(own.owingPeers(), (peer) => register.find(peer), now),
     };
   }
 }

@@ -13,10 +13,7 @@ describe('why health is stale, in words', () => {
     [{ kind: 'rebuilding', partitions: 1 }, '1 partition is being rebuilt'],
     [{ kind: 'rebuilding', partitions: 3 }, '3 partitions are being rebuilt'],
     [{ kind: 'store-waiting', waitedMs: 9000 }, 'ClickHouse has not taken anything for 9 s: events wait in the log'],
-    [
-      { kind: 'inventories-owed', peers: 2 },
-      'records left the log before they were read: 2 peers owe an inventory since',
-    ],
+    [{ kind: 'inventories-owed', peers: 2 }, 'records of the log were never read: 2 peers owe an inventory since'],
     [{ kind: 'unreported', partitions: 1 }, 'no analyzer has told of 1 partition'],
     [{ kind: 'reported', words: 'as it came' }, 'as it came'],
   ])('%j', (cause, words) => {

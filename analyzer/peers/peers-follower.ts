@@ -25,39 +25,42 @@ export interface PeerChanges {
   readonly facts: readonly PeerFacts[];
 }
 
+/** Told of what analyzers say of their partitions, this one too. */
+export interface ReportReader {
+  note(report: Report): void;
+}
+
 export class PeersFollower {
   readonly register: PeerRegister;
-  /** One for each partition of peer-events. */
+  /** One for each partition of peer-events; none before the start. */
   readonly times: readonly LogTime[];
   /** Records that were not read: retention took them, or nobody can read them. */
   truncatedRecords = 0;
   readonly #options: AnalyzerOptions;
-  readonly #reported: (report: Report) => void;
-  readonly #marks: readonly (LivenessMark | undefined)[];
+  readonly #reports: ReportReader;
+  readonly #times: LogTime[] = [];
   readonly #followings: Following[] = [];
   readonly #versions = new VersionWatch();
   #offsets: number[] = [];
   #versionsChanged = false;
   #nextVersionsMs = Number.NEGATIVE_INFINITY;
 
-  /** @param reported told of what analyzers say of their partitions, this one too. */
-  constructor(
-    options: AnalyzerOptions,
-    table: PeerTable,
-    stored: StoredLiveness,
-    partitions: number,
-    reported: (report: Report) => void,
-  ) {
+  constructor(options: AnalyzerOptions, table: PeerTable, reports: ReportReader) {
     this.#options = options;
-    this.#reported = reported;
-    this.#marks = Array.from({ length: partitions }, (_, partition) => stored.marks[partition]);
-    this.times = this.#marks.map((mark) => new LogTime(maxTickStepMs(options.config), mark));
-    this.register = new PeerRegister({ rules: rulesOf(options), times: this.times, table, resumed: stored.lives });
+    this.#reports = reports;
+    this.times = this.#times;
+    this.register = new PeerRegister({ rules: rulesOf(options), times: this.times, table });
   }
 
-  /** Resolves once everything that was in the log at the call is known. @param failed told when following ends for good. */
-  async start(failed: (error: unknown) => void): Promise<void> {
-    const { log, topics } = this.#options;
+  /**
+   * Resolves once everything that was in the log at the call is known.
+   * @param partitions of peer-events. @param failed told when following ends for good.
+   */
+  async start(stored: StoredLiveness, partitions: number, failed: (error: unknown) => void): Promise<void> {
+    const { log, topics, config } = this.#options;
+    const marks = Array.from({ length: partitions }, (_, partition) => stored.marks[partition]);
+    this.#times.push(...marks.map((mark) => new LogTime(maxTickStepMs(config), mark)));
+    this.register.resume(stored.lives);
     await this.#follow(
       log.follow([topics.enrolments.name], 'first', (_topic, _partition, records) => this.#applyEnrolments(records), {
         unreadable: (batch) => this.#keep(asRecord(batch), batch.error),
@@ -66,7 +69,7 @@ export class PeersFollower {
     );
     // Enrolments as they stand are no news: whoever is revoked was so before.
     this.register.takeChanges();
-    this.#offsets = await this.#startOffsets();
+    this.#offsets = await this.#startOffsets(marks);
     const from = new Map([[topics.peerEvents.name, [...this.#offsets]]]);
     const options: FollowOptions = {
       truncated: (_topic, partition, fromOffset, firstOffset) => this.#truncated(partition, fromOffset, firstOffset),
@@ -110,11 +113,11 @@ export class PeersFollower {
     await Promise.race([following.caughtUp, following.ended]);
   }
 
-  async #startOffsets(): Promise<number[]> {
+  async #startOffsets(marks: readonly (LivenessMark | undefined)[]): Promise<number[]> {
     const { log, topics } = this.#options;
     const bounds = await log.bounds(topics.peerEvents.name);
     return bounds.map(({ partition, firstOffset, nextOffset }) => {
-      const from = this.#marks[partition]?.nextOffset ?? firstOffset;
+      const from = marks[partition]?.nextOffset ?? firstOffset;
       if (from < firstOffset) {
         this.#countTruncated(partition, from, firstOffset);
         return firstOffset;
@@ -151,7 +154,7 @@ export class PeersFollower {
     const readAtMs = this.#options.clock.nowMs();
     await this.#each(records, ({ offset }, value) => {
       const read = readPeerEvents(value);
-      if (read.kind === 'report') this.#reported(readReport(read.report));
+      if (read.kind === 'report') this.#reports.note(readReport(read.report));
       else this.register.apply(read, { partition, offset, readAtMs });
       if (read.kind === 'event' && read.body.kind === 'announce') this.#versionsChanged = true;
     });

@@ -258,8 +258,8 @@ export class TestMesh {
         truncatedEvents: { add: (count) => void (counted.truncatedEvents += count) },
         malformedRecords: { add: (count) => void (counted.malformedRecords += count) },
       },
-      stepMs: 2,
       ...more,
+      tuning: { stepMs: 2, ...more.tuning },
     });
     this.#running.add(analyzer);
     await analyzer.start();

@@ -5,7 +5,6 @@ import { createApi } from '#analyzer/api/api.ts';
 import { askRepairers } from '#analyzer/api/running-repairs.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse/clickhouse-store.ts';
 import { StoreHistory } from '#analyzer/clickhouse/store-history.ts';
-import { NativeShareMap } from '#analyzer/files/share-map/native-share-map.ts';
 import { instanceName } from '#analyzer/instance-name.ts';
 import { analyzerMetrics } from '#analyzer/metrics.ts';
 import { observeAnalyzer } from '#analyzer/observed.ts';
@@ -34,7 +33,6 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
     metrics: analyzerMetrics(meter),
-    createShareMap: (options) => new NativeShareMap(options),
   });
   observeAnalyzer(meter, analyzer);
   const addPage = await loadPage();

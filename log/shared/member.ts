@@ -209,8 +209,10 @@ export class Member implements Membership {
   }
 
   #stop(held: Held): void {
+    if (held.isStopping) return;
     held.isStopping = true;
     held.reader?.stop();
+    this.#consumer.revoking?.(held.assigned);
   }
 
   #isStillOurs(held: Held): boolean {

@@ -83,7 +83,12 @@ export class PeerRegister {
     this.#rules = rules;
     this.#times = times;
     this.#table = table;
-    for (const [peer, life] of resumed) {
+    this.resume(resumed);
+  }
+
+  /** Before the first event: goes on from what an earlier run knew. */
+  resume(lives: ReadonlyMap<PeerId, PeerLife>): void {
+    for (const [peer, life] of lives) {
       this.#lives.set(peer, life);
       this.#publish(peer, life);
     }

@@ -123,6 +123,34 @@ export function describeGroups(makeHarness: MakeHarness): void {
       await eventually(() => second.received.length === 1, 'the second member gets its records');
     });
 
+    test('say at once that a partition is to go, while records of it are still being taken', async () => {
+      const { log, open, topic, group } = await stage(makeHarness, { partitions: 1 });
+      await log.append(topic, [record(0, 'x')]);
+      const told: string[] = [];
+      const gone = Promise.withResolvers<void>();
+      const first = await log.join(group, [topic], {
+        assigned: () => Promise.resolve(undefined),
+        revoking: ({ partition }) => {
+          told.push(`revoking ${partition}`);
+          gone.resolve();
+        },
+        revoked: (partitions) => {
+          told.push(`revoked ${partitions.map(({ partition }) => partition).join()}`);
+          return Promise.resolve();
+        },
+        records: async () => {
+          told.push('records');
+          await gone.promise;
+        },
+      });
+      await eventually(() => told.length === 1, 'the first member is busy with the record');
+      const leaving = first.leave();
+      const second = await RecordingMember.join(await open(), group, topic);
+      await leaving;
+      expect(told).toEqual(['records', 'revoking 0', 'revoked 0']);
+      await eventually(() => second.values.includes('x'), 'the second member gets the record');
+    });
+
     test('refuse commits for what was revoked, with log-fenced', async () => {
       const { log, open, topic, group } = await stage(makeHarness, { partitions: 2 });
       await log.append(topic, [record(0, 'x'), record(1, 'y')]);

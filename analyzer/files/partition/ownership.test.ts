@@ -10,10 +10,12 @@ function ownershipOf(committedOffset: number | null, answers: (MeshwardError | '
   const asked: number[] = [];
   const assigned = { topic: 't', partition: 3, generation: 7, committedOffset: null };
   const owned = { assigned, committedOffset };
-  const ownership = new Ownership(owned, clock, (_partition, nextOffset) => {
-    asked.push(nextOffset);
-    const answer = answers.shift() ?? 'yes';
-    return answer === 'yes' ? Promise.resolve() : Promise.reject(answer);
+  const ownership = new Ownership(owned, clock, {
+    commit(_partition, nextOffset) {
+      asked.push(nextOffset);
+      const answer = answers.shift() ?? 'yes';
+      return answer === 'yes' ? Promise.resolve() : Promise.reject(answer);
+    },
   });
   return { ownership, clock, asked };
 }

@@ -8,23 +8,27 @@ import { hasCode, isRetryable } from '#mesh/errors.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { OwnedPartition } from './owned-partition.ts';
 
+export interface Committing {
+  commit(partition: AssignedPartition, nextOffset: number): Promise<void>;
+}
+
 /** For so long an answer is believed: less than any session timeout. */
 const believedMs = 2000;
 
 export class Ownership implements WriteGuard {
   readonly #owned: Pick<OwnedPartition, 'assigned' | 'committedOffset'>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  readonly #commit: (partition: AssignedPartition, nextOffset: number) => Promise<void>;
+  readonly #group: Committing;
   #askedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     owned: Pick<OwnedPartition, 'assigned' | 'committedOffset'>,
     clock: Pick<Clock, 'monotonicMs'>,
-    commit: (partition: AssignedPartition, nextOffset: number) => Promise<void>,
+    group: Committing,
   ) {
     this.#owned = owned;
     this.#clock = clock;
-    this.#commit = commit;
+    this.#group = group;
   }
 
   /** Whether the last answer was yes, and is to be believed still. */
@@ -50,7 +54,7 @@ export class Ownership implements WriteGuard {
     // What was never committed cannot be committed again: the first flush goes on without.
     if (committedOffset === null) return true;
     try {
-      await this.#commit(assigned, committedOffset);
+      await this.#group.commit(assigned, committedOffset);
       return true;
     } catch (error) {
       if (hasCode(error, 'log-fenced')) return false;

@@ -66,7 +66,12 @@ it('does not believe what an earlier owner wrote behind the fence of a later one
     maxFiles: 10,
     settleMs: 1,
   };
-  const { owned } = await rebuildPartition(options, mapOptions, assigned, await fenceList(options, assigned));
+  const { partition: owned } = await rebuildPartition(options, mapOptions, {
+    assigned,
+    startOffset: 0,
+    ownership: await fenceList(options, assigned),
+    signal: new AbortController().signal,
+  });
   expect([1, 2, 3, 4].map((file) => owned.list.has(fileOf(file)))).toEqual([true, true, false, false]);
   expect(new Set(owned.list.takeUnwritten(10))).toEqual(new Set([fileOf(2), fileOf(3)]));
 });

@@ -8,7 +8,7 @@ import { afterRecord, generationOf, isOwnerRecord, type ListFence, noFence, stan
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type AnalyzerOptions, maxTickStepMs } from '../../options.ts';
 import type { StoredPartition } from '../../ports.ts';
-import { PlainShareMap, type ShareMapOptions } from '../share-map/plain-share-map.ts';
+import { NativeShareMap, type NativeShareMapOptions } from '../share-map/native-share-map.ts';
 import { Turns } from '../turns.ts';
 import { ListOwnership } from './list-ownership.ts';
 import { OwnedPartition } from './owned-partition.ts';
@@ -16,10 +16,19 @@ import { PartitionRestore } from './restore.ts';
 
 const listReadBytes = 1024 * 1024;
 
+export interface Arrival {
+  readonly assigned: AssignedPartition;
+  /** Where reading begins: the committed offset, or the first one kept. */
+  readonly startOffset: number;
+  readonly ownership: ListOwnership;
+  /** Aborted when the partition is not wanted here any more. */
+  readonly signal: AbortSignal;
+}
+
 export interface Rebuilt {
-  readonly owned: OwnedPartition;
-  /** The first offset kept, where retention removed records before it that were not read. */
-  readonly truncated: { readonly records: number; readonly firstOffset: number } | null;
+  readonly partition: OwnedPartition;
+  /** Records before the start that retention removed before anybody read them. */
+  readonly lostRecords: number;
 }
 
 /** Puts the fence. Where the log takes nothing now, the partition comes without, and the fence with what is written first. */
@@ -38,17 +47,16 @@ export async function fenceList(
   return ownership;
 }
 
-/** @throws MeshwardError `store-unavailable` while the store is away, `log-truncated` where log and store do not belong together. */
+/** @throws the signal's reason, MeshwardError `store-unavailable` while the store is away, `log-truncated` where log and store do not belong together. */
 export async function rebuildPartition(
   options: AnalyzerOptions,
-  mapOptions: ShareMapOptions,
-  assigned: AssignedPartition,
-  ownership: ListOwnership,
+  mapOptions: NativeShareMapOptions,
+  { assigned, startOffset, ownership, signal }: Arrival,
 ): Promise<Rebuilt> {
-  const { log, topics, store, logger, clock, metrics, config, createShareMap } = options;
+  const { log, topics, store, logger, clock, metrics, config } = options;
   const startedMs = clock.monotonicMs();
-  const map = createShareMap?.(mapOptions) ?? new PlainShareMap(mapOptions);
-  const restore = new PartitionRestore({ partition: assigned.partition, map, clock, logger, metrics });
+  const map = new NativeShareMap(mapOptions);
+  const restore = new PartitionRestore({ partition: assigned.partition, map, clock, logger, metrics, signal });
   await store.claimPartition(assigned.partition, assigned.generation);
   const stored = await store.loadPartition(assigned.partition, restore);
   map.progress.load(stored.applied);
@@ -65,12 +73,12 @@ export async function rebuildPartition(
     ownership,
     published: restore.published,
     tombstones: restore.tombstones,
-    startOffset: Math.max(assigned.committedOffset ?? 0, bounds.firstOffset),
+    startOffset,
     catchUpOffset: bounds.nextOffset,
     maxTickStepMs: maxTickStepMs(config),
     clock,
   });
-  await loadStandingList(options, owned);
+  await loadStandingList(options, owned, signal);
   forgetUnknownFiles(owned, stored);
   const durationMs = Math.round(clock.monotonicMs() - startedMs);
   metrics.rebuildSeconds.record(durationMs / 1000);
@@ -85,15 +93,18 @@ export async function rebuildPartition(
     },
     'partition rebuilt from the store; catching up with the log',
   );
-  const records = Math.max(0, bounds.firstOffset - from);
-  return { owned, truncated: records === 0 ? null : { records, firstOffset: bounds.firstOffset } };
+  return { partition: owned, lostRecords: Math.max(0, startOffset - from) };
 }
 
 /**
  * The list as readers hold it. What an earlier owner wrote behind a later one's fence they do not believe, nor is it loaded; its files are written
  * anew, since compaction may keep it in place of what counted.
  */
-async function loadStandingList({ log, topics, logger, clock }: AnalyzerOptions, owned: OwnedPartition): Promise<void> {
+async function loadStandingList(
+  { log, topics, logger, clock }: AnalyzerOptions,
+  owned: OwnedPartition,
+  signal: AbortSignal,
+): Promise<void> {
   const turns = new Turns(clock);
   const bounds = (await log.bounds(topics.atRisk.name))[owned.number];
   const end = owned.ownership.fenceOffset ?? bounds?.nextOffset ?? 0;
@@ -102,6 +113,7 @@ async function loadStandingList({ log, topics, logger, clock }: AnalyzerOptions,
   let fence = noFence;
   let offset = bounds?.firstOffset ?? 0;
   while (offset < end) {
+    signal.throwIfAborted();
     const records = await log.read(topics.atRisk.name, owned.number, offset, listReadBytes);
     if (records.length === 0) break;
     for (const record of records) {

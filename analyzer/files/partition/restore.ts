@@ -21,6 +21,8 @@ export interface RestoreOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<AnalyzerMetrics, 'rebuiltRows'>;
+  /** Aborted when the partition is not wanted any more: what is to come of it is refused. */
+  readonly signal: AbortSignal;
 }
 
 /** Rows that a share map takes in about a millisecond. */
@@ -70,8 +72,10 @@ export class PartitionRestore implements PartitionSink {
     this.#progress('placements', block.count);
   }
 
+  /** @throws the signal's reason. */
   #progress(kind: 'files' | 'health' | 'placements', rows: number): void {
-    const { metrics, clock, logger, map, partition } = this.#options;
+    const { metrics, clock, logger, map, partition, signal } = this.#options;
+    signal.throwIfAborted();
     metrics.rebuiltRows.add(rows, { kind });
     const now = clock.monotonicMs();
     if (now < this.#nextProgressMs) return;
