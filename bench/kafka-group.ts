@@ -215,12 +215,13 @@ function theirs(kafkajs: Kafka): Contender {
       await consumer.run({
         autoCommit: false,
         partitionsConsumedConcurrently: partitions,
-        async eachBatch({ batch, heartbeat }) {
+        async eachBatch(work) {
+          const { batch } = work;
           watch.began(member, batch.partition, Number(batch.firstOffset() ?? 0));
           // As its documentation asks of long work; a rebalance is told by a rejection, and the work goes on.
           for (let leftMs = handlingMs(batch.partition, isSlow); leftMs > 0; leftMs -= 1000) {
             await sleep(Math.min(1000, leftMs));
-            await heartbeat().catch(() => undefined);
+            await work.heartbeat().catch(() => undefined);
           }
           watch.ended(member, batch.partition);
           const offset = String(Number(batch.lastOffset()) + 1);

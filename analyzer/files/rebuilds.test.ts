@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { settle } from '#mesh/testing/manual-clock.ts';
-import { settle } from '#XX';
 import { Rebuilds } from './rebuilds.ts';
 
 const assigned = (partition: number, generation = 1) => {
