@@ -51,8 +51,8 @@ export async function buildAddon() {
   return withBuildLock(join(buildFolder, 'lock'), async () => {
     removeUnfinished();
     const compiler = findCompiler();
-    const sources = findSources(nativeFolder).map((path) => planObject(path, compiler));
-    const stale = sources.filter((object) => readKey(object) !== object.currentKey());
+    const sources = findSources(nativeFolder).map((path) => planAddonObject(path, compiler));
+    const stale = sources.filter((object) => !isFresh(object));
     await runAll(stale.map((object) => () => compile(object, compiler)));
     if (stale.length > 0 || !isLinked(sources)) link(sources, compiler);
     return stale.length;
@@ -127,15 +127,36 @@ function commonFlags() {
   return [...language, ...strict, ...node, `-I${nativeFolder}`];
 }
 
-function planObject(path, compiler) {
-  const name = relative(nativeFolder, path).replaceAll('/', '--').replace(/\.cc$/, '');
-  const object = join(objectsFolder, `${name}.o`);
+function planAddonObject(path, compiler) {
   const flags = [
     ...commonFlags(),
     ...instructionsOf(basename(path)),
     ...quietFlags(path, compiler),
     ...partFlags(path),
   ];
+  return planObject(path, compiler, objectsFolder, flags);
+}
+
+/** The addon's object of each source; they must have been brought up to date. */
+export function addonObjects(paths) {
+  const compiler = findCompiler();
+  return paths.map((path) => planAddonObject(path, compiler).object);
+}
+
+/** Compiles what is stale. @returns the path of the object. */
+export async function upToDate(path, compiler, folder, flags) {
+  const object = planObject(path, compiler, folder, flags);
+  if (!isFresh(object)) await compile(object, compiler);
+  return object.object;
+}
+
+function isFresh(object) {
+  return readKey(object) === object.currentKey();
+}
+
+function planObject(path, compiler, folder, flags) {
+  const name = relative(nativeFolder, path).replaceAll('/', '--').replace(/\.cc$/, '');
+  const object = join(folder, `${name}.o`);
   const dependencyFile = object.replace(/\.o$/, '.d');
   const currentKey = () => keyOf(path, flags, compiler, dependencyFile);
   return { path, object, flags, dependencyFile, keyFile: object.replace(/\.o$/, '.key'), currentKey };

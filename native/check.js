@@ -1,9 +1,20 @@
 // Builds and runs the native test programs (*_test.cc) and fuzz targets (*_fuzz.cc) with other compilers, sanitizers, valgrind
 // and, for ARM, an emulator:  node native/check.js [plain gcc clang address thread valgrind arm64 fuzz …]  (default: plain)
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findSources, instructionsOf, isStarted, quietFlags, run, runAll } from './build.js';
+import {
+  addonObjects,
+  buildAddon,
+  findSources,
+  instructionsOf,
+  isStarted,
+  quietFlags,
+  run,
+  runAll,
+  upToDate,
+} from './build.js';
 
 const nativeFolder = dirname(fileURLToPath(import.meta.url));
 const warnings = ['-Wall', '-Wextra', '-Werror'];
@@ -11,7 +22,8 @@ const sanitized = ['-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'
 
 /** Each way to check: how it compiles and what runs the programs. */
 const ways = {
-  plain: { compiler: 'g++', flags: ['-O3'] },
+  // The objects that the addon is made from: what is tested is what runs.
+  plain: { compiler: 'g++', flags: ['-O3'], isAddon: true },
   gcc: { compiler: 'g++', flags: ['-O3', ...warnings] },
   clang: { compiler: 'clang++', flags: ['-O3', ...warnings] },
   address: { compiler: 'g++', flags: [...sanitized, '-fsanitize=address,undefined'] },
@@ -45,45 +57,43 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
     arguments: programArguments = [],
     arch = process.arch,
     fuzzes = false,
+    isAddon = false,
   } = ways[way];
   const programs = programSources(fuzzes);
   const folder = join(nativeFolder, 'build', 'check', way);
   mkdirSync(folder, { recursive: true });
   const common = ['-std=c++20', '-g', '-pthread', `-I${nativeFolder}`, ...flags];
 
-  const compile = async (path, extra = []) => {
-    const object = join(folder, `${relative(nativeFolder, path).replaceAll('/', '--')}.o`);
-    const quiet = quietFlags(path, { version: compiler });
-    await succeed(compiler, [
-      ...common,
-      ...extra,
-      ...instructionsOf(basename(path), arch),
-      ...quiet,
-      '-c',
-      path,
-      '-o',
-      object,
-    ]);
-    return object;
+  const { status, stdout } = spawnSync(compiler, ['--version'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${compiler} is not there`);
+  const version = `${compiler} ${stdout.split('\n')[0]}`;
+  const compile = (path) => {
+    const flags = [...common, ...instructionsOf(basename(path), arch), ...quietFlags(path, { version })];
+    return upToDate(path, { command: compiler, arguments: [], version }, folder, flags);
   };
-  const objects = [];
   const cores = findSources(nativeFolder, arch).filter((path) => !isNodeGlue(path));
-  await runAll(cores.map((path) => async () => objects.push(await compile(path))));
+  const objects = [];
+  if (isAddon) {
+    await buildAddon();
+    objects.push(...addonObjects(cores));
+  } else {
+    await runAll(cores.map((path) => async () => objects.push(await compile(path))));
+  }
+  const replays = !fuzzes && programs.some((path) => path.endsWith('_fuzz.cc'));
+  const replay = replays ? [await compile(join(nativeFolder, 'replay_fuzz.cc'))] : [];
 
   const lines = [];
-  for (const path of programs) {
+  const checkProgram = async (path, at) => {
     const program = join(folder, basename(path, '.cc'));
-    const extra = fuzzes || !path.endsWith('_fuzz.cc') ? [] : [await compile(join(nativeFolder, 'replay_fuzz.cc'))];
+    const isFuzz = path.endsWith('_fuzz.cc');
     const main = await compile(path);
-    await succeed(compiler, [...common, main, ...extra, ...objects, '-o', program]);
-    const corpus = corpusOf(path);
-    const args = path.endsWith('_fuzz.cc')
-      ? fuzzArguments(folder, path, corpus, fuzzes, fuzzSeconds)
-      : programArguments;
+    await succeed(compiler, [...common, main, ...(isFuzz ? replay : []), ...objects, '-o', program]);
+    const args = isFuzz ? fuzzArguments(folder, path, corpusOf(path), fuzzes, fuzzSeconds) : programArguments;
     const [command, ...rest] = [...runner, program, ...args];
     const output = await succeed(command, rest);
-    lines.push(`${way}: ${fuzzes ? `${basename(program)}: ${/Done \d+ runs.*/.exec(output)?.[0]}` : output.trim()}`);
-  }
+    lines[at] = `${way}: ${fuzzes ? `${basename(program)}: ${/Done \d+ runs.*/.exec(output)?.[0]}` : output.trim()}`;
+  };
+  await runAll(programs.map((path, at) => () => checkProgram(path, at)));
   return lines;
 }
 
