@@ -53,6 +53,7 @@ export interface CampaignReport {
 const sessionTimeoutMs = 6000;
 const loadBeforeMs = 1500;
 const lookMs = 250;
+const shownDifferences = 20;
 const partitions = 6;
 const here = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -148,8 +149,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
         say(`agreement after ${after} in ${Math.round(wait.agreed())} ms (${load.acknowledgedEvents} events so far)`);
         return;
       }
-      if (wait.isOver(found)) {
-        throw new DisagreementError(after, `(seed ${seed}):\n${found.join('\n')}\n${analyzers.output()}`);
+      if (wait.isOver(found.length)) {
+        throw new DisagreementError(after, `(seed ${seed}):\n${shortened(found)}\n${analyzers.output()}`);
       }
       await pause(lookMs);
     }
@@ -170,6 +171,11 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const { acknowledgedBatches, acknowledgedEvents, repeatedAppends, lateBatches } = load;
   const slowestAgreementMs = patience.slowestMs;
   return { faults: count, acknowledgedBatches, acknowledgedEvents, repeatedAppends, lateBatches, slowestAgreementMs };
+}
+
+function shortened(differences: readonly string[]): string {
+  const more = differences.length - shownDifferences;
+  return [...differences.slice(0, shownDifferences), ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
 }
 
 function settingsOf(settings: Readonly<Record<string, unknown>>): string[] {

@@ -22,12 +22,11 @@ export interface Compared {
   readonly analyzers: readonly string[];
 }
 
-const shownDifferences = 20;
 const askedAtOnce = 32;
 
 /** @returns nothing where all agree. */
 export async function differences(compared: Compared): Promise<readonly string[]> {
-  const found = [
+  return [
     ...(await placementDifferences(compared)),
     ...(await healthDifferences(compared)),
     ...(await listDifferences(compared)),
@@ -36,8 +35,6 @@ export async function differences(compared: Compared): Promise<readonly string[]
     ...(await letterDifferences(compared)),
     ...(await repeatedChanges(compared.store)),
   ];
-  const more = found.length - shownDifferences;
-  return more > 0 ? [...found.slice(0, shownDifferences), `and ${more} more`] : found;
 }
 
 async function placementDifferences({ oracle, files, store }: Compared): Promise<string[]> {

@@ -10,10 +10,15 @@ const acts = [
   'analyzers come, go and are killed',
   'zombie woken',
   'disk full',
+  'killed before the store has it',
+  'killed before the store has said so',
+  'answers of the store break',
+  'files deleted, and shares of files that nobody knows',
+  'records that nobody can read',
   'log truncated under stopped analyzers',
 ];
 
-it(`nothing acknowledged is lost and nothing is doubled (MESHWARD_SEED=${seed})`, { timeout: 600_000 }, async () => {
+it(`nothing acknowledged is lost and nothing is doubled (MESHWARD_SEED=${seed})`, { timeout: 1_800_000 }, async () => {
   const lines: string[] = [];
   const report = await runCampaign({
     seed,

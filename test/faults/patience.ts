@@ -1,7 +1,7 @@
 /**
  * How long a run waits for agreement: a machine that is busy with other things takes many times as long as a quiet one, so the run
- * measures what it gets and waits in proportion. Waiting is over when nothing has changed for so long; as long as the differences
- * change, somebody is at work on them.
+ * measures what it gets and waits in proportion. Waiting is over when for so long there were no fewer differences than before: as long as
+ * they become fewer, somebody is at work on them.
  */
 
 /** For what takes the same time on every machine, such as sessions that time out. */
@@ -10,8 +10,6 @@ const leastMs = 20_000;
 const timesSlowest = 4;
 /** Nothing was measured before the first agreement, and services start in it: a standstill of so long is none on the busiest machine. */
 const firstMs = 600_000;
-/** Differences that change for ever are no progress either. */
-const standstillsInAll = 8;
 
 export class Patience {
   readonly #monotonicMs: () => number;
@@ -31,7 +29,7 @@ export class Patience {
     return this.#slowestMs ?? 0;
   }
 
-  /** How long nothing may change. */
+  /** How long nothing may become better. */
   get standstillMs(): number {
     return this.#slowestMs === null ? firstMs : leastMs + timesSlowest * this.#slowestMs;
   }
@@ -39,15 +37,13 @@ export class Patience {
   begin(): Wait {
     const startedMs = this.#monotonicMs();
     const { standstillMs } = this;
-    let changedMs = startedMs;
-    let last = '';
+    let betterMs = startedMs;
+    let fewest = Number.POSITIVE_INFINITY;
     return {
       isOver: (differences) => {
         const nowMs = this.#monotonicMs();
-        const text = differences.join('\n');
-        if (text !== last) changedMs = nowMs;
-        last = text;
-        return nowMs - changedMs > standstillMs || nowMs - startedMs > standstillsInAll * standstillMs;
+        if (differences < fewest) [fewest, betterMs] = [differences, nowMs];
+        return nowMs - betterMs > standstillMs;
       },
       agreed: () => {
         const tookMs = this.#monotonicMs() - startedMs;
@@ -59,8 +55,8 @@ export class Patience {
 }
 
 export interface Wait {
-  /** Whether waiting for these differences to go has no more sense. */
-  isOver(differences: readonly string[]): boolean;
+  /** Whether it makes no more sense to wait for so many differences to go. */
+  isOver(differences: number): boolean;
   /** @returns how long it took. */
   agreed(): number;
 }
