@@ -62,7 +62,7 @@ export async function check(way, { fuzzSeconds = 20 } = {}) {
   const programs = programSources(fuzzes);
   const folder = join(nativeFolder, 'build', 'check', way);
   mkdirSync(folder, { recursive: true });
-  const common = ['-std=c++20', '-g', '-pthread', `-I${nativeFolder}`, ...flags];
+  const common = ['-std=c++20', '-g1', '-pthread', `-I${nativeFolder}`, ...flags];
 
   const { status, stdout } = spawnSync(compiler, ['--version'], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${compiler} is not there`);
