@@ -7,8 +7,8 @@ import { generationHeader } from '#mesh/list-fence.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import { PeerTable } from './files/share-map/peer-table.ts';
-import { PlainShareMap } from './files/share-map/plain-share-map.ts';
 import type { FileHealth } from './files/share-map/share-map.ts';
+import { PlainShareMap } from './files/share-map/testing/plain-share-map.ts';
 import { DurableRows, MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, TestMesh } from './testing/mesh.ts';
 

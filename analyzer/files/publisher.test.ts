@@ -23,7 +23,7 @@ import { PublishedHealth } from './partition/published-health.ts';
 import { Tombstones } from './partition/tombstones.ts';
 import { Publisher } from './publisher.ts';
 import { PeerTable } from './share-map/peer-table.ts';
-import { PlainShareMap } from './share-map/plain-share-map.ts';
+import { PlainShareMap } from './share-map/testing/plain-share-map.ts';
 
 const files = [1, 2];
 const peers = [0, 1, 2, 3, 4, 5];

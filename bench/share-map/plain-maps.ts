@@ -1,6 +1,6 @@
 /** The same mesh in JavaScript's own maps, by the rules that the native map is tested against. */
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import { listLetters } from '#collector/dead-letters/letters.ts';
 import { type ReplayOutcome, replayLetters } from '#collector/dead-letters/replay.ts';
 import { peerRecord } from '#collector/gateway/enrolment-records.ts';

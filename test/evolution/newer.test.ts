@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { StandingList } from '#analyzer/files/partition/standing-list.ts';
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import { MemoryStore } from '#analyzer/testing/memory-store.ts';
 import { peers, TestMesh } from '#analyzer/testing/mesh.ts';
 import {

@@ -3,8 +3,8 @@
  * peer's order, on the plain share map.
  */
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
-import { PlainShareMap } from '#analyzer/files/share-map/plain-share-map.ts';
 import type { FileHealth } from '#analyzer/files/share-map/share-map.ts';
+import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { needsRepair } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';

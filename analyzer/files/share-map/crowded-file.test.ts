@@ -3,8 +3,8 @@ import { defaultPolicy } from '#mesh/policy.ts';
 import { batchOf, fileOf, peerOf, registrationOf, type ShareEvent } from '#mesh/testing/share-events.ts';
 import { NativeShareMap } from './native-share-map.ts';
 import { PeerTable } from './peer-table.ts';
-import { PlainShareMap } from './plain-share-map.ts';
 import { mostOtherPlacements, type ShareMap } from './share-map.ts';
+import { PlainShareMap } from './testing/plain-share-map.ts';
 
 const everyShare = Array.from({ length: 256 }, (_, share): ShareEvent => ['stored', 1, share]);
 /** Enough for every placement that the file may have, and three more. */

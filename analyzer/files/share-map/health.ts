@@ -4,7 +4,6 @@ import type { FileRegistration } from '#mesh/events/share-batch.ts';
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { happinessOf } from '#mesh/happiness.ts';
 import type { Policy } from '#mesh/policy.ts';
-import { fullConfidence } from '#native/share-map.ts';
 import type { PeerRow } from './peer-table.ts';
 import type { FileHealth } from './share-map.ts';
 
@@ -21,8 +20,7 @@ export function healthOf(
   isSettling: (counted: number) => boolean,
 ): FileHealth {
   const { manifest, tag } = registration;
-  /** By share number, the confidence in the most trusted peer that has it. */
-  const available = new Map<number, number>();
+  const available = new Set<number>();
   const counted = new Set<number>();
   const retained = new Set<number>();
   const sharesOfPeer = new Map<string, number>();
@@ -39,7 +37,7 @@ export function healthOf(
     if (peer.retained) retained.add(shareNumber);
     if (peer.counted) counted.add(shareNumber);
     if (!peer.available) continue;
-    available.set(shareNumber, Math.max(peer.confidence, available.get(shareNumber) ?? 0));
+    available.add(shareNumber);
     const holders = holdersOf.get(shareNumber);
     if (holders === undefined) holdersOf.set(shareNumber, [peer.peer]);
     else holders.push(peer.peer);
@@ -63,7 +61,6 @@ export function healthOf(
     corrupt,
     margin: marginOf(available.size, manifest.k),
     grade: gradeOf(available.size, policy),
-    expectedShares: [...available.values()].reduce((sum, confidence) => sum + confidence, 0) / fullConfidence,
     settling: isSettling(counted.size),
     distinctPeers: sharesOfPeer.size,
     happiness: happinessOf(holdersOf),
@@ -90,7 +87,7 @@ export function toleranceOf(sharesPerHolder: Iterable<number>, spare: number): n
   return holders;
 }
 
-/** Whether what people and the repairer see of a file is the same; what may be expected of it moves without being a change. */
+/** Whether what people and the repairer see of a file is the same. */
 export function sameHealth(a: FileHealth, b: FileHealth): boolean {
   return (
     a.available === b.available &&

@@ -3,7 +3,7 @@
 import type { FileRegistration } from '#mesh/events/share-batch.ts';
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { type ChangedFileColumns, fullConfidence, healthFigures, noTolerance } from '#native/share-map.ts';
+import { type ChangedFileColumns, healthFigures, noTolerance } from '#native/share-map.ts';
 import type { ClassOfFiles, FileClasses } from './file-classes.ts';
 import type { PeerNumbering } from './peer-numbering.ts';
 import type { FileHealth } from './share-map.ts';
@@ -48,7 +48,6 @@ export class NativeHealth {
       counted: figure('counted'),
       retained: figure('retained'),
       corrupt: figure('corrupt'),
-      expectedShares: (columns.expected[i] as number) / fullConfidence,
       margin: marginOf(available, manifest.k),
       grade: gradeOf(available, ofClass.policy),
       settling: figure('settling') === 1,

@@ -2,10 +2,8 @@
  * The share map on the native core: the rules of `PlainShareMap`, at some 4 bytes a share. Here are names and order (which
  * peer has which number, which batch is new); shares, files and health are the core's.
  */
-import type { Coding } from '#mesh/coding.ts';
 import { type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { Policy } from '#mesh/policy.ts';
 import {
   type StorageIndex,
   storageIndexBytes,
@@ -14,6 +12,7 @@ import {
 } from '#mesh/storage-index.ts';
 import {
   NativeShareMap as Core,
+  fullConfidence,
   type NativePlacementColumns,
   nativePlacementStates,
   noFileClass,
@@ -34,6 +33,7 @@ import {
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,
+  type ShareMapOptions,
   type StoredShareMap,
   type Sweep,
   type SweepBeside,
@@ -41,19 +41,14 @@ import {
 } from './share-map.ts';
 import { type FileBlock, type PlacementBlock, storageIndexColumn } from './stored-blocks.ts';
 
-export interface NativeShareMapOptions {
-  readonly peers: PeerTable;
-  /** Asked once for each coding, tag and origin; the answer is kept. */
-  readonly policyFor: (coding: Coding, tag: string) => Policy;
-  /** Files beyond this are refused and counted in `refusedFiles`. */
-  readonly maxFiles: number;
-  /** How long a new file may take to show its shares before it is judged. */
-  readonly settleMs: number;
+export interface NativeShareMapOptions extends ShareMapOptions {
   /** Threads of a sweep. @default 1 */
   readonly sweepThreads?: number;
 }
 
+/** A sweep that somebody asks for: with what may be expected by the confidence in peers. */
 export interface FullSweep extends Sweep {
+  readonly shortfall: ExpectedShortfall;
   readonly exposure: Exposure;
   /** Changed files that the bound on `changed` left for the next sweep. */
   readonly changedLater: number;
@@ -195,7 +190,6 @@ export class NativeShareMap implements ShareMap {
     const { changed, changedLater } = columns;
     return {
       totals: totalsOf(columns, this.#classes),
-      shortfall: shortfallOf(columns),
       exposure: this.#peers.exposureOf(columns),
       changedCount: changed.count,
       changedLater,
@@ -203,12 +197,19 @@ export class NativeShareMap implements ShareMap {
     };
   }
 
-  /** What a sweep would find with other peers, such as a region that is down; nothing is noted. */
+  /** What a sweep would find with other peers, such as a region that is down, or less confidence in some; nothing is noted. */
   async whatIf(atMs: number, peers: PeerTable, mostChanged = 0): Promise<FullSweep> {
     this.#peers.update();
     const whatIfPeers = this.#peers.columnsOf(peers);
     const threads = this.#options.sweepThreads ?? 1;
     return this.#sweepOf(await this.#core.sweep({ atMs, threads, mostChanged, whatIfPeers }));
+  }
+
+  /** How many of the file's available shares may be expected by the confidence in the peers that have them. */
+  expectedShares(index: StorageIndex, atMs: number): number | undefined {
+    this.#peers.update();
+    const columns = this.#core.health(storageIndexToBytes(index), atMs);
+    return columns === null ? undefined : (columns.expected[0] as number) / fullConfidence;
   }
 
   /**

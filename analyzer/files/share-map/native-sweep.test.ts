@@ -6,12 +6,12 @@ import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { isaLevel, isaLevelsSupported, loadNative } from '#native/load.ts';
-import { changeRows, codings, fileNames, files, healthRows, policyFor, totalRows } from './compared-maps.ts';
 import { NativeShareMap } from './native-share-map.ts';
 import type { Exposure } from './peer-numbering.ts';
 import { PeerTable } from './peer-table.ts';
-import { PlainShareMap } from './plain-share-map.ts';
 import type { FileHealth } from './share-map.ts';
+import { changeRows, codings, fileNames, files, healthRows, policyFor, totalRows } from './testing/compared-maps.ts';
+import { PlainShareMap } from './testing/plain-share-map.ts';
 
 // --- whole files over many peers ------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 /** The availability of every share of every file in one partition: what the log has said, in the peers' own order. */
 
+import type { Coding } from '#mesh/coding.ts';
 import type { FileRegistration, PeerBatch } from '#mesh/events/share-batch.ts';
 import type { Grade } from '#mesh/grade.ts';
 import type { Manifest } from '#mesh/manifest.ts';
@@ -9,6 +10,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { AppliedOrder, FileRow, PlacementRow } from './kept-rows.ts';
 import type { Exposure } from './peer-numbering.ts';
 import type { PeerProgress } from './peer-progress.ts';
+import type { PeerTable } from './peer-table.ts';
 import type { FileBlock, PlacementBlock } from './stored-blocks.ts';
 
 export interface ApplyOutcome {
@@ -34,11 +36,6 @@ export interface FileHealth {
   /** Distinct share numbers on peers that are not departed. */
   readonly retained: number;
   readonly corrupt: number;
-  /**
-   * How many of the available shares may be expected by the confidence in the peers that have them: each share counts as the
-   * confidence in the most trusted of its peers. It moves without making the file a changed one.
-   */
-  readonly expectedShares: number;
   readonly margin: number;
   readonly grade: Grade;
   /**
@@ -88,7 +85,6 @@ export interface ExpectedShortfall {
 
 export interface Sweep {
   readonly totals: SweepTotals;
-  readonly shortfall: ExpectedShortfall;
   /** Files whose health is not what the last sweep or look found. */
   readonly changed: readonly FileHealth[];
 }
@@ -96,7 +92,6 @@ export interface Sweep {
 /** A sweep of which the event loop was not held up. */
 export interface SweepBeside {
   readonly totals: SweepTotals;
-  readonly shortfall: ExpectedShortfall;
   readonly exposure: Exposure;
   readonly changedCount: number;
   /** Changed files beyond the bound: the next sweep tells of them. */
@@ -131,6 +126,15 @@ export interface StoredShareMap {
 export function unknownRegistration(storageIndex: StorageIndex): FileRegistration {
   const manifest: Manifest = { storageIndex, uebHash: new Uint8Array(32), k: 0, n: 0, sizeBytes: 0 };
   return { manifest, origin: 'derived', tag: '' };
+}
+
+export interface ShareMapOptions {
+  readonly peers: PeerTable;
+  readonly policyFor: (coding: Coding, tag: string) => Policy;
+  /** Files beyond this are refused and counted in `refusedFiles`. */
+  readonly maxFiles: number;
+  /** How long a new file may take to show its shares before it is judged. */
+  readonly settleMs: number;
 }
 
 export interface ShareMap {

@@ -2,33 +2,40 @@
  * The share map on plain JavaScript maps: every rule as it is meant, at about 120 bytes a share.
  * What a faster one must agree with.
  */
-import type { Coding } from '#mesh/coding.ts';
 import { eventKinds, type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
 import { sameManifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { ChangedPlacements } from './changed-placements.ts';
-import { type HealthInput, healthOf, sameHealth } from './health.ts';
-import { type AppliedOrder, type FileRow, type PlacementRow } from './kept-rows.ts';
-import { PeerProgress } from './peer-progress.ts';
-import type { PeerTable } from './peer-table.ts';
-import { exposureOf, type JudgedFile } from './plain-exposure.ts';
+import { fullConfidence } from '#native/share-map.ts';
+import { ChangedPlacements } from '../changed-placements.ts';
+import { type HealthInput, healthOf, sameHealth } from '../health.ts';
+import { type AppliedOrder, type FileRow, type PlacementRow } from '../kept-rows.ts';
+import { PeerProgress } from '../peer-progress.ts';
 import {
   type ApplyOutcome,
+  type ExpectedShortfall,
   type FileHealth,
   type Look,
   mostOtherPlacements,
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,
+  type ShareMapOptions,
   type StoredShareMap,
   type Sweep,
   type SweepBeside,
   unknownRegistration,
-} from './share-map.ts';
-import { type FileBlock, fileRowsOf, type PlacementBlock, placementBlockOf, placementRowsOf } from './stored-blocks.ts';
-import { TotalsCount } from './totals.ts';
+} from '../share-map.ts';
+import {
+  type FileBlock,
+  fileRowsOf,
+  type PlacementBlock,
+  placementBlockOf,
+  placementRowsOf,
+} from '../stored-blocks.ts';
+import { TotalsCount } from '../totals.ts';
+import { exposureOf, type JudgedFile } from './plain-exposure.ts';
 
 interface Placement {
   readonly shareNumber: number;
@@ -47,15 +54,6 @@ interface FileEntry {
   registeredAtMs: number;
   /** It once had enough shares, or was known for long enough: from then on it is judged as it stands. */
   settled: boolean;
-}
-
-export interface ShareMapOptions {
-  readonly peers: PeerTable;
-  readonly policyFor: (coding: Coding, tag: string) => Policy;
-  /** Files beyond this are refused and counted in `refusedFiles`. */
-  readonly maxFiles: number;
-  /** How long a new file may take to show its shares before it is judged. */
-  readonly settleMs: number;
 }
 
 const nothing: StoredShareMap = { placements: [], files: [], applied: [] };
@@ -211,7 +209,7 @@ export class PlainShareMap implements ShareMap {
     this.#changedPlacements.note(file.storageIndex, key);
   }
 
-  sweep(atMs: number): Sweep {
+  sweep(atMs: number): Sweep & { readonly shortfall: ExpectedShortfall } {
     const changed: FileHealth[] = [];
     const totals = new TotalsCount();
     const shortfall = { filesBelowK: 0, filesBelowRepair: 0 };
@@ -221,24 +219,42 @@ export class PlainShareMap implements ShareMap {
       const health = this.#lookAt(file, changed, atMs);
       totals.add(health);
       if (health === null || health.settling) continue;
-      if (isExpectedBelow(health, health.manifest.k)) shortfall.filesBelowK++;
-      if (isExpectedBelow(health, health.policy.repairBelow)) shortfall.filesBelowRepair++;
+      const expected = this.#expectedShares(file, health.manifest.n);
+      const isBelow = (threshold: number): boolean => health.available >= threshold && expected < threshold;
+      if (isBelow(health.manifest.k)) shortfall.filesBelowK++;
+      if (isBelow(health.policy.repairBelow)) shortfall.filesBelowRepair++;
     }
     return { totals: totals.totals(), shortfall, changed };
   }
 
   sweepBeside(atMs: number, mostChanged: number): Promise<SweepBeside> {
-    const { totals, shortfall, changed } = this.sweep(atMs);
+    const { totals, changed } = this.sweep(atMs);
     const told = changed.slice(0, mostChanged);
     for (const { storageIndex } of changed.slice(mostChanged)) this.#forgetTold(storageIndex);
     return Promise.resolve({
       totals,
-      shortfall,
       exposure: exposureOf(this.#judged(atMs), this.#options.peers),
       changedCount: told.length,
       changedLater: changed.length - told.length,
       changed: () => told,
     });
+  }
+
+  expectedShares(index: StorageIndex, atMs: number): number | undefined {
+    const file = this.#files.get(index);
+    const health = this.health(index, atMs);
+    return file === undefined || health === undefined ? undefined : this.#expectedShares(file, health.manifest.n);
+  }
+
+  /** Of each available share, the confidence in the most trusted peer that has it. */
+  #expectedShares({ placements }: FileEntry, n: number): number {
+    const trust = new Map<number, number>();
+    for (const { shareNumber, corrupt, peer } of placements.values()) {
+      const row = this.#options.peers.row(peer);
+      if (corrupt || !row.available || shareNumber >= n) continue;
+      trust.set(shareNumber, Math.max(row.confidence, trust.get(shareNumber) ?? 0));
+    }
+    return [...trust.values()].reduce((sum, confidence) => sum + confidence, 0) / fullConfidence;
   }
 
   *#judged(atMs: number): Generator<JudgedFile> {
@@ -413,6 +429,3 @@ export class PlainShareMap implements ShareMap {
     return number === undefined ? undefined : this.progress.find(number);
   }
 }
-
-const isExpectedBelow = ({ available, expectedShares }: FileHealth, threshold: number): boolean =>
-  available >= threshold && expectedShares < threshold;

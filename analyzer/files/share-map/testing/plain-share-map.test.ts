@@ -10,10 +10,10 @@ import {
   registrationOf,
   type ShareEvent,
 } from '#mesh/testing/share-events.ts';
-import type { FileRow, PlacementRow } from './kept-rows.ts';
-import { PeerTable } from './peer-table.ts';
+import type { FileRow, PlacementRow } from '../kept-rows.ts';
+import { PeerTable } from '../peer-table.ts';
+import type { ShareMapChanges } from '../share-map.ts';
 import { PlainShareMap } from './plain-share-map.ts';
-import type { ShareMapChanges } from './share-map.ts';
 
 const settleMs = 60_000;
 

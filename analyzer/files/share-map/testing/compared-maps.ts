@@ -2,8 +2,8 @@
 import type { Coding } from '#mesh/coding.ts';
 import { defaultPolicy, type Policy } from '#mesh/policy.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import type { FileRow, PlacementRow } from './kept-rows.ts';
-import type { FileHealth, ShareMapChanges, SweepTotals } from './share-map.ts';
+import type { FileRow, PlacementRow } from '../kept-rows.ts';
+import type { FileHealth, ShareMapChanges, SweepTotals } from '../share-map.ts';
 
 export const files = Array.from({ length: 24 }, (_, i) => new Uint8Array(16).fill(i * 7 + 1));
 export const fileNames = files.map((bytes) => storageIndexFromBytes(bytes));

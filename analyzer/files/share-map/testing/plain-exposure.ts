@@ -1,8 +1,8 @@
 /** Exposure by its definition: for each file, what the loss of each peer and of each domain would take from it. */
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { Exposure, ExposureRow } from './peer-numbering.ts';
-import type { PeerTable } from './peer-table.ts';
-import type { FileHealth, PlacementView } from './share-map.ts';
+import type { Exposure, ExposureRow } from '../peer-numbering.ts';
+import type { PeerTable } from '../peer-table.ts';
+import type { FileHealth, PlacementView } from '../share-map.ts';
 
 export interface JudgedFile {
   readonly health: FileHealth;
