@@ -6,7 +6,7 @@ import type { Publisher } from './publisher.ts';
 export interface ListWriterOptions {
   readonly owned: ReadonlyMap<number, OwnedPartition>;
   readonly analyzer: Pick<AnalyzerOptions, 'clock' | 'log' | 'topics'>;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, 'writeList'>;
   /** Aborted: nothing more is begun. */
   readonly signal: AbortSignal;
   readonly complain: (error: unknown, message: string) => void;

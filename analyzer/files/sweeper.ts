@@ -7,11 +7,11 @@ import type { PeerTable } from './share-map/peer-table.ts';
 import { Turns } from './turns.ts';
 
 export interface SweeperOptions {
-  readonly analyzer: AnalyzerOptions;
+  readonly analyzer: Pick<AnalyzerOptions, 'clock' | 'config' | 'metrics'>;
   readonly table: PeerTable;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, 'publish' | 'relist' | 'removeDeleted'>;
   readonly owned: ReadonlyMap<number, OwnedPartition>;
-  readonly watch: MeshWatch;
+  readonly watch: Pick<MeshWatch, 'swept' | 'afterSweep'>;
 }
 
 const touchIntervalMs = 200;
