@@ -6,8 +6,8 @@ import type { Freshness } from '../mesh/freshness.ts';
 import type { OwnPart } from '../mesh/own-part.ts';
 import type { FileAnswer, Unanswered } from './file-answer.ts';
 import type { FilesElsewhere, WorstElsewhere } from './files-elsewhere.ts';
+import { compareUrgency, type Listed } from './partition/at-risk-list.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
-import { compareUrgency, type Listed } from './partition/standing-list.ts';
 import type { Publisher } from './publisher.ts';
 import type { FileHealth } from './share-map/share-map.ts';
 

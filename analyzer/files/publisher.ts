@@ -4,11 +4,11 @@ import type { WriteGuard } from '#store/write-batch.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { GoneFile, HealthRow } from '../ports.ts';
 import { SurvivalTable } from '../risk/survival.ts';
+import type { EntryFacts } from './partition/at-risk-list.ts';
 import { causeOf } from './partition/cause.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { figuresOf } from './partition/published-health.ts';
 import { isWatched } from './partition/rebuild.ts';
-import type { EntryFacts } from './partition/standing-list.ts';
 import type { WaitingFiles } from './partition/unsaved-health.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
 import type { FileHealth, PlacementView } from './share-map/share-map.ts';
@@ -135,16 +135,16 @@ export class Publisher {
       const rows: HealthRow[] = [];
       const gone: GoneFile[] = [];
       for (const file of waiting.slice(from, from + rowsPerSave)) {
-        const toldFigures = owned.unsavedHealth.get(file);
+        const notedFigures = owned.unsavedHealth.get(file);
         // Meanwhile it was told to be what is stored.
-        if (toldFigures === undefined) continue;
+        if (notedFigures === undefined) continue;
         const health = owned.map.health(file, owned.time.watermarkMs);
         const isThere = health !== undefined && !health.settling;
         const figures = isThere ? figuresOf(health) : 0;
         if (isThere && !isStored(owned, health, figures)) rows.push(this.#rowOf(owned, health, figures, atMs));
         if (!isThere && owned.published.delete(file)) gone.push({ ...placeOf(owned), storageIndex: file, atMs });
         // What has changed since it was told may change back, and is not told again then: the file is looked at again.
-        if (!isThere || toldFigures === null || toldFigures === figures) owned.unsavedHealth.delete(file);
+        if (!isThere || notedFigures === null || notedFigures === figures) owned.unsavedHealth.delete(file);
         if (turns.over) await turns.next();
       }
       await store.saveHealth(rows, guard);

@@ -32,7 +32,7 @@ function addAll<K>(to: Map<K, ExposureRow>, rows: ReadonlyMap<K, ExposureRow>): 
 
 /** Makes rows out of what sweeps found; what was exposed and is no more gets a row of zeros, once. */
 export class ExposureRows {
-  #told = new Map<string, readonly [kind: string, domain: string]>();
+  #exposed = new Map<string, readonly [kind: string, domain: string]>();
 
   next(exposure: Exposure, atMs: number): readonly ExposureRecord[] {
     const worst = [...exposure.peers]
@@ -45,11 +45,11 @@ export class ExposureRows {
       ...worst.map(([peer, row]) => ({ kind: 'peer', domain: peer, atMs, ...row })),
     ];
     const keyOf = (kind: string, domain: string): string => JSON.stringify([kind, domain]);
-    const told = new Map(rows.map(({ kind, domain }) => [keyOf(kind, domain), [kind, domain] as const]));
-    for (const [key, [kind, domain]] of this.#told) {
-      if (!told.has(key)) rows.push({ kind, domain, atMs, filesBelowK: 0, filesBelowRepair: 0 });
+    const exposed = new Map(rows.map(({ kind, domain }) => [keyOf(kind, domain), [kind, domain] as const]));
+    for (const [key, [kind, domain]] of this.#exposed) {
+      if (!exposed.has(key)) rows.push({ kind, domain, atMs, filesBelowK: 0, filesBelowRepair: 0 });
     }
-    this.#told = told;
+    this.#exposed = exposed;
     return rows;
   }
 }

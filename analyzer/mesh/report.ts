@@ -11,7 +11,7 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { type Grade, grades } from '#mesh/grade.ts';
 import { peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
-import { fileGrades } from '../files/partition/standing-list.ts';
+import { fileGrades } from '../files/partition/at-risk-list.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import type { InventoryAsk } from './inventory-asks.ts';

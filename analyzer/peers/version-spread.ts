@@ -23,14 +23,14 @@ export function versionsOf(peers: Iterable<Versioned>): ReadonlyMap<string, numb
 
 /** Tells of a spread once, and again when other releases are in it; not of each peer that goes from one to the other. */
 export class VersionWatch {
-  #told = '';
+  #reported = '';
 
   /** What there is to tell, or null. */
   look(peers: Iterable<Versioned>): ReadonlyMap<string, number> | null {
     const versions = versionsOf(peers);
     const names = [...versions.keys()].sort().join('\n');
-    if (names === this.#told) return null;
-    this.#told = names;
+    if (names === this.#reported) return null;
+    this.#reported = names;
     return versions.size > 1 ? versions : null;
   }
 }

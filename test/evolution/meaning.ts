@@ -1,6 +1,6 @@
 /** What today's code makes of the bytes on the wire, as plain JSON: two releases agree where this is the same. */
 import { type DescMessage, fromBinary, type MessageShape, toJson } from '@bufbuild/protobuf';
-import { StandingList } from '#analyzer/files/partition/standing-list.ts';
+import { AtRiskList } from '#analyzer/files/partition/at-risk-list.ts';
 import { readReport } from '#analyzer/mesh/report.ts';
 import { checkPost } from '#collector/gateway/check-post.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
@@ -35,7 +35,7 @@ function meaningOfPost(bytes: Uint8Array, form: PostForm): unknown {
 
 /** As the repairer and as the next analyzer read it. */
 function meaningOfAtRisk(bytes: Uint8Array): unknown {
-  const list = new StandingList();
+  const list = new AtRiskList();
   list.load(fromBinary(AtRiskFileSchema, bytes).manifest?.storageIndex as Uint8Array, bytes);
   return plain({ repairer: parseAtRiskEntry(bytes), analyzer: [...list.entries()] });
 }

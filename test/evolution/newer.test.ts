@@ -2,7 +2,7 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { StandingList } from '#analyzer/files/partition/standing-list.ts';
+import { AtRiskList } from '#analyzer/files/partition/at-risk-list.ts';
 import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
 import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import { MemoryStore } from '#analyzer/testing/memory-store.ts';
@@ -299,7 +299,7 @@ describe('an at-risk entry of another release', () => {
   });
 
   test('stays on the list of an analyzer that takes the partition over', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     const key = sampleAtRisk()['at-risk']?.manifest?.storageIndex as Uint8Array;
     list.load(key, withNewFields(entry({ grade: 77 })));
     expect(list.size).toBe(1);

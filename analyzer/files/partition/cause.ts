@@ -1,12 +1,12 @@
 /** Why a file has fewer shares than it was made with, in one line for people. */
-import type { PeerRow } from '../share-map/peer-table.ts';
+import type { TablePeer } from '../share-map/peer-table.ts';
 import type { FileHealth, PlacementView } from '../share-map/share-map.ts';
 
 /** @param peerOf the peer's row, for its state and domains. */
 export function causeOf(
   health: FileHealth,
   placements: readonly PlacementView[],
-  peerOf: (placement: PlacementView) => PeerRow,
+  peerOf: (placement: PlacementView) => TablePeer,
 ): string {
   const { n } = health.manifest;
   const parts: string[] = [];
@@ -24,7 +24,7 @@ export function causeOf(
   return parts.length === 0 ? 'all shares are available' : parts.join(', ');
 }
 
-function mostCommonDomain(rows: readonly PeerRow[]): { label: string; count: number } | null {
+function mostCommonDomain(rows: readonly TablePeer[]): { label: string; count: number } | null {
   const counts = new Map<string, number>();
   for (const row of rows) {
     for (const [kind, domain] of Object.entries(row.domains))

@@ -10,10 +10,10 @@ import type { StoreChanges } from '../../ports.ts';
 import type { ShareMap, SweepTotals } from '../share-map/share-map.ts';
 import type { PlacementBlock } from '../share-map/stored-blocks.ts';
 import { Turns } from '../turns.ts';
+import { AtRiskList } from './at-risk-list.ts';
 import { FileTraces } from './file-traces.ts';
 import type { ListOwnership } from './list-ownership.ts';
 import type { PublishedHealth } from './published-health.ts';
-import { StandingList } from './standing-list.ts';
 import type { Tombstones } from './tombstones.ts';
 import { UnsavedHealth } from './unsaved-health.ts';
 
@@ -50,7 +50,7 @@ export type MalformedHandler = (record: LogRecord, error: unknown) => void;
 export class OwnedPartition {
   readonly assigned: AssignedPartition;
   readonly map: ShareMap;
-  readonly list = new StandingList();
+  readonly list = new AtRiskList();
   readonly ownership: ListOwnership;
   readonly tombstones: Tombstones;
   readonly time: LogTime;
@@ -164,16 +164,16 @@ export class OwnedPartition {
     if (record.value === null) return null;
     try {
       const value = readShareEvents(record.value);
-      if (value.kind === 'batch' && value.unknown !== null) this.#tell(record, value.unknown, malformed);
+      if (value.kind === 'batch' && value.unknown !== null) this.#handUnreadable(record, value.unknown, malformed);
       return value;
     } catch (error) {
       this.#tearInventoryOf(record.key);
-      this.#tell(record, error, malformed);
+      this.#handUnreadable(record, error, malformed);
       return null;
     }
   }
 
-  #tell(record: LogRecord, error: unknown, malformed: MalformedHandler): void {
+  #handUnreadable(record: LogRecord, error: unknown, malformed: MalformedHandler): void {
     this.counts.malformedRecords++;
     malformed(record, error);
   }

@@ -28,8 +28,8 @@ export class UnsavedHealth {
 
   /** A sum of what was told of the file (`figuresOf`), null where it was deleted; undefined where it is not waiting. */
   get(file: StorageIndex): number | null | undefined {
-    const told = this.#urgent.get(file);
-    return told === undefined ? this.#others.get(file) : told;
+    const urgent = this.#urgent.get(file);
+    return urgent === undefined ? this.#others.get(file) : urgent;
   }
 
   set(file: StorageIndex, figures: number | null): void {

@@ -4,13 +4,13 @@ import type { FileRegistration } from '#mesh/events/share-batch.ts';
 import { gradeOf, marginOf } from '#mesh/grade.ts';
 import { happinessOf } from '#mesh/happiness.ts';
 import type { Policy } from '#mesh/policy.ts';
-import type { PeerRow } from './peer-table.ts';
+import type { TablePeer } from './peer-table.ts';
 import type { FileHealth } from './share-map.ts';
 
 export interface HealthInput {
   readonly shareNumber: number;
   readonly corrupt: boolean;
-  readonly peer: PeerRow;
+  readonly peer: TablePeer;
 }
 
 export function healthOf(

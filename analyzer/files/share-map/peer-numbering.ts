@@ -1,7 +1,7 @@
 /** The peer table as the native core's columns: states as bits, kinds and domains as numbers. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import { type NativeShareMap, noDomain, type PeerColumns, peerFlags, type SweepColumns } from '#native/share-map.ts';
-import type { PeerRow, PeerTable } from './peer-table.ts';
+import type { PeerTable, TablePeer } from './peer-table.ts';
 
 /** What one peer's loss, or one domain's, would do: how many files would fall below k, or below their repair threshold. */
 export interface ExposureRow {
@@ -50,7 +50,7 @@ export class PeerNumbering {
   /** Columns of another table; its peers are matched by id. */
   columnsOf(table: PeerTable): PeerColumns {
     const rows = this.#peers.rows();
-    const others = rows.map((row): PeerRow => {
+    const others = rows.map((row): TablePeer => {
       const number = table === this.#peers ? undefined : table.find(row.peer);
       return number === undefined ? row : table.row(number);
     });

@@ -9,7 +9,7 @@ import { PeerIdIndex } from './peer-id-index.ts';
  */
 export class PeerTable {
   readonly #numbers = new Map<PeerId, number>();
-  readonly #rows: PeerRow[] = [];
+  readonly #rows: TablePeer[] = [];
   readonly #ids = new PeerIdIndex();
   /** Grows with every change of a state or domain: what was computed from an older table is out of date. */
   revision = 0;
@@ -45,7 +45,7 @@ export class PeerTable {
     return this.#numbers.get(peer);
   }
 
-  row(number: number): PeerRow {
+  row(number: number): TablePeer {
     const row = this.#rows[number];
     if (row === undefined) throw new RangeError(`no peer has number ${number}`);
     return row;
@@ -55,7 +55,7 @@ export class PeerTable {
     return this.#rows.length;
   }
 
-  rows(): readonly PeerRow[] {
+  rows(): readonly TablePeer[] {
     return this.#rows;
   }
 
@@ -100,7 +100,7 @@ export class PeerTable {
   }
 }
 
-export interface PeerRow {
+export interface TablePeer {
   readonly peer: PeerId;
   readonly state: PeerState;
   readonly domains: Domains;
@@ -111,7 +111,7 @@ export interface PeerRow {
   readonly retained: boolean;
 }
 
-function rowOf(peer: PeerId, state: PeerState, domains: Domains, confidence: number): PeerRow {
+function rowOf(peer: PeerId, state: PeerState, domains: Domains, confidence: number): TablePeer {
   return {
     peer,
     state,

@@ -229,14 +229,14 @@ export class PlainShareMap implements ShareMap {
 
   sweepBeside(atMs: number, mostChanged: number): Promise<SweepBeside> {
     const { totals, changed } = this.sweep(atMs);
-    const told = changed.slice(0, mostChanged);
-    for (const { storageIndex } of changed.slice(mostChanged)) this.#forgetTold(storageIndex);
+    const reported = changed.slice(0, mostChanged);
+    for (const { storageIndex } of changed.slice(mostChanged)) this.#forgetReported(storageIndex);
     return Promise.resolve({
       totals,
       exposure: exposureOf(this.#judged(atMs), this.#options.peers),
-      changedCount: told.length,
-      changedLater: changed.length - told.length,
-      changed: () => told,
+      changedCount: reported.length,
+      changedLater: changed.length - reported.length,
+      changed: () => reported,
     });
   }
 
@@ -264,7 +264,7 @@ export class PlainShareMap implements ShareMap {
     }
   }
 
-  #forgetTold(index: StorageIndex): void {
+  #forgetReported(index: StorageIndex): void {
     const file = this.#files.get(index);
     if (file !== undefined) file.health = null;
   }

@@ -8,7 +8,7 @@ import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { healthOf } from '../share-map/health.ts';
 import { PeerTable } from '../share-map/peer-table.ts';
 import type { FileHealth } from '../share-map/share-map.ts';
-import { compareUrgency, type EntryFacts, type ListedNow, type ListRecord, StandingList } from './standing-list.ts';
+import { AtRiskList, compareUrgency, type EntryFacts, type ListedNow, type ListRecord } from './at-risk-list.ts';
 
 /** A 2-of-6 file (repaired below 4) with its first `available` shares on peers of their own. */
 function healthWith(file: number, available: number, settling = false): FileHealth {
@@ -37,7 +37,7 @@ const read = (record: ListRecord) => fromBinary(AtRiskFileSchema, record.value a
 
 describe('the standing list', () => {
   it('lists a file that needs repair, with all that a repair needs', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     const health = healthWith(1, 3);
     list.update(health, -1.5, 1000);
     expect(list.takeUnwritten(10)).toEqual([fileOf(1)]);
@@ -65,7 +65,7 @@ describe('the standing list', () => {
   });
 
   it('keeps since when a file is listed, and counts its revisions', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     list.update(healthWith(1, 3), -1, 1000);
     list.recordOf(fileOf(1), healthWith(1, 3), facts);
     list.update(healthWith(1, 2), -0.5, 5000);
@@ -73,7 +73,7 @@ describe('the standing list', () => {
   });
 
   it('takes a file off with a tombstone, once, and writes none for a file that never stood on it', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     list.update(healthWith(1, 3), -1, 0);
     list.update(healthWith(2, 6), -9, 0);
     expect(list.takeUnwritten(10)).toEqual([fileOf(1)]);
@@ -90,7 +90,7 @@ describe('the standing list', () => {
   });
 
   it('lists no file that is settling, and takes one off that settles anew', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     list.update(healthWith(1, 1, true), 0, 0);
     expect([list.size, list.waiting]).toEqual([0, 0]);
     list.update(healthWith(1, 1), 0, 0);
@@ -99,7 +99,7 @@ describe('the standing list', () => {
   });
 
   it('lets lost and critical files overtake what waits, and loses nothing that is put back', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     for (const file of [1, 2, 3]) list.update(healthWith(file, 3), -1, 0);
     list.update(healthWith(4, 1), 0, 0);
     expect(list.takeUnwritten(2)).toEqual([fileOf(4), fileOf(1)]);
@@ -111,14 +111,14 @@ describe('the standing list', () => {
   });
 
   it('is what its records in the topic say, in their order', () => {
-    const list = new StandingList();
+    const list = new AtRiskList();
     const records = [1, 2].map((file) => {
       list.update(healthWith(file, 3), -1.5, 1000);
       return list.recordOf(fileOf(file), healthWith(file, 3), facts);
     });
     list.remove(fileOf(1));
     records.push(list.recordOf(fileOf(1), undefined, facts));
-    const loaded = new StandingList();
+    const loaded = new AtRiskList();
     for (const { key, value } of records) loaded.load(key, value);
     expect([...loaded.entries()]).toMatchObject([{ file: fileOf(2), grade: 'at-risk', margin: 1, log10Loss: -1.5 }]);
     expect(loaded.waiting).toBe(0);
@@ -147,8 +147,8 @@ describe('a listed file of which shares only move', () => {
   });
 
   /** Written once with its shares on peers 1, 2 and 3. */
-  function listed(): StandingList {
-    const list = new StandingList();
+  function listed(): AtRiskList {
+    const list = new AtRiskList();
     list.update(healthWith(1, 3), -1, 1000);
     list.takeUnwritten(10);
     list.recordOf(fileOf(1), healthWith(1, 3), () => ({ ...facts(), placements: placed(1, 2, 3) }));
@@ -178,10 +178,10 @@ describe('a listed file of which shares only move', () => {
   });
 
   it('is not written where neither figures nor placements differ from what the topic has, as after a restart', () => {
-    const before = new StandingList();
+    const before = new AtRiskList();
     before.update(healthWith(1, 3), -1, 1000);
     before.update(healthWith(2, 3), -1, 1000);
-    const after = new StandingList();
+    const after = new AtRiskList();
     for (const file of before.takeUnwritten(10)) {
       const known = () => ({ ...facts(), placements: placed(1, 2, 3) });
       const { key, value } = before.recordOf(file, healthWith(file === fileOf(1) ? 1 : 2, 3), known);

@@ -71,7 +71,7 @@ export function compareUrgency(a: Listed, b: Listed): number {
   return b.log10Loss - a.log10Loss || a.margin - b.margin || (a.file < b.file ? -1 : 1);
 }
 
-export class StandingList {
+export class AtRiskList {
   readonly #entries = new Map<StorageIndex, Entry>();
   /** Files whose record in the topic is not what it should be, in two classes: a newly critical file overtakes. */
   readonly #urgent = new Set<StorageIndex>();
