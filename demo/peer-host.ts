@@ -82,9 +82,7 @@ class PeerHost {
       random: Math.random,
       log: silentLogger,
       version: softwareVersion,
-      startServer: quickServing(identity),
-      vitals: this.#vitals,
-      watchBudget: this.#watchBudget,
+      system: { startServer: quickServing(identity), vitals: this.#vitals, watchBudget: this.#watchBudget },
     });
     this.#running.set(peer.name, { peer, agent, client });
     await agent.start();

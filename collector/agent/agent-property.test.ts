@@ -151,7 +151,7 @@ for (const [watches, sequences] of [
   test(`after any sequence of file operations the collector sees what is in the folder (${watches} watches)`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40 }), async (operations) => {
-        const run = await runAgent({ agent: { watchBudget: new WatchBudget(watches) } });
+        const run = await runAgent({ agent: { system: { watchBudget: new WatchBudget(watches) } } });
         try {
           for (const step of operations) await play(step, run);
           run.collector.refuse = () => null;

@@ -56,7 +56,7 @@ test('a share that is stored, removed or moved into place later is reported', as
 });
 
 test('without a single kernel watch, changes are found by looking', async () => {
-  const { agent, collector, folder } = await run({ agent: { watchBudget: new WatchBudget(0) } });
+  const { agent, collector, folder } = await run({ agent: { system: { watchBudget: new WatchBudget(0) } } });
   await agent.settled();
   await folder.put(indexOf(1), 0);
   await collector.until(() => collector.view.has(`${indexOf(1)}/0`));
@@ -84,7 +84,7 @@ test('a folder that was replaced by another of its name is watched on', async ()
 
 test('an empty folder that gets its share later is noticed even where it could not be watched', async () => {
   // Enough for the root and the two-letter folder, as a Tahoe node on a large mesh has it.
-  const { agent, collector, folder } = await run({ agent: { watchBudget: new WatchBudget(2) } });
+  const { agent, collector, folder } = await run({ agent: { system: { watchBudget: new WatchBudget(2) } } });
   await agent.settled();
   await mkdir(folder.sharePath(indexOf(1), ''), { recursive: true });
   await agent.settled();
@@ -341,7 +341,7 @@ test('an enrolled peer serves its folder where its enrolment says, and what is s
   const made = await makeAgent({
     folder,
     config: { serve: true },
-    agent: { watchBudget: new WatchBudget(0), timing: { ...quickTiming, follower: {} } },
+    agent: { system: { watchBudget: new WatchBudget(0) }, timing: { ...quickTiming, follower: {} } },
   });
   running.push(made);
   const { config, identity, clock, log } = made.options;

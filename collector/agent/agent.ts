@@ -7,15 +7,16 @@ import { join } from 'node:path';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { AgentParts } from './agent-parts.ts';
+import { makeParts } from './agent-parts.ts';
 import { checkShareFile } from './check-share-file.ts';
 import { type AgentFolders, agentFolders } from './folders.ts';
-import type { AgentOptions } from './options.ts';
+import type { AgentContext, AgentOptions } from './options.ts';
 import type { PeerStatement } from './peer-lane.ts';
-import { shareServing } from './serve-shares.ts';
 import { ShareRoot } from './share-root.ts';
+import { StartedAgent } from './started-agent.ts';
 import { AgentState } from './state.ts';
-import type { AgentStatus } from './status.ts';
+import { type AgentStatus, stoppedStatus } from './status.ts';
+import { storageServing } from './storage-serving.ts';
 import { createVitalsSampler } from './vitals.ts';
 import { WatchBudget } from './watch.ts';
 
@@ -37,7 +38,7 @@ export interface Agent {
 export function createAgent(options: AgentOptions): Agent {
   const folders = agentFolders(options.config);
   const root = new ShareRoot(folders.shares, options.identity.peerId);
-  let parts: AgentParts | null = null;
+  let running: StartedAgent | null = null;
   let starting: Promise<void> | null = null;
 
   const start = async (): Promise<void> => {
@@ -46,19 +47,22 @@ export function createAgent(options: AgentOptions): Agent {
     await prepareRoot(root, state, config.serve, folders);
     const mark = await root.readMark().catch(() => null);
     await state.beginIncarnation(mark ?? { incarnation: 0, generation: 0 });
-    const made = await AgentParts.make({
+    const { system } = options;
+    const context: AgentContext = {
       ...options,
-      state,
-      root,
-      folders,
-      checkShare: options.checkShare ?? checkShareFile,
-      vitals: options.vitals ?? createVitalsSampler(clock),
-      watchBudget: options.watchBudget ?? new WatchBudget(8192),
-      startServer: options.startServer ?? shareServing(identity, clock, log),
-    });
+      system: {
+        checkShare: system?.checkShare ?? checkShareFile,
+        vitals: system?.vitals ?? createVitalsSampler(clock),
+        watchBudget: system?.watchBudget ?? new WatchBudget(8192),
+        startServer: system?.startServer ?? storageServing(identity, clock, log),
+        meter: system?.meter,
+      },
+      own: { state, root, folders },
+    };
+    const made = new StartedAgent(context, await makeParts(context));
     try {
       await made.start();
-      parts = made;
+      running = made;
     } catch (error) {
       await made.stop();
       throw error;
@@ -70,26 +74,26 @@ export function createAgent(options: AgentOptions): Agent {
     start: () => (starting ??= start()),
     async stop() {
       await starting?.catch(() => undefined);
-      const stopping = parts;
-      parts = null;
+      const stopping = running;
+      running = null;
       starting = null;
       await stopping?.stop();
     },
-    status: () => parts?.status() ?? stoppedStatus(options.identity.peerId),
+    status: () => running?.status() ?? stoppedStatus(options.identity.peerId),
     say(statement) {
-      started(parts).say(statement);
+      started(running).say(statement);
     },
     requestInventory() {
-      started(parts).requestInventory();
+      started(running).requestInventory();
     },
     async settled() {
-      while (!started(parts).isSettled) await sleep(options.clock, 10);
+      while (!started(running).isSettled) await sleep(options.clock, 10);
     },
   };
 }
 
-function started(parts: AgentParts | null): AgentParts {
-  if (parts !== null) return parts;
+function started(running: StartedAgent | null): StartedAgent {
+  if (running !== null) return running;
   throw new MeshwardError('service-unavailable', 'the agent is not running', { next: 'Start it first.' });
 }
 
@@ -125,38 +129,4 @@ async function prepareRoot(root: ShareRoot, state: AgentState, serves: boolean, 
       },
     );
   }
-}
-
-function stoppedStatus(peerId: PeerId): AgentStatus {
-  return {
-    peerId,
-    phase: 'stopped',
-    folder: 'missing',
-    incarnation: 0,
-    generation: 0,
-    lastInventoryAtMs: null,
-    lastScanDurationMs: null,
-    shares: 0,
-    shareBytes: 0,
-    corruptShares: 0,
-    verifiedShares: 0,
-    otherFiles: {
-      mutable: 0,
-      'half-written': 0,
-      empty: 0,
-      unreadable: 0,
-      unknown: 0,
-      foreign: 0,
-      link: 0,
-      'folder-as-share': 0,
-      'unreadable-folder': 0,
-    },
-    otherFileExamples: [],
-    collectorReachable: false,
-    lastErrorCode: null,
-    spool: { batches: 0, bytes: 0, droppedBatches: 0, droppedInventories: 0, setAsideBatches: 0, damagedFiles: 0 },
-    watches: 0,
-    settingsVersion: 0,
-    serving: null,
-  };
 }

@@ -2,11 +2,11 @@
 import type { CollectorClient } from '../gateway/client.ts';
 import type { CollectorPort } from './ports.ts';
 
-export function collectorPort(client: Pick<CollectorClient, 'postEvents' | 'settings'>): CollectorPort {
+export function collectorPort(client: Pick<CollectorClient, 'postBody' | 'settings'>): CollectorPort {
   return {
-    async post(post, signal) {
+    async post(body, signal) {
       signal.throwIfAborted();
-      await client.postEvents(post, {}, signal);
+      await client.postBody(body, {}, signal);
     },
     settings: (knownVersion, knownInventoryRequest) => client.settings(knownVersion, knownInventoryRequest),
   };

@@ -2,15 +2,13 @@
 
 import { ShareEventKind } from '#mesh/generated/events_pb.js';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
-import type { BatchSink, InventoryPart } from './share-lane.ts';
+import type { BatchSink, InventoryPart } from './batch-writer.ts';
 import type { ShareColumns } from './share-table.ts';
-import type { Spool } from './spool.ts';
 
 export interface InventoryOptions {
   readonly columns: ShareColumns;
   readonly generation: number;
-  readonly lane: BatchSink;
-  readonly spool: Spool;
+  readonly batches: BatchSink;
   readonly signal: AbortSignal;
   /** @default as the collector allows */
   readonly eventsPerBatch?: number;
@@ -23,7 +21,7 @@ export interface InventoryOptions {
  * @returns whether the inventory is in the spool as a whole.
  */
 export async function writeInventory(options: InventoryOptions): Promise<boolean> {
-  const { columns, generation, lane, spool, signal } = options;
+  const { columns, generation, batches, signal } = options;
   const perBatch = options.eventsPerBatch ?? maxEventsPerBatch;
   // At least two parts, since one batch carries one mark.
   const parts = Math.max(2, Math.ceil(columns.count / perBatch));
@@ -33,8 +31,8 @@ export async function writeInventory(options: InventoryOptions): Promise<boolean
     const inventory: InventoryPart = { generation, part, isLastPart: part === parts - 1 };
     for (;;) {
       signal.throwIfAborted();
-      const changed = spool.changed();
-      const result = await lane.append(slice(columns, from, to), [], inventory);
+      const changed = batches.changed();
+      const result = await batches.append(slice(columns, from, to), [], inventory);
       if (result === 'dropped') return false;
       if (result === 'stored') break;
       await Promise.race([changed, aborted(signal)]);

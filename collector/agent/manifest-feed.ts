@@ -2,7 +2,10 @@
  * Sends the manifests of files whose shares were known before this start, once in each incarnation: slowly, behind the inventory,
  * since it opens a share of every file. Manifests of new files go with their first share.
  */
+
 import { type Clock, sleep } from '#mesh/clock.ts';
+import { describeError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { EventSink } from './events.ts';
 import { inspectFile, manifestTag } from './inspect.ts';
@@ -14,16 +17,48 @@ export interface ManifestFeedOptions {
   readonly root: ShareRoot;
   readonly sink: EventSink;
   readonly clock: Clock;
-  readonly signal: AbortSignal;
+  readonly log: Logger;
   /** Files in a row between two short rests. @default 64 */
   readonly burst?: number;
   /** @default 20 */
   readonly restMs?: number;
 }
 
+export class ManifestFeed {
+  readonly #options: ManifestFeedOptions;
+  readonly #stopping = new AbortController();
+  #feeding: Promise<void> | null = null;
+
+  constructor(options: ManifestFeedOptions) {
+    this.#options = options;
+  }
+
+  get isRunning(): boolean {
+    return this.#feeding !== null;
+  }
+
+  /** Goes once over the table, unless it does already. */
+  start(): void {
+    if (this.#feeding !== null || this.#stopping.signal.aborted) return;
+    this.#feeding = feedManifests(this.#options, this.#stopping.signal)
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted)
+          this.#options.log.warn({ error: describeError(error) }, 'the manifests of known files could not all be read');
+      })
+      .finally(() => {
+        this.#feeding = null;
+      });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#feeding;
+  }
+}
+
 /** Resolves when every file with a sound share had its turn. */
-export async function feedManifests(options: ManifestFeedOptions): Promise<void> {
-  const { table, root, sink, clock, signal } = options;
+async function feedManifests(options: ManifestFeedOptions, signal: AbortSignal): Promise<void> {
+  const { table, root, sink, clock } = options;
   const burst = options.burst ?? 64;
   let opened = 0;
   for (let slot = 0; slot < table.slotLimit; slot++) {

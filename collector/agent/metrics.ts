@@ -8,15 +8,12 @@ export interface AgentMetrics {
   answer(lane: string, ok: boolean, code: string): void;
   scanned(durationMs: number): void;
   inventory(): void;
+  /** @param read called when metrics are collected. */
+  observe(read: () => AgentStatus): void;
   close(): void;
 }
 
-/** @param read called when metrics are collected. */
-export function createAgentMetrics(
-  peer: string,
-  read: () => AgentStatus,
-  meter: Meter = metrics.getMeter('meshward-agent'),
-): AgentMetrics {
+export function createAgentMetrics(peer: string, meter: Meter = metrics.getMeter('meshward-agent')): AgentMetrics {
   const events = meter.createCounter('meshward_agent_share_events_total', {
     description: 'Changes of shares that were reported, by kind.',
   });
@@ -78,8 +75,10 @@ export function createAgentMetrics(
     unit: '{file}',
     description: 'Files in the share folder that are no immutable shares, by kind.',
   });
+  let read: (() => AgentStatus) | null = null;
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    const status = read();
+    const status = read?.();
+    if (status === undefined) return;
     instruments.forEach((instrument, index) => {
       const gauge = gauges[index];
       if (gauge !== undefined) result.observe(instrument, gauge[3](status), { peer });
@@ -93,6 +92,9 @@ export function createAgentMetrics(
     answer: (lane, ok, code) => (ok ? posts.add(1, { peer, lane }) : failures.add(1, { peer, lane, code })),
     scanned: (durationMs) => scans.record(durationMs / 1000, { peer }),
     inventory: () => inventories.add(1, { peer }),
+    observe: (status) => {
+      read = status;
+    },
     close: () => meter.removeBatchObservableCallback(observe, [...instruments, files]),
   };
 }

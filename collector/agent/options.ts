@@ -22,15 +22,21 @@ export interface AgentOptions {
   readonly log: Logger;
   /** Told to the collector. */
   readonly version: string;
-  /** @default Tahoe's storage protocol with the identity's key */
-  readonly startServer?: StartShareServer;
-  readonly checkShare?: CheckShare;
-  /** Shared by the agents of a process. */
-  readonly vitals?: VitalsSampler;
-  /** Shared by the agents of a process. @default 8192 watches */
-  readonly watchBudget?: WatchBudget;
-  readonly meter?: Meter;
+  readonly system?: Partial<AgentSystem>;
   readonly timing?: Partial<AgentTiming>;
+}
+
+/** What an agent works with, where it is not to be the usual. */
+export interface AgentSystem {
+  /** @default Tahoe's storage protocol with the identity's key */
+  readonly startServer: StartShareServer;
+  readonly checkShare: CheckShare;
+  /** Shared by the agents of a process. */
+  readonly vitals: VitalsSampler;
+  /** Shared by the agents of a process. @default 8192 watches */
+  readonly watchBudget: WatchBudget;
+  /** @default the process's own */
+  readonly meter: Meter | undefined;
 }
 
 export interface AgentTiming {
@@ -45,9 +51,11 @@ export interface AgentTiming {
 }
 
 /** With everything that has a default, and what the start found out. */
-export type PartsOptions = AgentOptions &
-  Required<Pick<AgentOptions, 'checkShare' | 'vitals' | 'watchBudget' | 'startServer'>> & {
+export interface AgentContext extends AgentOptions {
+  readonly system: AgentSystem;
+  readonly own: {
     readonly state: AgentState;
     readonly root: ShareRoot;
     readonly folders: AgentFolders;
   };
+}

@@ -2,16 +2,16 @@ import { expect, test } from 'vitest';
 import { ShareEventKind } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
+import type { BatchColumns } from './batch-writer.ts';
 import { Outbox } from './outbox.ts';
 import { OwedInventory } from './owed-inventory.ts';
-import type { BatchColumns } from './share-lane.ts';
 
 function bench(eventsPerBatch = 4) {
   const clock = new ManualClock();
   const batches: { numbers: number[]; kinds: number[] }[] = [];
   let overflows = 0;
   const outbox = new Outbox({
-    lane: {
+    batches: {
       append: ({ shareNumbers, kinds, storageIndexes }: BatchColumns) => {
         expect(storageIndexes.length).toBe(shareNumbers.length * 16);
         batches.push({ numbers: [...shareNumbers], kinds: [...kinds] });

@@ -8,11 +8,11 @@ import type { Clock } from '#mesh/clock.ts';
 import { maxEventsPerBatch, maxManifestsPerBatch } from '#mesh/limits.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Manifest } from '#mesh/manifest.ts';
+import type { BatchSink } from './batch-writer.ts';
 import { type EventSink, kindOfChange, type ShareChange } from './events.ts';
-import type { BatchSink } from './share-lane.ts';
 
 export interface OutboxOptions {
-  readonly lane: BatchSink;
+  readonly batches: Pick<BatchSink, 'append'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** How long changes are gathered. @default 50 */
@@ -162,7 +162,7 @@ export class Outbox implements EventSink {
       if (this.#count === 0) this.#shrink();
       const manifests = this.#manifests.splice(0, this.#manifestsPerBatch);
       this.#wake();
-      await this.#options.lane.append(columns, manifests);
+      await this.#options.batches.append(columns, manifests);
     }
   }
 

@@ -32,6 +32,11 @@ export class OwedInventory {
     this.#settle();
   }
 
+  /** An inventory begins that names everything: what was dropped before, it makes good. */
+  settled(): void {
+    this.#isOwed = false;
+  }
+
   setReachable(isReachable: boolean): void {
     this.#isReachable = isReachable;
     if (this.#isOwed) this.#settle();

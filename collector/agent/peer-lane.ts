@@ -2,9 +2,9 @@
  * What the peer says of itself: announcements, heartbeats, drain, maintenance, departure. In memory only: a heartbeat that
  * waited through an outage says nothing, and everything else is said anew at the next start.
  */
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '#mesh/clock.ts';
-import { type AgentPost, AgentPostSchema, type PeerEvent, PeerEventSchema } from '#mesh/generated/events_pb.js';
+import { AgentPostSchema, type PeerEvent, PeerEventSchema } from '#mesh/generated/events_pb.js';
 import type { Logger } from '#mesh/logger.ts';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Lane } from './sender.ts';
@@ -62,8 +62,8 @@ export class PeerLane implements Lane<PeerEvent> {
     return Promise.resolve(this.#waiting[0] ?? null);
   }
 
-  postOf(event: PeerEvent): AgentPost {
-    return create(AgentPostSchema, { body: { case: 'event', value: event } });
+  bodyOf(event: PeerEvent): Uint8Array {
+    return toBinary(AgentPostSchema, create(AgentPostSchema, { body: { case: 'event', value: event } }));
   }
 
   sent(event: PeerEvent): Promise<void> {

@@ -5,23 +5,31 @@ import { describeError } from '#mesh/errors.ts';
 import { AnnounceSchema, HeartbeatSchema, HostVitalsSchema } from '#mesh/generated/events_pb.js';
 import { announcedHost } from './address.ts';
 import { settleNurl } from './enrol.ts';
-import type { PartsOptions } from './options.ts';
+import type { AgentContext } from './options.ts';
 import type { PeerLane, PeerStatement } from './peer-lane.ts';
+import type { Sender } from './sender.ts';
+import type { RatesInForce } from './settings.ts';
+import type { ShareServing } from './share-serving.ts';
 import type { ShareTable } from './share-table.ts';
-import type { SpoolStats } from './spool.ts';
+import type { Spool } from './spool.ts';
 import type { Timers } from './timers.ts';
+import type { Verifier } from './verifier.ts';
 
 export interface PeerVoiceOptions {
-  readonly agent: Pick<PartsOptions, 'config' | 'identity' | 'state' | 'root' | 'vitals' | 'version' | 'log'>;
+  readonly agent: Pick<AgentContext, 'config' | 'identity' | 'own' | 'system' | 'version' | 'log'>;
   readonly lane: PeerLane;
+  readonly sender: Pick<Sender<unknown>, 'wake'>;
   readonly timers: Timers;
+  readonly rates: RatesInForce;
+  readonly facts: PeerFacts;
+}
+
+/** What heartbeats and announcements tell of the peer's parts. */
+export interface PeerFacts {
   readonly table: ShareTable;
-  readonly heartbeatMs: () => number;
-  readonly verifiedCount: () => number;
-  readonly spoolStats: () => SpoolStats;
-  /** Where the agent's own server listens; null where it has none. */
-  readonly servedPort: () => number | null;
-  readonly onSaid: () => void;
+  readonly verifier: Pick<Verifier, 'verifiedCount'>;
+  readonly spool: Pick<Spool, 'stats'>;
+  readonly serving: Pick<ShareServing, 'port'>;
 }
 
 const heartbeatTimer = 'heartbeat';
@@ -54,12 +62,13 @@ export class PeerVoice {
 
   /** The rate of heartbeats changed. */
   setPace(): void {
-    if (!this.#isSilent) this.#options.timers.after(heartbeatTimer, this.#options.heartbeatMs(), () => this.#beat());
+    if (!this.#isSilent)
+      this.#options.timers.after(heartbeatTimer, this.#options.rates.rates.heartbeatMs, () => this.#beat());
   }
 
   say(statement: PeerStatement): void {
     this.#options.lane.say(statement);
-    this.#options.onSaid();
+    this.#options.sender.wake();
   }
 
   #beat(): void {
@@ -71,10 +80,12 @@ export class PeerVoice {
   }
 
   async #heartbeat(): Promise<void> {
-    const { agent, table, verifiedCount, spoolStats } = this.#options;
-    const [host, disk] = await Promise.all([agent.vitals.host(), agent.vitals.disk(agent.root.path)]);
+    const { agent, facts } = this.#options;
+    const { table, verifier, spool } = facts;
+    const { vitals: sampler } = agent.system;
+    const [host, disk] = await Promise.all([sampler.host(), sampler.disk(agent.own.root.path)]);
     if (this.#isSilent) return; // it fell silent meanwhile
-    const { batches, droppedInventories } = spoolStats();
+    const { batches, droppedInventories } = spool.stats;
     const vitals = create(HostVitalsSchema, {
       cpuUsedRatio: host.cpuUsedRatio,
       memoryUsedBytes: BigInt(host.memoryUsedBytes),
@@ -84,7 +95,7 @@ export class PeerVoice {
       networkSentBytes: BigInt(host.networkSentBytes),
       sharesHeld: BigInt(table.shareCount),
       shareBytesHeld: BigInt(table.shareBytes),
-      sharesVerified: BigInt(verifiedCount()),
+      sharesVerified: BigInt(verifier.verifiedCount),
       spooledBatches: BigInt(batches),
       spoolDroppedInventories: BigInt(droppedInventories),
       processMemoryBytesMib: host.processMemoryMib,
@@ -93,15 +104,16 @@ export class PeerVoice {
   }
 
   async #announce(): Promise<void> {
-    const { config, identity, state, root, vitals, version } = this.#options.agent;
-    const disk = config.capacityBytes > 0 ? null : await vitals.disk(root.path);
+    const { config, identity, own, system, version } = this.#options.agent;
+    const { state, root } = own;
+    const disk = config.capacityBytes > 0 ? null : await system.vitals.disk(root.path);
     const nurl = config.serve || config.nurl !== '' ? await settleNurl(config, identity, state) : null;
     const announce = create(AnnounceSchema, {
       name: config.name !== '' ? config.name : (state.enrolment?.name ?? hostname()),
       domains: { ...state.enrolment?.domains },
       capacityBytes: BigInt(config.capacityBytes > 0 ? config.capacityBytes : (disk?.capacityBytes ?? 0)),
       host: nurl?.host ?? announcedHost(config.host),
-      port: this.#options.servedPort() ?? nurl?.port ?? 0,
+      port: this.#options.facts.serving.port ?? nurl?.port ?? 0,
       agentVersion: version,
     });
     const said = JSON.stringify([

@@ -1,5 +1,4 @@
 /** What the agent needs from outside. `cli/` and `demo/` hand in the real ones, tests hand in their own. */
-import type { AgentPost } from '#mesh/generated/events_pb.js';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 
@@ -8,9 +7,10 @@ export interface CollectorPort {
   /**
    * Resolves once the collector has taken the post durably. The same post may come twice; the collector's readers drop the second.
    *
+   * @param body a serialised AgentPost.
    * @throws MeshwardError: `retryable` says whether the same post may be taken later, `details.retryAfterMs` when at the earliest.
    */
-  post(post: AgentPost, signal: AbortSignal): Promise<void>;
+  post(body: Uint8Array, signal: AbortSignal): Promise<void>;
   /** What the operators set centrally for this peer; null where that is as this agent knows it. */
   settings?(knownVersion: number, knownInventoryRequest: number): Promise<CentralSettings | null>;
 }

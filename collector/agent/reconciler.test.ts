@@ -32,10 +32,9 @@ beforeEach(async () => {
       room: () => Promise.resolve(),
     },
     log: silentLogger,
-    watch: () => undefined,
-    onEmpty: () => undefined,
-    onFresh: () => undefined,
-    isVerifying: () => false,
+    watcher: { watchStorageIndex: () => undefined, unwatchStorageIndex: () => undefined, isWatched: () => true },
+    notices: { emptyFolder: () => undefined },
+    verifier: { fresh: () => undefined, isVerifying: false },
   });
   reconciler.setQuiet(false);
 });

@@ -2,15 +2,19 @@
  * Brings the table into line with the folder of one file, and says what changed. Everything that notices something (a scan, a
  * watch, the server) ends here, one storage index at a time, so that there is one place where a share becomes stored or lost.
  */
+
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { EventSink } from './events.ts';
+import type { FolderNotices } from './folder-notices.ts';
 import { type InspectedFile, inspectFile, manifestTag } from './inspect.ts';
 import { type ListedShare, listShares } from './listing.ts';
 import type { Oddities } from './oddities.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, manifestFlag, type ShareTable, seenFlag } from './share-table.ts';
+import type { Verifier } from './verifier.ts';
+import type { FolderWatcher } from './watch.ts';
 
 export interface ReconcilerOptions {
   readonly root: ShareRoot;
@@ -18,14 +22,10 @@ export interface ReconcilerOptions {
   readonly oddities: Oddities;
   readonly sink: EventSink;
   readonly log: Logger;
-  /** Called before a folder is listed, so that nothing that happens after goes unnoticed. */
-  readonly watch: (storageIndex: StorageIndex) => void;
-  /** The folder of a file is gone, or holds nothing. */
-  readonly onEmpty: (storageIndex: StorageIndex, isGone: boolean) => void;
-  /** A new or changed share, to be verified before others. */
-  readonly onFresh: (storageIndex: Uint8Array, shareNumber: number) => void;
-  /** Shares' content is being checked, so that a corrupt one is not taken for sound merely because it changed. */
-  readonly isVerifying: () => boolean;
+  readonly watcher: Pick<FolderWatcher, 'watchStorageIndex' | 'unwatchStorageIndex' | 'isWatched'>;
+  readonly notices: Pick<FolderNotices, 'emptyFolder'>;
+  /** While shares' content is being checked, a corrupt one is not taken for sound merely because it changed. */
+  readonly verifier: Pick<Verifier, 'fresh' | 'isVerifying'>;
 }
 
 /** The share folder is not what it was: nothing may be concluded from what is missing in it. */
@@ -79,11 +79,11 @@ export class Reconciler {
   }
 
   async #reconcile(storageIndex: StorageIndex): Promise<void> {
-    const { root, table, oddities, watch, onEmpty } = this.#options;
+    const { root, table, oddities, watcher, notices } = this.#options;
     const folderName = `${storageIndex.slice(0, 2)}/${storageIndex}`;
     const folder = `${root.path}/${folderName}`;
     const key = storageIndexToBytes(storageIndex);
-    watch(storageIndex);
+    watcher.watchStorageIndex(storageIndex); // before it is listed, so that nothing that happens after goes unnoticed
     const listing = await listShares(folder);
     if (listing === 'unreadable') {
       oddities.set(folderName, [{ name: '', kind: 'unreadable-folder' }]);
@@ -95,7 +95,10 @@ export class Reconciler {
     const present = new Set<number>();
     for (const share of listed) if (await this.#look(storageIndex, key, folder, share)) present.add(share.shareNumber);
     await this.#removeMissing(key, present);
-    if (present.size === 0) onEmpty(storageIndex, listing === 'absent');
+    if (present.size > 0) return;
+    const isThere = listing !== 'absent';
+    notices.emptyFolder(storageIndex, isThere && !watcher.isWatched(storageIndex));
+    if (!isThere) watcher.unwatchStorageIndex(storageIndex);
   }
 
   /** @returns whether the file is there. */
@@ -120,7 +123,7 @@ export class Reconciler {
   }
 
   #apply(key: Uint8Array, shareNumber: number, file: InspectedFile): void {
-    const { table, onFresh, isVerifying } = this.#options;
+    const { table, verifier } = this.#options;
     const known = table.find(key, shareNumber);
     const wasShare = known >= 0 && table.kindOf(known) === 'immutable';
     if (!wasShare) {
@@ -130,7 +133,7 @@ export class Reconciler {
       if (file.kind !== 'immutable') return;
       this.#learnManifest(slot, key, file);
       this.#say(key, shareNumber, 'stored');
-      onFresh(key, shareNumber);
+      verifier.fresh(key, shareNumber);
       return;
     }
     table.set(known, seenFlag, this.#epoch);
@@ -150,14 +153,14 @@ export class Reconciler {
     const tag = file.manifest === null ? 0 : manifestTag(file.manifest);
     if (wasCorrupt) {
       table.setManifestTag(known, tag);
-      if (!isVerifying()) {
+      if (!verifier.isVerifying) {
         table.set(known, corruptFlag, false);
         this.#say(key, shareNumber, 'stored');
       }
     } else if (table.manifestTagOf(known) !== 0 && table.manifestTagOf(known) !== tag) {
       this.#markCorrupt(known, key, shareNumber, 'another manifest than before');
     }
-    onFresh(key, shareNumber);
+    verifier.fresh(key, shareNumber);
   }
 
   #markCorrupt(slot: number, key: Uint8Array, shareNumber: number, reason: string): void {

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import type { AgentPost } from '#mesh/generated/events_pb.js';
 import { silentLogger } from '#mesh/logger.ts';
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { classifyPostFailure } from './post-failure.ts';
@@ -33,7 +32,7 @@ function bench(items: number[]): Bench {
   const lane: Lane<number> = {
     name: 'shares',
     next: () => Promise.resolve(queue[0] ?? null),
-    postOf: (item) => item as unknown as AgentPost,
+    bodyOf: (item) => Uint8Array.of(item),
     sent: (item) => {
       made.taken.push(item);
       queue.splice(queue.indexOf(item), 1);
@@ -46,9 +45,9 @@ function bench(items: number[]): Bench {
     },
   };
   const collector = {
-    post: async (post: AgentPost) => {
+    post: async ([item]: Uint8Array) => {
       made.tries++;
-      await made.answer(post as unknown as number);
+      await made.answer(item as number);
     },
   };
   const sender = new Sender({ lane, collector, clock, random: seededRandom(1), log: silentLogger });
@@ -142,12 +141,12 @@ test('a post without an answer is given up after the time limit and made again',
   const lane: Lane<number> = {
     name: 'peer',
     next: () => Promise.resolve(calls < 3 ? 1 : null),
-    postOf: () => 1 as unknown as AgentPost,
+    bodyOf: () => Uint8Array.of(1),
     sent: () => Promise.resolve(),
     refused: () => Promise.resolve(),
   };
   const collector = {
-    post: (_post: AgentPost, signal: AbortSignal) => {
+    post: (_body: Uint8Array, signal: AbortSignal) => {
       calls++;
       signals.push(signal);
       return calls > 1

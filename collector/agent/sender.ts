@@ -5,7 +5,6 @@
 import { spreadBackoffMs } from '#mesh/backoff.ts';
 import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
-import type { AgentPost } from '#mesh/generated/events_pb.js';
 import type { Logger } from '#mesh/logger.ts';
 import type { CollectorPort } from './ports.ts';
 import { classifyPostFailure } from './post-failure.ts';
@@ -14,9 +13,17 @@ export interface Lane<T> {
   readonly name: 'shares' | 'peer';
   /** The oldest that was not sent, or null. */
   next(): Promise<T | null>;
-  postOf(item: T): AgentPost;
+  /** A serialised AgentPost. */
+  bodyOf(item: T): Uint8Array;
   sent(item: T): Promise<void>;
   refused(item: T, reason: string): Promise<void>;
+}
+
+export interface PostAnswered {
+  readonly lane: string;
+  readonly ok: boolean;
+  /** Of the failure. */
+  readonly code: string;
 }
 
 export interface SenderOptions<T> {
@@ -26,7 +33,7 @@ export interface SenderOptions<T> {
   readonly random: Random;
   readonly log: Logger;
   /** After each answer of the collector, or the lack of one. */
-  readonly onAnswer?: (answer: { readonly lane: string; readonly ok: boolean; readonly code: string }) => void;
+  readonly onAnswer?: (answer: PostAnswered) => void;
   readonly limits?: Partial<SenderLimits>;
 }
 
@@ -129,7 +136,7 @@ export class Sender<T> {
   async #send(item: T): Promise<void> {
     const { lane } = this.#options;
     try {
-      await this.#post(lane.postOf(item));
+      await this.#post(lane.bodyOf(item));
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       await this.#fail(item, error);
@@ -175,7 +182,7 @@ export class Sender<T> {
     return spreadBackoffMs({ firstMs, longestMs }, this.#failures++, this.#options.random);
   }
 
-  async #post(post: AgentPost): Promise<void> {
+  async #post(body: Uint8Array): Promise<void> {
     const timeout = new AbortController();
     const callOff = this.#options.clock.after(this.#limits.timeoutMs, () => {
       timeout.abort(
@@ -186,7 +193,7 @@ export class Sender<T> {
       );
     });
     try {
-      await this.#options.collector.post(post, AbortSignal.any([timeout.signal, this.#stopping.signal]));
+      await this.#options.collector.post(body, AbortSignal.any([timeout.signal, this.#stopping.signal]));
     } finally {
       callOff();
     }

@@ -15,18 +15,12 @@ const headerBytes = 20;
 const rowBytes = 34;
 const corruptBit = 0x80;
 
-export interface LoadedTable {
-  readonly table: ShareTable;
-  /** Slot at which the verifier goes on. */
-  readonly position: number;
-}
-
-export async function saveTable(path: string, table: ShareTable, position: number): Promise<void> {
+export async function saveTable(path: string, table: ShareTable): Promise<void> {
   let count = 0;
   let rank = 0;
   for (let slot = 0; slot < table.slotLimit; slot++) {
     if (!table.isUsed(slot)) continue;
-    if (slot < position) rank++;
+    if (slot < table.verifyPosition) rank++;
     count++;
   }
   const bytes = Buffer.alloc(headerBytes + count * rowBytes);
@@ -49,7 +43,7 @@ export async function saveTable(path: string, table: ShareTable, position: numbe
 }
 
 /** @returns null where there is no table that can be trusted. */
-export async function loadTable(path: string): Promise<LoadedTable | null> {
+export async function loadTable(path: string): Promise<ShareTable | null> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -77,5 +71,6 @@ export async function loadTable(path: string): Promise<LoadedTable | null> {
     table.setManifestTag(slot, bytes.readUInt32LE(at + 28));
     if ((meta & corruptBit) !== 0) table.set(slot, corruptFlag, true);
   }
-  return { table, position: bytes.readUInt32LE(12) };
+  table.verifyPosition = bytes.readUInt32LE(12);
+  return table;
 }

@@ -27,6 +27,8 @@ export interface ShareColumns {
 }
 
 export class ShareTable {
+  /** Slot at which the verifier goes on. */
+  verifyPosition = 0;
   #capacity = 0;
   #storageIndexes = new Uint8Array(0);
   #sizes = new Float64Array(0);

@@ -1,5 +1,7 @@
 /** What an agent tells about itself, as `/livez` and the command line show it. Plain, and without secrets. */
+
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { FolderView } from './folder-view.ts';
 import type { OddityKind } from './oddities.ts';
 import type { RootCondition } from './share-root.ts';
 import type { FileKind } from './share-table.ts';
@@ -37,4 +39,50 @@ export interface AgentStatus {
   readonly settingsVersion: number;
   /** Where shares are served, or null. */
   readonly serving: { readonly host: string; readonly port: number } | null;
+}
+
+export function otherFilesOf({ table, oddities }: FolderView): Record<OtherFileKind, number> {
+  return {
+    mutable: table.countOf('mutable'),
+    'half-written': table.countOf('half-written'),
+    empty: table.countOf('empty'),
+    unreadable: table.countOf('unreadable'),
+    unknown: table.countOf('unknown'),
+    ...oddities.counts(),
+  };
+}
+
+/** Of an agent that does not run. */
+export function stoppedStatus(peerId: PeerId): AgentStatus {
+  return {
+    peerId,
+    phase: 'stopped',
+    folder: 'missing',
+    incarnation: 0,
+    generation: 0,
+    lastInventoryAtMs: null,
+    lastScanDurationMs: null,
+    shares: 0,
+    shareBytes: 0,
+    corruptShares: 0,
+    verifiedShares: 0,
+    otherFiles: {
+      mutable: 0,
+      'half-written': 0,
+      empty: 0,
+      unreadable: 0,
+      unknown: 0,
+      foreign: 0,
+      link: 0,
+      'folder-as-share': 0,
+      'unreadable-folder': 0,
+    },
+    otherFileExamples: [],
+    collectorReachable: false,
+    lastErrorCode: null,
+    spool: { batches: 0, bytes: 0, droppedBatches: 0, droppedInventories: 0, setAsideBatches: 0, damagedFiles: 0 },
+    watches: 0,
+    settingsVersion: 0,
+    serving: null,
+  };
 }

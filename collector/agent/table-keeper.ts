@@ -12,8 +12,6 @@ const timer = 'save-table';
 export interface TableKeeperOptions {
   readonly path: string;
   readonly table: ShareTable;
-  /** Where the verifier is. */
-  readonly position: () => number;
   readonly timers: Timers;
   readonly log: Logger;
 }
@@ -32,10 +30,10 @@ export class TableKeeper {
 
   /** Never throws: without the file, the next start only takes longer. */
   save(): Promise<void> {
-    const { path, table, position, timers, log } = this.#options;
+    const { path, table, timers, log } = this.#options;
     timers.cancel(timer);
     this.#saving = this.#saving
-      .then(() => saveTable(path, table, position()))
+      .then(() => saveTable(path, table))
       .catch((error: unknown) => {
         log.warn(
           { error: describeError(error) },

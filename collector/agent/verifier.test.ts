@@ -12,7 +12,7 @@ import { type CheckShare } from './ports.ts';
 import { ShareRoot } from './share-root.ts';
 import { corruptFlag, ShareTable } from './share-table.ts';
 import { indexOf, PeerFolder } from './testing/peer-folder.ts';
-import { Verifier } from './verifier.ts';
+import { Verifier, type VerifierPace } from './verifier.ts';
 
 let folder: PeerFolder;
 let root: ShareRoot;
@@ -57,7 +57,9 @@ async function know(seed: number, shareNumber: number): Promise<void> {
   if (known < 0 && file.manifest !== null) table.setManifestTag(slot, manifestTag(file.manifest));
 }
 
-function verify(options: Partial<ConstructorParameters<typeof Verifier>[0]> = {}): Verifier {
+type VerifyOptions = Partial<VerifierPace> & { readonly root?: ShareRoot; readonly check?: CheckShare };
+
+function verify({ bytesPerSecond = 1_000_000, roundMs = 60_000, ...options }: VerifyOptions = {}): Verifier {
   const verifier = new Verifier({
     table,
     root,
@@ -65,11 +67,9 @@ function verify(options: Partial<ConstructorParameters<typeof Verifier>[0]> = {}
     sink,
     clock,
     log: silentLogger,
-    bytesPerSecond: 1_000_000,
-    roundMs: 60_000,
-    position: 0,
-    onChanged: (storageIndex) => changed.push(storageIndex),
-    onVerdict: () => undefined,
+    notices: { file: (storageIndex) => changed.push(storageIndex) },
+    keeper: { saveSoon: () => undefined },
+    pace: { bytesPerSecond, roundMs },
     ...options,
   });
   verifiers.push(verifier);

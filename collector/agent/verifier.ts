@@ -6,33 +6,37 @@
 import type { Clock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
-import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import { isShareError } from '#tahoe/share/share-errors.ts';
 import { isAbsent } from './durable-file.ts';
 import type { EventSink } from './events.ts';
+import type { FolderNotices } from './folder-notices.ts';
 import { manifestTag, stampOf, statLink } from './inspect.ts';
 import type { CheckShare } from './ports.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, type ShareTable } from './share-table.ts';
+import type { TableKeeper } from './table-keeper.ts';
 
 export interface VerifierOptions {
   readonly table: ShareTable;
   readonly root: ShareRoot;
   readonly check: CheckShare;
   readonly sink: EventSink;
+  /** Takes the files that are not what the table says. */
+  readonly notices: Pick<FolderNotices, 'file'>;
+  /** The set of corrupt shares must outlive this process. */
+  readonly keeper: Pick<TableKeeper, 'saveSoon'>;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly pace: VerifierPace;
+}
+
+export interface VerifierPace {
   /** 0 never checks. */
   readonly bytesPerSecond: number;
   /** A round over all shares takes at least so long: a small folder need not be read without end. */
   readonly roundMs: number;
-  /** Slot at which to go on. */
-  readonly position: number;
-  /** The file is not what the table says: it must be looked at. */
-  readonly onChanged: (storageIndex: StorageIndex) => void;
-  /** The set of corrupt shares changed, which must outlive this process. */
-  readonly onVerdict: () => void;
 }
 
 /** New shares that wait to be verified; beyond this they wait for their turn in the round. */
@@ -48,7 +52,6 @@ export class Verifier {
   readonly #bucket: TokenBucket;
   readonly #fresh = new Map<string, Target>();
   #bytesPerSecond: number;
-  #position: number;
   #roundEndsAtMs = Number.NEGATIVE_INFINITY;
   #takesFresh = true;
   #isPaused = true;
@@ -61,17 +64,12 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    this.#bytesPerSecond = options.bytesPerSecond;
-    this.#bucket = new TokenBucket(verifyRate(options.bytesPerSecond), options.clock);
-    this.#position = options.position;
+    this.#bytesPerSecond = options.pace.bytesPerSecond;
+    this.#bucket = new TokenBucket(verifyRate(options.pace.bytesPerSecond), options.clock);
   }
 
   get isVerifying(): boolean {
     return this.#bytesPerSecond > 0;
-  }
-
-  get position(): number {
-    return this.#position;
   }
 
   /** Shares that were found sound, since the start. */
@@ -154,19 +152,19 @@ export class Verifier {
   }
 
   #nextOfRound(): Target | null {
-    const { table, clock, roundMs } = this.#options;
-    if (this.#position === 0) {
+    const { table, clock, pace } = this.#options;
+    if (table.verifyPosition === 0) {
       const nowMs = clock.monotonicMs();
       if (nowMs < this.#roundEndsAtMs) return null;
-      this.#roundEndsAtMs = nowMs + roundMs;
+      this.#roundEndsAtMs = nowMs + pace.roundMs;
     }
-    while (this.#position < table.slotLimit) {
-      const slot = this.#position++;
+    while (table.verifyPosition < table.slotLimit) {
+      const slot = table.verifyPosition++;
       if (table.isUsed(slot) && table.kindOf(slot) === 'immutable') {
         return { key: table.storageIndexOf(slot), shareNumber: table.numberOf(slot) };
       }
     }
-    this.#position = 0;
+    table.verifyPosition = 0;
     return null;
   }
 
@@ -190,7 +188,7 @@ export class Verifier {
     try {
       const checked = await check({ path, storageIndex, shareNumber }, pay, signal);
       if (checked === null) {
-        this.#options.onChanged(storageIndex);
+        this.#options.notices.file(storageIndex);
         return;
       }
       const found = manifestTag(checked.manifest);
@@ -199,7 +197,7 @@ export class Verifier {
     } catch (error) {
       if (signal.aborted || (error instanceof MeshwardError && error.retryable)) throw error;
       if (isShareError(error) && error.code === 'share-foreign') {
-        this.#options.onChanged(storageIndex);
+        this.#options.notices.file(storageIndex);
         return;
       }
       fault = describeError(error);
@@ -208,7 +206,7 @@ export class Verifier {
     if (paidBytes < sizeBytes) await pay(sizeBytes - paidBytes);
     const now = await this.#stampNow(path);
     if (now !== stamp) {
-      this.#options.onChanged(storageIndex);
+      this.#options.notices.file(storageIndex);
       return;
     }
     if (fault !== null && (await root.check(table.shareCount)) !== 'present') return;
@@ -217,7 +215,7 @@ export class Verifier {
   }
 
   #judge(slot: number, key: Uint8Array, shareNumber: number, fault: string | null): void {
-    const { table, sink, log, onVerdict } = this.#options;
+    const { table, sink, log, keeper } = this.#options;
     const wasCorrupt = table.has(slot, corruptFlag);
     if (fault === null) this.#verifiedCount++;
     if (fault === null) sink.share(key, shareNumber, 'verified');
@@ -227,7 +225,7 @@ export class Verifier {
     }
     if (wasCorrupt === (fault !== null)) return;
     table.set(slot, corruptFlag, fault !== null);
-    onVerdict();
+    keeper.saveSoon();
   }
 
   /** The table may have moved on while the file was read. */

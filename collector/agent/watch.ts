@@ -6,8 +6,10 @@
  * (a recursive watch would take one for each folder without asking). Files whose folder has no watch are looked at in turn, and
  * so, slowly, is everything else, since the kernel drops notices when too many come at once.
  */
+
 import { type FSWatcher, watch } from 'node:fs';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
+import type { FolderNotices } from './folder-notices.ts';
 import { isPrefix } from './listing.ts';
 import { markFileName } from './share-root.ts';
 
@@ -40,10 +42,7 @@ const reservedWatches = 1025;
 export interface FolderWatcherOptions {
   readonly path: string;
   readonly budget: WatchBudget;
-  readonly onStorageIndex: (storageIndex: StorageIndex) => void;
-  readonly onPrefix: (prefix: string) => void;
-  /** The root itself or its mark changed. */
-  readonly onRoot: () => void;
+  readonly notices: Pick<FolderNotices, 'file' | 'prefix' | 'root'>;
 }
 
 export class FolderWatcher {
@@ -76,9 +75,9 @@ export class FolderWatcher {
       if (name !== null && isPrefix(name)) {
         // The folder may be another one of the same name: its watch is made anew.
         this.#unwatch(name);
-        this.#options.onPrefix(name);
+        this.#options.notices.prefix(name);
       } else if (name !== 'incoming' && !(name?.startsWith(`${markFileName}.`) ?? false)) {
-        this.#options.onRoot();
+        this.#options.notices.root();
       }
     });
     if (!isWatched) this.#isComplete = false;
@@ -88,9 +87,9 @@ export class FolderWatcher {
     const isWatched = this.#watch(prefix, (name) => {
       if (name !== null && isStorageIndex(name)) {
         this.unwatchStorageIndex(name);
-        this.#options.onStorageIndex(name);
+        this.#options.notices.file(name);
       } else {
-        this.#options.onPrefix(prefix);
+        this.#options.notices.prefix(prefix);
       }
     });
     if (!isWatched) this.#isComplete = false;
@@ -99,7 +98,7 @@ export class FolderWatcher {
   watchStorageIndex(storageIndex: StorageIndex): void {
     const path = `${storageIndex.slice(0, 2)}/${storageIndex}`;
     const isLeft = this.#watchers.has(path) || this.#options.budget.left > reservedWatches;
-    if (!isLeft || !this.#watch(path, () => this.#options.onStorageIndex(storageIndex))) this.#hasUnwatchedFiles = true;
+    if (!isLeft || !this.#watch(path, () => this.#options.notices.file(storageIndex))) this.#hasUnwatchedFiles = true;
   }
 
   unwatchStorageIndex(storageIndex: StorageIndex): void {

@@ -53,6 +53,8 @@ export interface CollectorClient {
    * @param signal breaks it off; where its reason is retryable (a time limit), the collector that was asked rests.
    */
   postEvents(post: AgentPost, headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<PostAnswer>;
+  /** As {@link postEvents}, with a post that is serialised already. */
+  postBody(body: Uint8Array, headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<PostAnswer>;
   enrol(request: EnrolBody): Promise<EnrolAnswer>;
   /** @param knownVersion the answer is null where the settings still have this version, and no inventory was asked for since `knownInventoryRequest`. */
   settings(knownVersion?: number, knownInventoryRequest?: number): Promise<SettingsAnswer | null>;
@@ -142,23 +144,25 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
   const aboutPeer = <T = PostAnswer>(peer: PeerId, what: string, body?: unknown, method: Call['method'] = 'POST') =>
     json<T>(method, `/v1/peers/${peer}/${what}`, body);
 
+  const postBody: CollectorClient['postBody'] = async (body, headers, signal) => {
+    if (body.length > maxPostBytes) {
+      throw new MeshwardError('batch-too-large', `a post of ${body.length} bytes is more than ${maxPostBytes}`, {
+        next: 'Cut it into smaller batches.',
+      });
+    }
+    const type = { ...headers, 'content-type': 'application/x-protobuf' };
+    return (await call<PostAnswer>({
+      method: 'POST',
+      path: '/v1/events',
+      body,
+      headers: type,
+      signal,
+    })) as PostAnswer;
+  };
+
   return {
-    async postEvents(post, headers, signal) {
-      const body = toBinary(AgentPostSchema, post);
-      if (body.length > maxPostBytes) {
-        throw new MeshwardError('batch-too-large', `a post of ${body.length} bytes is more than ${maxPostBytes}`, {
-          next: 'Cut it into smaller batches.',
-        });
-      }
-      const type = { ...headers, 'content-type': 'application/x-protobuf' };
-      return (await call<PostAnswer>({
-        method: 'POST',
-        path: '/v1/events',
-        body,
-        headers: type,
-        signal,
-      })) as PostAnswer;
-    },
+    postEvents: async (post, headers, signal) => postBody(toBinary(AgentPostSchema, post), headers, signal),
+    postBody,
     enrol: (request) => json('POST', '/v1/enrol', request),
     settings: (knownVersion, knownInventoryRequest) =>
       call({

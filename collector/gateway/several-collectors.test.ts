@@ -1,15 +1,16 @@
 /** Two collectors on one log, one of them killed while peers post: every event is there once, in the order in which it was said. */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fromBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
 import { createEmbeddedLog } from '#log/embedded-log.ts';
 import type { EventLog } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
-import { type AgentPost, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
+import { type AgentPost, AgentPostSchema, ShareEventsRecordSchema } from '#mesh/generated/events_pb.js';
 import { compareOrder, type EventOrder } from '#mesh/incarnation.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { allTopics } from '#mesh/topics.ts';
@@ -88,7 +89,7 @@ async function sendAll(mesh: Mesh, url: string, taken: (count: number) => void):
       const lane: Lane<AgentPost> = {
         name: 'shares',
         next: () => Promise.resolve(queue[0] ?? null),
-        postOf: (post) => post,
+        bodyOf: (post) => toBinary(AgentPostSchema, post),
         sent: () => {
           queue.shift();
           taken(++count);

@@ -154,7 +154,7 @@ test('an agent comes again when the collector said so, not before, and its post 
   const lane: Lane<AgentPost> = {
     name: 'shares',
     next: () => Promise.resolve(queue[0] ?? null),
-    postOf: (post) => post,
+    bodyOf: (post) => toBinary(AgentPostSchema, post),
     sent: () => Promise.resolve(void queue.shift()),
     refused: () => Promise.reject(new Error('it was set aside')),
   };

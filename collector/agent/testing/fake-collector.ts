@@ -1,8 +1,10 @@
 /** A collector in memory that also reads what it takes, as an analyzer does: in order, each batch once, inventories bracketed. */
 
+import { fromBinary } from '@bufbuild/protobuf';
 import { MeshwardError } from '#mesh/errors.ts';
 import {
   type AgentPost,
+  AgentPostSchema,
   InventoryPhase,
   type PeerEvent,
   type ShareBatch,
@@ -41,7 +43,8 @@ export class FakeCollector implements CollectorPort {
   #named: Set<string> | null = null;
   #waiting: (() => void)[] = [];
 
-  post(post: AgentPost): Promise<void> {
+  post(body: Uint8Array): Promise<void> {
+    const post = fromBinary(AgentPostSchema, body);
     const refusal = this.refuse(post);
     if (refusal !== null) {
       this.#wake();

@@ -11,6 +11,7 @@ import {
 import type { Manifest } from '#mesh/manifest.ts';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { storageIndexToBytes } from '#mesh/storage-index.ts';
+import type { Sender } from './sender.ts';
 import type { Spool } from './spool.ts';
 
 /** Three columns of one length, 16, 1 and 1 bytes an event. */
@@ -27,26 +28,40 @@ export interface InventoryPart {
   readonly isLastPart: boolean;
 }
 
-/** Puts a batch into the spool; see {@link Spool.append} for what it answers. */
+/** Puts batches into the spool. */
 export interface BatchSink {
+  /** See {@link Spool.append} for what it answers. */
   append(
     columns: BatchColumns,
     manifests: readonly Manifest[],
     inventory?: InventoryPart,
   ): Promise<'stored' | 'dropped' | 'full'>;
+  /** Resolves when there may be room again, after `full`. */
+  changed(): Promise<void>;
 }
 
-export class ShareLane implements BatchSink {
+export interface BatchWriterOptions {
+  readonly peerId: PeerId;
+  readonly incarnation: number;
+  readonly spool: Spool;
+  /** Of what the spool holds. */
+  readonly sender: Pick<Sender<unknown>, 'wake'>;
+  readonly clock: Clock;
+}
+
+export class BatchWriter implements BatchSink {
   readonly #peerId: Uint8Array;
   readonly #incarnation: number;
   readonly #spool: Spool;
+  readonly #sender: Pick<Sender<unknown>, 'wake'>;
   readonly #clock: Clock;
   #sequence = 0;
 
-  constructor(options: { peerId: PeerId; incarnation: number; spool: Spool; clock: Clock }) {
+  constructor(options: BatchWriterOptions) {
     this.#peerId = peerIdToBytes(options.peerId);
     this.#incarnation = options.incarnation;
     this.#spool = options.spool;
+    this.#sender = options.sender;
     this.#clock = options.clock;
   }
 
@@ -69,7 +84,7 @@ export class ShareLane implements BatchSink {
     if (inventory !== undefined && phase !== null) {
       batch.inventory = { $typeName: 'meshward.events.v1.InventoryMark', phase, generation: inventory.generation };
     }
-    return this.#spool.append({
+    const result = await this.#spool.append({
       incarnation: this.#incarnation,
       sequence,
       generation: inventory?.generation ?? 0,
@@ -77,6 +92,12 @@ export class ShareLane implements BatchSink {
       isLastPart: inventory?.isLastPart ?? false,
       payload: toBinary(ShareBatchSchema, batch),
     });
+    this.#sender.wake();
+    return result;
+  }
+
+  changed(): Promise<void> {
+    return this.#spool.changed();
   }
 }
 

@@ -7,7 +7,7 @@ import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { announcedHost } from './address.ts';
 import type { StartShareServer } from './ports.ts';
 
-export function shareServing(identity: PeerIdentity, clock: Clock, log: Logger): StartShareServer {
+export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger): StartShareServer {
   return async ({ storageFolder, host, port, swissnum, onChange }) => {
     const server = await createStorageServer({
       shareFolder: storageFolder,

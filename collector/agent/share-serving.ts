@@ -1,0 +1,49 @@
+/** The server that gives this peer's shares to others; runs where the agent serves them itself. */
+import { settleNurl } from './enrol.ts';
+import type { FolderNotices } from './folder-notices.ts';
+import type { AgentContext } from './options.ts';
+import type { ShareServer } from './ports.ts';
+
+export class ShareServing {
+  readonly #context: AgentContext;
+  readonly #notices: FolderNotices;
+  #server: ShareServer | null = null;
+  #bytesPerSecond = 0;
+
+  constructor(context: AgentContext, notices: FolderNotices) {
+    this.#context = context;
+    this.#notices = notices;
+  }
+
+  /** Where it listens; null while it does not. */
+  get port(): number | null {
+    return this.#server?.port ?? null;
+  }
+
+  /** @throws MeshwardError where it cannot listen at its address. */
+  async start(): Promise<void> {
+    const { config, identity, system, own } = this.#context;
+    if (!config.serve || this.#server !== null) return;
+    const nurl = await settleNurl(config, identity, own.state);
+    this.#server = await system.startServer({
+      storageFolder: own.folders.storage,
+      host: config.host,
+      port: nurl.port,
+      swissnum: nurl.revealSwissnum(),
+      onChange: ({ storageIndex }) => this.#notices.file(storageIndex),
+    });
+    this.setRate(this.#bytesPerSecond);
+  }
+
+  /** @param bytesPerSecond 0 lifts the limit. */
+  setRate(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#server?.setBytesPerSecond?.(bytesPerSecond);
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    await server?.close();
+  }
+}
