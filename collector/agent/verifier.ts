@@ -192,7 +192,7 @@ export class Verifier {
         return;
       }
       const found = manifestTag(checked.manifest);
-      if (tag === 0) this.#ifStill(key, shareNumber, stamp, (same) => table.setManifestTag(same, found));
+      if (tag === 0) this.#ifUnchanged(key, shareNumber, stamp, (same) => table.setManifestTag(same, found));
       else if (tag !== found) fault = 'it states another manifest than when it was first seen';
     } catch (error) {
       if (signal.aborted || (error instanceof MeshwardError && error.retryable)) throw error;
@@ -210,7 +210,7 @@ export class Verifier {
       return;
     }
     if (fault !== null && (await root.check(table.shareCount)) !== 'present') return;
-    this.#ifStill(key, shareNumber, stamp, (same) => this.#judge(same, key, shareNumber, fault));
+    this.#ifUnchanged(key, shareNumber, stamp, (same) => this.#judge(same, key, shareNumber, fault));
     if (fault !== null) log.debug({ storageIndex, shareNumber, fault }, 'a share does not verify');
   }
 
@@ -229,7 +229,7 @@ export class Verifier {
   }
 
   /** The table may have moved on while the file was read. */
-  #ifStill(key: Uint8Array, shareNumber: number, stamp: number, run: (slot: number) => void): void {
+  #ifUnchanged(key: Uint8Array, shareNumber: number, stamp: number, run: (slot: number) => void): void {
     const { table } = this.#options;
     const slot = table.find(key, shareNumber);
     if (slot >= 0 && table.kindOf(slot) === 'immutable' && table.stampOf(slot) === stamp) run(slot);

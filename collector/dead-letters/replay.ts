@@ -85,16 +85,16 @@ async function replayOne(
   const place = await placeOf(log, topics, checked, look);
   const records = place === 'overruled' ? checked.othersRecords : [...checked.records, ...checked.othersRecords];
   if (records.length === 0) return { number, outcome: 'overruled' };
-  const told = {
+  const summary = {
     number,
     topic: checked.topic,
     records: records.length,
     effect: place === 'unknown' ? 'by-order' : 'counts',
   } as const;
-  if (dryRun) return { ...told, outcome: 'would-append' };
+  if (dryRun) return { ...summary, outcome: 'would-append' };
   await log.append(checked.topic, records);
   await log.append(topics.deadLetters.name, [markOf(number, checked, records.length, topics, clock)]);
-  return { ...told, outcome: 'appended' };
+  return { ...summary, outcome: 'appended' };
 }
 
 function markOf(number: number, { topic, said }: ReplayRecords, records: number, topics: Topics, clock: Clock) {
