@@ -14,7 +14,7 @@ if (Number(process.versions.node.split('.')[0]) >= oldest) {
       `meshward needs Node ${oldest} or newer; this is ${process.version}, and the one that comes with the project is not installed.\n` +
         'Run `npm install` in the project (with install scripts allowed), or use a newer Node.\n',
     );
-    process.exit(78);
+    process.exit(1);
   }
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   const { status, signal } = spawnSync(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });

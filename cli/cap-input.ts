@@ -48,23 +48,30 @@ export function requireReadCap(cap: Cap): ReadCap | LiteralCap {
   });
 }
 
-async function takeCapText(
+/** The text of the cap, unread. @throws MeshwardError `bad-input`. */
+export async function takeCapText(
   positional: readonly string[],
   { capFile }: CapFlags,
 ): Promise<{ readonly text: string; readonly rest: readonly string[] }> {
-  if (capFile !== undefined) return { text: firstWord(await readSecret(capFile)), rest: positional };
+  if (capFile !== undefined) return { text: onlyCap(await readSecret(capFile)), rest: positional };
   const [given, ...rest] = positional;
   if (given === undefined) {
     throw new MeshwardError('bad-input', 'no cap is given', {
       next: 'Give the cap, or the file that holds it with --cap-file.',
     });
   }
-  return { text: given === '-' ? firstWord(await readSecret('-')) : given.trim(), rest };
+  return { text: given === '-' ? onlyCap(await readSecret('-')) : given.trim(), rest };
 }
 
-/** Lines as `put` prints them, `cap  name`, may be handed over as they are. */
-function firstWord(text: string): string {
-  return text.trim().split(/\s/, 1)[0] ?? '';
+/** Lines as `put` prints them, `cap  name`, may be handed over as they are. @throws MeshwardError `bad-input` where there are several. */
+function onlyCap(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length > 1) {
+    throw new MeshwardError('bad-input', `there are ${lines.length} caps where one is wanted`, {
+      next: 'Hand over one line, such as with `grep NAME caps | meshward … -`.',
+    });
+  }
+  return lines[0]?.trim().split(/\s/, 1)[0] ?? '';
 }
 
 async function readSecret(path: string): Promise<string> {

@@ -9,7 +9,11 @@ export interface CommandHelp {
   readonly notes?: readonly string[];
 }
 
-const everywhere: Readonly<Record<number, string>> = { 0: 'done', 2: 'the command line or the configuration is wrong' };
+const everywhere: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'a defect, or a machine out of order',
+  2: 'the command line or the configuration is wrong',
+};
 
 export function describeUse(command: Command, help: CommandHelp): Command {
   const exits = Object.entries({ ...everywhere, ...help.exits }).map(

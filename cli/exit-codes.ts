@@ -7,7 +7,7 @@ export const exitCodes = {
   internal: 1,
   /** The command line, a cap, a file or the configuration is wrong. */
   usage: 2,
-  /** What was asked for is not there. */
+  /** What was asked for is not there: a file, a peer, a dead letter. */
   notFound: 3,
   /** A service, peer or database is away: try again. */
   unavailable: 4,
@@ -17,6 +17,8 @@ export const exitCodes = {
   forbidden: 6,
   /** The run was interrupted. */
   interrupted: 130,
+  /** Whoever read the output went away. */
+  outputClosed: 141,
 } as const;
 
 const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -28,6 +30,7 @@ const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'config-invalid': exitCodes.usage,
   'log-topics': exitCodes.usage,
   'file-unknown': exitCodes.notFound,
+  'letter-unknown': exitCodes.notFound,
   'share-malformed': exitCodes.negative,
   'share-truncated': exitCodes.negative,
   'share-foreign': exitCodes.negative,

@@ -2,7 +2,9 @@
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { Cap } from '#mesh/caps.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
@@ -14,6 +16,8 @@ export interface MeshReading extends FileReading {
   readonly nameOf: (peerId: PeerId) => string;
   /** Begins the count of bytes anew, for another reading of the same file. */
   readonly restart: () => void;
+  /** Whether the analyzer knows the file; null where none can tell. */
+  readonly isKnown: () => Promise<boolean | null>;
 }
 
 /** Runs with the peers that hold the file, and shows progress. A literal cap needs no mesh. */
@@ -28,15 +32,21 @@ export async function withFileReading<T>(
   const { manifest } = cap;
   return withCollector(context, flags, async (collector) => {
     const { openMeshPeers } = await import('./mesh-peers.ts');
+    const api = await optionalApi(context, flags);
     const mesh = await openMeshPeers({
       directory: await collector.directory(),
-      api: await optionalApi(context, flags),
+      api,
       note: () => undefined,
     });
     const progress = showByteProgress(context.output, label, manifest.sizeBytes);
     try {
       const reading = await mesh.reading(manifest.storageIndex, (bytes) => progress.add(bytes));
-      return await run({ ...reading, nameOf: mesh.nameOf, restart: () => progress.restart() });
+      return await run({
+        ...reading,
+        nameOf: mesh.nameOf,
+        restart: () => progress.restart(),
+        isKnown: () => isKnown(api, manifest.storageIndex),
+      });
     } finally {
       progress.end();
       await mesh.close();
@@ -65,4 +75,33 @@ const withoutMesh: MeshReading = {
   random: Math.random,
   nameOf: (peerId) => peerId,
   restart: () => undefined,
+  isKnown: () => Promise.resolve(null),
 };
+
+async function isKnown(api: ApiClient | null, index: StorageIndex): Promise<boolean | null> {
+  if (api === null) return null;
+  try {
+    await api.file(index);
+    return true;
+  } catch (error) {
+    return hasCode(error, 'file-unknown') && !isRetryable(error) ? false : null;
+  }
+}
+
+/**
+ * What a reading that found no share at all means: a file that is known is not to be had now; of any other there is nothing.
+ * @param unreachable peers that did not answer.
+ */
+export async function unknownFile(
+  { isKnown }: Pick<MeshReading, 'isKnown'>,
+  unreachable: number,
+): Promise<MeshwardError | null> {
+  const known = await isKnown();
+  if (known === true || (known === null && unreachable > 0)) return null;
+  const others = unreachable === 0 ? '' : ` (${unreachable} peers did not answer)`;
+  const analyzer = known === false ? ', and the analyzer does not know it' : '';
+  return new MeshwardError('file-unknown', `no peer holds a share of this file${analyzer}${others}`, {
+    next: 'Check the cap: it may be of another mesh, or of a file whose leases have expired.',
+    retryable: unreachable > 0,
+  });
+}

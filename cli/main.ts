@@ -1,24 +1,42 @@
 /** The process of every `meshward` command: runs it, prints what went wrong, and ends with a documented exit code. */
 import { CommanderError } from 'commander';
+import { MeshwardError } from '#mesh/errors.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { printError } from './output.ts';
-import { createProgram } from './program.ts';
+import { commandOf, createProgram, everyCommand } from './program.ts';
+import { redactCaps } from './redact.ts';
+import { inWords } from './system-errors.ts';
 
-const program = createProgram().exitOverride();
-for (const command of program.commands) {
-  command.exitOverride();
-  for (const sub of command.commands) sub.exitOverride();
-}
+const words = process.argv.slice(2);
+const json = words.includes('--json');
+const program = createProgram({ json });
+for (const { command } of everyCommand(program)) command.exitOverride();
+
+// Whoever reads the output may have enough of it, as `head` does: that is no error to tell of, and nobody would read it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.outputClosed);
+});
 
 try {
   await program.parseAsync(process.argv);
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+} catch (thrown) {
+  if (thrown instanceof CommanderError) {
+    process.exitCode = thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (json && thrown.exitCode !== 0) printError(usageError(thrown), json);
   } else {
-    printError(error, process.argv.includes('--json'));
+    const error = inWords(thrown);
+    printError(error, json);
     process.exitCode = exitCodeOf(error);
   }
   // What is still open (a log, a pool of connections) must not keep a failed command alive.
   setImmediate(() => process.exit());
+}
+
+/** Commander has told people already; programs get it in the shape of every other error. */
+function usageError({ code, message }: CommanderError): MeshwardError {
+  const said = code === 'commander.help' ? 'no command is given' : message.replace(/^error: /, '');
+  return new MeshwardError('bad-input', redactCaps(said.trim()), {
+    next: `See ${commandOf(program, words).path} --help.`,
+  });
 }

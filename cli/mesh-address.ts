@@ -8,7 +8,9 @@ import type { CollectorClient } from '#collector/gateway/client.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type PeerId, parsePeerId } from '#mesh/peer-id.ts';
 import { type Context, foldersOf } from './context.ts';
+import { parsePin } from './pin.ts';
 import { findRunFile, readRunFile } from './run-file.ts';
+import { inOptions } from './schema-words.ts';
 
 export interface ApiFlags {
   readonly api?: string;
@@ -61,12 +63,12 @@ export async function findCollector(context: Context, flags: CollectorFlags): Pr
     }
     return {
       url: checkUrl(flags.collector ?? config.agent.collectorUrl, ['https:'], '--collector'),
-      pin: parsePeerId(pin),
+      pin: parsePin(pin, flags.pin === undefined ? 'agent.collectorPin' : '--pin'),
     };
   }
   const run = await findRunFile(foldersOf(dataDir, config).runFile);
   if (run === null && effective.origins.get('agent.collectorPin') !== 'default' && config.agent.collectorPin !== '') {
-    return { url: config.agent.collectorUrl, pin: parsePeerId(config.agent.collectorPin) };
+    return { url: config.agent.collectorUrl, pin: parsePin(config.agent.collectorPin, 'agent.collectorPin') };
   }
   const { collectorUrl, collectorPin } = run ?? (await readRunFile(foldersOf(dataDir, config).runFile));
   return { url: collectorUrl, pin: parsePeerId(collectorPin) };
@@ -84,6 +86,8 @@ export async function withCollector<T>(
   const collector = createCollectorClient({ ...address, ...(await operatorCredentials(context)) });
   try {
     return await run(collector, address);
+  } catch (error) {
+    throw inOptions(error);
   } finally {
     await collector.close();
   }

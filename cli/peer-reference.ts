@@ -7,7 +7,7 @@ export interface NamedPeer {
   readonly name: string;
 }
 
-/** @throws MeshwardError `bad-input` where a name is unknown, or belongs to several peers. */
+/** @throws MeshwardError `file-unknown` where nobody has the name, `bad-input` where it belongs to several peers. */
 export function resolvePeer<T extends NamedPeer>(
   reference: string,
   directory: readonly T[],
@@ -25,7 +25,7 @@ export function resolvePeer<T extends NamedPeer>(
         .join(', ')}.`,
     });
   }
-  throw new MeshwardError('bad-input', `no enrolled peer is called ${shown}${nearest(reference, directory)}`, {
+  throw new MeshwardError('file-unknown', `no enrolled peer is called ${shown}${nearest(reference, directory)}`, {
     next: '`meshward peers` lists the names; a peer may also be named by its id.',
   });
 }

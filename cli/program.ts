@@ -12,7 +12,7 @@ import { addTopicsCommands } from './commands/topics.ts';
 import { addUpCommand } from './commands/up.ts';
 import { softwareVersion } from './version.ts';
 
-export function createProgram(): Command {
+export function createProgram({ json }: { readonly json: boolean } = { json: false }): Command {
   const program = new Command('meshward')
     .description('Watches a storage mesh and mends it: could every file be recovered right now?')
     .version(softwareVersion)
@@ -22,8 +22,11 @@ export function createProgram(): Command {
     .option('--kafka <brokers>', 'keep the log on Kafka: HOST:PORT,… (sets log.adapter and kafka.brokers)')
     .option('--clickhouse <urls>', 'use your ClickHouse: URL,… (sets clickhouse.mode and clickhouse.urls)')
     .option('--json', 'print results as JSON', false)
-    .configureOutput({ outputError: (text, write) => write(redactCaps(text)) })
-    .showHelpAfterError('(see meshward --help)')
+    .configureOutput({
+      outputError: (text, write) => write(redactCaps(text)),
+      // Programs are told of a mistake as of any other error.
+      ...(json ? { writeErr: () => undefined } : {}),
+    })
     .configureHelp({ sortSubcommands: false });
   addUpCommand(program);
   addDemoCommands(program);
@@ -34,7 +37,30 @@ export function createProgram(): Command {
   addDeadLetterCommands(program);
   addTopicsCommands(program);
   addConfigCommands(program);
+  for (const { command, path } of everyCommand(program)) command.showHelpAfterError(`(see ${path} --help)`);
   return program;
+}
+
+export interface NamedCommand {
+  /** As one types it, such as `meshward peer drain`. */
+  readonly path: string;
+  readonly command: Command;
+}
+
+/** The command itself and all below it. */
+export function everyCommand(command: Command, above = ''): readonly NamedCommand[] {
+  const path = above === '' ? command.name() : `${above} ${command.name()}`;
+  return [{ path, command }, ...command.commands.flatMap((sub) => everyCommand(sub, path))];
+}
+
+/** The command that these words name, or as far as they name one. */
+export function commandOf(program: Command, words: readonly string[]): NamedCommand {
+  let found: NamedCommand = { path: program.name(), command: program };
+  for (const word of words) {
+    const next = found.command.commands.find((sub) => sub.name() === word || sub.aliases().includes(word));
+    if (next !== undefined) found = { path: `${found.path} ${next.name()}`, command: next };
+  }
+  return found;
 }
 
 function collect(value: string, before: string[]): string[] {

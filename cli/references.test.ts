@@ -69,7 +69,7 @@ describe('a peer is named', () => {
 
   test('and an unknown name is refused, with one like it', () => {
     expect(refusalOf(() => resolvePeer('ALDER-01', directory)).message).toContain('alder-01');
-    expect(refusalOf(() => resolvePeer('elm', directory)).code).toBe('bad-input');
+    expect(refusalOf(() => resolvePeer('elm', directory)).code).toBe('file-unknown');
   });
 });
 

@@ -1,5 +1,6 @@
 /** `run.json` in the data directory: where the services of this machine listen, for commands that want to talk to them. */
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type Context, foldersOf } from './context.ts';
 
@@ -45,7 +46,7 @@ export async function findRunFile(path: string): Promise<RunFile | null> {
 export async function readRunFile(path: string): Promise<RunFile> {
   const run = await findRunFile(path);
   if (run !== null) return run;
-  throw new MeshwardError('service-unavailable', `no mesh runs with the data directory of ${path}`, {
+  throw new MeshwardError('service-unavailable', `no mesh runs with the data directory ${dirname(path)}`, {
     next: 'Start one with `npm start` or `meshward up`, or name its data directory with --data-dir.',
     retryable: true,
   });

@@ -8,7 +8,7 @@ export const peerActions = ['kill', 'wipe', 'return'] as const;
 export type PeerAction = (typeof peerActions)[number];
 
 export interface PeerControl {
-  /** @throws MeshwardError `bad-input` where a name is unknown. */
+  /** @throws MeshwardError `file-unknown` where a name is unknown. */
   act(action: PeerAction, names: readonly string[]): Promise<void>;
 }
 

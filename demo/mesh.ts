@@ -80,7 +80,7 @@ export class DemoMesh implements PeerControl {
     const chosen = names.map((name) => {
       const peer = this.#peers.get(name);
       if (peer !== undefined) return peer;
-      throw new MeshwardError('bad-input', `no peer of the demonstration is called ${name}`, {
+      throw new MeshwardError('file-unknown', `no peer of the demonstration is called ${name}`, {
         next: '`meshward peers` lists them.',
       });
     });

@@ -100,7 +100,7 @@ class PeerHost {
   async #wipe(name: string): Promise<void> {
     const peer = this.#known.get(name);
     if (peer === undefined)
-      throw new MeshwardError('bad-input', `no peer is called ${name}`, { next: '`meshward peers` lists them.' });
+      throw new MeshwardError('file-unknown', `no peer is called ${name}`, { next: '`meshward peers` lists them.' });
     const shares = join(peer.folder, 'shares');
     for (const entry of await readdir(shares)) {
       if (/^[a-z2-7]{2}$/.test(entry)) await rm(join(shares, entry), { recursive: true, force: true });

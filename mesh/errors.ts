@@ -53,6 +53,7 @@ export const errorCodes = [
   'token-invalid',
   'batch-malformed',
   'event-unknown',
+  'letter-unknown',
   'batch-too-large',
   'log-full',
   'log-closed',

@@ -212,7 +212,7 @@ function unanswered(why: Unanswered, stale: boolean): MeshwardError {
   switch (why) {
     case 'deleted':
       return new MeshwardError('file-unknown', 'the file was deleted by its owner', {
-        next: 'Register it again if it is to be watched: `meshward file put`.',
+        next: 'Register it again if it is to be watched: `meshward put`.',
       });
     case 'without-manifest':
       return new MeshwardError('file-unknown', 'peers hold shares of the file, but nobody has sent its manifest', {

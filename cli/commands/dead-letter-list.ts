@@ -18,7 +18,11 @@ export function addDeadLetterListCommand(letters: Command): void {
       'meshward dead-letters list',
       'meshward dead-letters list --since 24h --code batch-malformed --peer alder-07',
     ],
-    exits: { 4: 'the log cannot be reached' },
+    exits: {
+      3: 'no peer is called what --peer names',
+      4: 'the log cannot be reached',
+      6: 'Kafka does not let this user in',
+    },
     notes: ['Letters go when the log’s retention takes them (log.retentionMs, log.retentionBytes).'],
   });
   command.action((flags: FilterFlags, command: Command) => list(runningContextOf(command), flags));

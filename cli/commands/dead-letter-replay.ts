@@ -33,8 +33,10 @@ export function addDeadLetterReplayCommand(letters: Command): void {
       'meshward dead-letters replay --code batch-malformed --peer alder-07',
     ],
     exits: {
+      3: 'there is no such letter or peer: nothing is replayed',
       4: 'the log cannot be reached',
       5: 'at least one letter was refused',
+      6: 'Kafka does not let this user in',
       130: 'interrupted between two letters',
     },
     notes: [

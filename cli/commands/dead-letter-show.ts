@@ -14,7 +14,7 @@ export function addDeadLetterShowCommand(letters: Command): void {
     .description('one dead letter whole: its payload decoded where it can be read, in hexadecimal otherwise');
   describeUse(command, {
     examples: ['meshward dead-letters show 17'],
-    exits: { 4: 'the log cannot be reached' },
+    exits: { 3: 'there is no such letter', 4: 'the log cannot be reached', 6: 'Kafka does not let this user in' },
     notes: ['Caps, addresses with secrets, tokens and keys are not shown, wherever they stand in it.'],
   });
   command.action((number: string, _flags: object, command: Command) => show(runningContextOf(command), number));

@@ -78,17 +78,17 @@ test('letters are listed, shown, planned, replayed and marked; what is still bad
   expect((await run('replay', '1')).stdout).toContain('replayed-before');
 });
 
-test('a mistake on the command line is exit code 2, and no log exit code 4, which makes none', async () => {
-  for (const words of [
-    ['replay'],
-    ['replay', '1', '--code', 'x'],
-    ['show', 'x'],
-    ['show', '99'],
-    ['list', '--limit', '0'],
-  ]) {
+test('a mistake on the command line is exit code 2, what is not there 3, and no log exit code 4, which makes none', async () => {
+  for (const words of [['replay'], ['replay', '1', '--code', 'x'], ['show', 'x'], ['list', '--limit', '0']]) {
     const { exitCode, stdout } = await run(...words);
     expect([exitCode, stdout], words.join(' ')).toEqual([2, '']);
   }
+  for (const words of [
+    ['show', '99'],
+    ['replay', '99'],
+    ['list', '--peer', 'nobody'],
+  ])
+    expect((await run(...words)).exitCode, words.join(' ')).toBe(3);
   const nowhere = join(dataDir, 'nowhere');
   const { exitCode, stderr } = await runMeshward(['--data-dir', nowhere, 'dead-letters', 'list'], { cwd: dataDir });
   expect(stderr).toContain('meshward up');

@@ -59,7 +59,11 @@ export function addDemoCommands(program: Command): void {
         'npm start -- --kafka 127.0.0.1:9092 --clickhouse http://127.0.0.1:8123',
         'meshward peer kill alder-01',
       ],
-      exits: { 5: 'a promise was broken: the message says which' },
+      exits: {
+        4: 'a service could not be started, or there are no free ports',
+        5: 'a promise was broken: the message says which',
+        130: 'interrupted before its end, with --once',
+      },
       notes: [
         'While it runs, play with it from another terminal: meshward peers, peer kill, peer wipe, peer return, put, file show.',
         `Its data directory is ${demoDataDir} unless --data-dir names another; it is emptied at each start (see --keep).`,

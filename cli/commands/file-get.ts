@@ -10,7 +10,7 @@ import type { FileReading } from '#repairer/proofs/prove.ts';
 import { type CapFlags, capFileOption, requireReadCap, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import { type FileReadingFlags, withFileReading } from '../file-reading.ts';
+import { type FileReadingFlags, type MeshReading, unknownFile, withFileReading } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
 import { formatBytes } from '../output.ts';
@@ -34,10 +34,12 @@ export function addGetCommand(program: Command): Command {
       'meshward get URI:CHK:… - | less',
     ],
     exits: {
-      4: 'a service or too many peers are away: try again',
+      3: 'there is no such file: no peer holds a share of it, and the analyzer does not know it',
+      4: 'a service is away: try again',
       5: 'the file cannot be recovered now: fewer than k good shares were found',
       6: 'the key in this data directory is not an operator of the mesh',
       130: 'interrupted; nothing is left behind',
+      141: 'whoever read the output went away',
     },
     notes: [
       'A cap on the command line can be seen by other users of this machine (ps) and stays in the history of your shell.',
@@ -59,15 +61,25 @@ async function get(context: Context, positional: readonly string[], flags: GetFl
   if (out !== '-' && !flags.force) await refuseExisting(out);
   const { getFile } = await import('#repairer/files/get.ts');
   const result = await interruptible((signal) =>
-    withFileReading(context, cap, 'reading bytes', flags, (by) =>
-      out === '-' ? toStdout(cap, by, signal) : getFile(cap, out, by, signal),
-    ),
+    withFileReading(context, cap, 'reading bytes', flags, async (by) => {
+      try {
+        return await (out === '-' ? toStdout(cap, by, signal) : getFile(cap, out, by, signal));
+      } catch (error) {
+        throw (await whereNothingWasFound(error, by)) ?? error;
+      }
+    }),
   );
   if (out === '-') return;
   context.output.result(
     { path: out, ...result },
     () => `${out}: ${formatBytes(result.sizeBytes)}${fromShares(result)}`,
   );
+}
+
+async function whereNothingWasFound(error: unknown, by: MeshReading): Promise<MeshwardError | null> {
+  if (!(error instanceof MeshwardError) || error.code !== 'not-enough-shares' || error.details['located'] !== 0)
+    return null;
+  return unknownFile(by, Number(error.details['unreachable'] ?? 0));
 }
 
 async function toStdout(cap: ReadCap | LiteralCap, by: FileReading, signal: AbortSignal): Promise<GetResult> {

@@ -11,7 +11,7 @@ import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type FileReadingFlags, withFileReading } from '../file-reading.ts';
+import { type FileReadingFlags, unknownFile, withFileReading } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
 import { addApiOption, addCollectorOptions } from '../mesh-address.ts';
 import { formatBytes, formatDuration } from '../output.ts';
@@ -38,6 +38,7 @@ export function addProveCommand(file: Command): void {
       'meshward file prove URI:CHK-Verifier:… --times 10',
     ],
     exits: {
+      3: 'there is no such file: no peer holds a share of it, and the analyzer does not know it',
       4: 'a service is away',
       5: 'not proven: the file could not be recovered, or is another one',
       6: 'the key in this data directory is not an operator of the mesh',
@@ -77,7 +78,13 @@ async function prove(context: Context, positional: readonly string[], flags: Pro
     withFileReading(context, cap, 'proving bytes', flags, async (by) => {
       for (let time = 0; time < times && !signal.aborted; time++) {
         by.restart();
-        results.push(await proveFile({ id: newProofId(), cap, plaintextSha256: original, urgent: true, signal }, by));
+        const result = await proveFile({ id: newProofId(), cap, plaintextSha256: original, urgent: true, signal }, by);
+        // There is nothing to prove of a file that is none, and nothing to keep.
+        if (result.errorCode === 'not-enough-shares' && result.sharesLocated === 0) {
+          const unknown = await unknownFile(by, result.unreachable);
+          if (unknown !== null) throw unknown;
+        }
+        results.push(result);
       }
       return by.nameOf;
     }),

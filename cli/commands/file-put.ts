@@ -1,16 +1,16 @@
 /** `meshward put`: encrypts files and spreads their shares over the mesh. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, stat } from 'node:fs/promises';
+import { appendFile, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { createApiClient } from '#analyzer/api/client.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
 import { formatCap, formatVerifyCap } from '#mesh/caps.ts';
-import { parseCoding } from '#mesh/coding.ts';
+import { type Coding, parseCoding } from '#mesh/coding.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxTextLength } from '#mesh/limits.ts';
-import { type Policy, policyFor } from '#mesh/policy.ts';
+import type { Policy } from '#mesh/policy.ts';
 import { redactCaps } from '#mesh/redact.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
@@ -26,11 +26,12 @@ import {
 } from '../mesh-address.ts';
 import type { MeshPeers } from '../mesh-peers.ts';
 import { formatBytes } from '../output.ts';
+import { choosePolicy, usualCoding } from '../put-coding.ts';
 import { parseCount } from '../quantities.ts';
 import { openSecret } from '../secret-file.ts';
 
 interface PutFlags extends ApiFlags, CollectorFlags {
-  readonly coding: string;
+  readonly coding?: string;
   readonly tag: string;
   readonly happy?: string;
   readonly caps?: string;
@@ -60,7 +61,10 @@ export function addPutCommand(program: Command): Command {
     .command('put')
     .argument('<file...>', 'files to store')
     .description('store files on the mesh and print their caps: whoever has a cap can read its file, and nobody else')
-    .option('--coding <k-of-n>', 'how many shares give the file back, of how many that are made', '25-of-100')
+    .option(
+      '--coding <k-of-n>',
+      'how many shares give the file back, of how many that are made; by default 25-of-100, or what fits the peers that take shares',
+    )
     .option('--tag <tag>', 'kept with the file; policies can name it', '')
     .option('--happy <n>', 'fewest shares that must be placed; by default where the policy would repair')
     .option('--caps <file>', 'append the caps to this file (mode 0600) and print none of them');
@@ -82,8 +86,10 @@ export function addPutCommand(program: Command): Command {
 }
 
 async function put(context: Context, paths: readonly string[], flags: PutFlags): Promise<void> {
-  const policy = policyFor(context.config.policies, parseCoding(flags.coding), checkTag(flags.tag));
-  const happy = flags.happy === undefined ? undefined : parseCount(flags.happy, '--happy', policy.k, policy.n);
+  const coding = flags.coding === undefined ? undefined : parseCoding(flags.coding);
+  const happy = flags.happy === undefined ? undefined : parseHappy(flags.happy, coding ?? usualCoding);
+  checkTag(flags.tag);
+  await refuseUnwritable(flags.caps);
   const files = await Promise.all(paths.map(lookAt));
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const reports: PutReport[] = [];
@@ -91,6 +97,7 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
     await interruptible((signal) =>
       withCollector(context, flags, async (collector) => {
         const mesh = await openMesh(context, flags, collector);
+        const policy = policyOn(mesh, context, flags.tag, coding, happy);
         const progress = showByteProgress(context.output, 'storing bytes', totalBytes);
         try {
           const leaseSecret = await openSecret(foldersOf(context.dataDir, context.config).operatorKey, 'lease-secret');
@@ -105,8 +112,16 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
               signal,
               progress,
             });
-            reports.push(await withCapKept(report, flags.caps));
-            if (report.registration !== null) throw report.registration;
+            const { registration, ...stored } = report;
+            await keepCap(stored, flags.caps).then(
+              (kept) => reports.push(kept),
+              // It is stored, and can be read with its cap alone: then that is printed after all.
+              (error: unknown) => {
+                reports.push(stored);
+                throw error;
+              },
+            );
+            if (registration !== null) throw registration;
           }
         } finally {
           progress.end();
@@ -192,11 +207,39 @@ async function openMesh(context: Context, flags: PutFlags, collector: CollectorC
   });
 }
 
-async function withCapKept(
-  stored: PutReport & { readonly registration: MeshwardError | null },
-  path: string | undefined,
-): Promise<PutReport> {
-  const { registration: _registration, ...report } = stored;
+function policyOn(
+  mesh: MeshPeers,
+  { config, output }: Context,
+  tag: string,
+  coding: Coding | undefined,
+  happy: number | undefined,
+): Policy {
+  const { policy, note } = choosePolicy(config.policies, tag, coding, mesh.field.peers.length, happy);
+  if (note !== '') output.note(note);
+  if (happy === undefined || happy <= policy.n) return policy;
+  throw new MeshwardError('repair-no-target', `--happy wants ${happy} shares, and ${policy.n} are made`, {
+    next: 'Add peers, or accept fewer shares.',
+    retryable: true,
+  });
+}
+
+function parseHappy(text: string, { k, n }: Coding): number {
+  return parseCount(text, '--happy', Math.min(1, k), n);
+}
+
+/** Before anything is stored: a cap that can be kept nowhere is a file lost. @throws MeshwardError `bad-input`. */
+async function refuseUnwritable(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  try {
+    await (await open(path, 'a', 0o600)).close();
+  } catch (error) {
+    throw new MeshwardError('bad-input', `the caps cannot be kept in ${redactCaps(path)}: ${describeError(error)}`, {
+      next: 'Name a file that this user can write with --caps.',
+    });
+  }
+}
+
+async function keepCap(report: PutReport, path: string | undefined): Promise<PutReport> {
   if (path === undefined) return report;
   const { cap, ...rest } = report;
   await appendFile(path, `${cap}  ${report.name}\n`, { mode: 0o600, flush: true });

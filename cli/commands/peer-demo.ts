@@ -30,7 +30,10 @@ export function addDemoPeerCommands(peer: Command): void {
       .option('--domain <kind=name>', 'every peer of this failure domain; may be given several times', collect, []);
     describeUse(command, {
       examples: [`meshward peer ${action} alder-01 alder-02`, `meshward peer ${action} --domain zone=alder`],
-      exits: { 4: 'no demonstration runs with this data directory' },
+      exits: {
+        3: 'no peer of it has the name, or is in the domain',
+        4: 'no demonstration runs with this data directory',
+      },
     });
     command.action((names: string[], flags: DemoFlags, command: Command) =>
       act(runningContextOf(command), action, names, flags),
@@ -63,7 +66,7 @@ async function chooseNames(run: RunFile, given: readonly string[], flags: DemoFl
   }
   if (names.size > 0) return [...names];
   throw new MeshwardError(
-    'bad-input',
+    flags.domain.length > 0 ? 'file-unknown' : 'bad-input',
     flags.domain.length > 0 ? 'no peer is in this failure domain' : 'no peer is named',
     {
       next: 'Name peers, or a failure domain with --domain; `meshward peers` lists them.',

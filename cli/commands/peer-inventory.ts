@@ -28,6 +28,7 @@ export function addPeerInventoryCommand(peer: Command): void {
   describeUse(addCollectorOptions(command), {
     examples: ['meshward peer inventory alder-07', 'meshward peer inventory --all'],
     exits: {
+      3: 'no enrolled peer has one of the names: none is asked',
       4: 'the collector is away: peers that are printed were asked',
       6: 'the key in this data directory is not an operator of the mesh, or a named peer is revoked',
     },

@@ -29,7 +29,11 @@ export function addPeerSettingsCommand(peer: Command): void {
       'meshward peer settings alder-07',
       'meshward peer settings alder-07 alder-08 --verify-rate 1MiB --heartbeat 30s',
     ],
-    exits: { 4: 'the collector is away', 6: 'the key in this data directory is not an operator of the mesh' },
+    exits: {
+      3: 'no enrolled peer has one of the names',
+      4: 'the collector is away',
+      6: 'the key in this data directory is not an operator of the mesh',
+    },
     notes: ['Peers fetch their settings by themselves, and a replaced machine takes them over.'],
   });
   command.action((peers: string[], flags: SettingsFlags, command: Command) =>

@@ -28,6 +28,7 @@ interface MaintenanceFlags extends ReasonFlags {
 type Standing = (collector: CollectorClient, peer: PeerId) => Promise<unknown>;
 
 const exits: NonNullable<CommandHelp['exits']> = {
+  3: 'no enrolled peer has one of the names: nothing is done',
   4: 'the collector is away: peers that are printed are done',
   6: 'the key in this data directory is not an operator of the mesh',
 };

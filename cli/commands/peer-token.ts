@@ -27,7 +27,11 @@ export function addTokenCommand(parent: Command): void {
     .option('--replaces <peer>', 'name or id of the peer whose settings and domains the new one takes over');
   describeUse(addCollectorOptions(command), {
     examples: [`${words} --domain zone=alder --domain region=north`, `${words} --replaces alder-07 --lifetime 1h`],
-    exits: { 4: 'the collector is away', 6: 'the key in this data directory is not an operator of the mesh' },
+    exits: {
+      3: 'no peer is called what --replaces names',
+      4: 'the collector is away',
+      6: 'the key in this data directory is not an operator of the mesh',
+    },
     notes: ['The token is a secret until it is used or expires; it is shown this once.'],
   });
   command.action((flags: TokenFlags, command: Command) => makeToken(runningContextOf(command), flags));

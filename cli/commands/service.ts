@@ -1,7 +1,13 @@
 /** The services one by one, for machines that run them under their own supervisor. */
 import type { Command } from 'commander';
+import { MeshwardError } from '#mesh/errors.ts';
 import { collect, describeUse } from '../command-help.ts';
 import { contextOf } from '../context.ts';
+
+const serviceExits = {
+  4: 'the log or the database is away',
+  6: 'Kafka or ClickHouse does not let this user in',
+} as const;
 
 interface AgentFlags {
   readonly shares?: string;
@@ -9,6 +15,15 @@ interface AgentFlags {
   readonly pin?: string;
   readonly token?: string;
   readonly domain: readonly string[];
+}
+
+/** Null: the agent is enrolled already. @throws MeshwardError `bad-input` for one that is given and empty. */
+export function tokenOf({ token }: Pick<AgentFlags, 'token'>, variable: string | undefined): string | null {
+  const given = (token ?? variable)?.trim();
+  if (given !== '') return given ?? null;
+  throw new MeshwardError('bad-input', `the token is empty (${token === undefined ? 'MESHWARD_TOKEN' : '--token'})`, {
+    next: 'Give the token that `meshward token` printed; an agent that is enrolled already needs none, and no such variable.',
+  });
 }
 
 // Each service is loaded when it is started: a command that talks to one must not wait for all of them.
@@ -22,7 +37,7 @@ export function addServiceCommands(program: Command): void {
         const { runService } = await import('../services/run-service.ts');
         await runService('collector', contextOf(command), startCollector);
       }),
-    { examples: ['meshward --data-dir /var/lib/meshward collector'] },
+    { examples: ['meshward --data-dir /var/lib/meshward collector'], exits: serviceExits },
   );
   describeUse(
     program
@@ -33,7 +48,7 @@ export function addServiceCommands(program: Command): void {
         const { runService } = await import('../services/run-service.ts');
         await runService('analyzer', contextOf(command), startAnalyzer);
       }),
-    { examples: ['meshward --config meshward.yaml analyzer'] },
+    { examples: ['meshward --config meshward.yaml analyzer'], exits: serviceExits },
   );
   describeUse(
     program
@@ -44,7 +59,7 @@ export function addServiceCommands(program: Command): void {
         const { runService } = await import('../services/run-service.ts');
         await runService('repairer', contextOf(command), startRepairer);
       }),
-    { examples: ['meshward --config meshward.yaml repairer'] },
+    { examples: ['meshward --config meshward.yaml repairer'], exits: serviceExits },
   );
   describeUse(
     program
@@ -61,7 +76,7 @@ export function addServiceCommands(program: Command): void {
           ...(flags.collector === undefined ? {} : { 'agent.collectorUrl': flags.collector }),
           ...(flags.pin === undefined ? {} : { 'agent.collectorPin': flags.pin }),
         };
-        const token = flags.token ?? process.env['MESHWARD_TOKEN'] ?? null;
+        const token = tokenOf(flags, process.env['MESHWARD_TOKEN']);
         const { startAgent } = await import('../services/agent.ts');
         const { runService } = await import('../services/run-service.ts');
         await runService('agent', contextOf(command, forced), (by) => startAgent(by, { token, domains: flags.domain }));
@@ -70,6 +85,10 @@ export function addServiceCommands(program: Command): void {
       examples: [
         'MESHWARD_TOKEN=… meshward agent --shares /srv/tahoe/storage --collector https://collector.example:7701 --pin PIN',
       ],
+      exits: {
+        4: 'the collector is away while the agent enrols',
+        6: 'the token, the pin or the key of this peer is not taken',
+      },
     },
   );
 }

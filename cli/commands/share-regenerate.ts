@@ -1,9 +1,9 @@
 /** `meshward share regenerate`: missing shares from the others, on plain files. */
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parseManifest } from '#mesh/caps.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { type FolderRegenerationResult, regenerateFromFolder } from '#tahoe/share/index.ts';
+import { takeCapText } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import type { GlobalOptions } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -105,14 +105,7 @@ async function capText({ cap, capFile }: RegenerateFlags): Promise<string> {
       next: 'Give the verify cap; `meshward share dump` prints it, and the owner of the file has it.',
     });
   }
-  if (cap !== undefined) return cap;
-  try {
-    return (await readFile(capFile as string, 'utf8')).trim().split(/\s/, 1)[0] ?? '';
-  } catch {
-    throw new MeshwardError('bad-input', 'the file that should hold the cap cannot be read', {
-      next: 'Check the path that --cap-file names.',
-    });
-  }
+  return (await takeCapText(cap === undefined ? [] : [cap], capFile === undefined ? {} : { capFile })).text;
 }
 
 function tellable<T extends { readonly error: unknown }>({

@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { parseManifest } from '#mesh/caps.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Manifest } from '#mesh/manifest.ts';
+import { type CapFlags, capFileOption, takeCapText } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import type { GlobalOptions } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -9,7 +11,7 @@ import { interruptible } from '../interrupt.ts';
 import { createOutput, formatBytes, type Output } from '../output.ts';
 import { findShareFiles, type ShareVerdict, verifyFiles } from '../share-verification.ts';
 
-interface VerifyFlags {
+interface VerifyFlags extends CapFlags {
   readonly cap?: string;
 }
 
@@ -18,7 +20,8 @@ export function addShareVerifyCommand(share: Command): void {
     .command('verify')
     .argument('<path...>', 'share files, or folders of shares')
     .description('check every byte of share files against their hashes')
-    .option('--cap <verify-cap>', 'cap of the file; without it a share is checked against what it says of itself');
+    .option('--cap <verify-cap>', 'cap of the file; without it a share is checked against what it says of itself')
+    .option(...capFileOption);
   describeUse(command, {
     examples: [
       'meshward share verify storage/shares',
@@ -32,7 +35,7 @@ export function addShareVerifyCommand(share: Command): void {
 }
 
 async function verify(paths: readonly string[], flags: VerifyFlags, output: Output): Promise<void> {
-  const manifest = flags.cap === undefined ? null : parseManifest(flags.cap);
+  const manifest = await manifestOf(flags);
   const files = await findShareFiles(paths, manifest);
   if (files.length === 0) {
     throw new MeshwardError(
@@ -57,6 +60,15 @@ async function verify(paths: readonly string[], flags: VerifyFlags, output: Outp
     [...verdicts.map(describeVerdict), summary(verdicts, bad)].join('\n'),
   );
   if (bad > 0) process.exitCode = exitCodes.negative;
+}
+
+async function manifestOf(flags: VerifyFlags): Promise<Manifest | null> {
+  if (flags.cap === undefined && flags.capFile === undefined) return null;
+  const { text, rest } = await takeCapText(flags.cap === undefined ? [] : [flags.cap], flags);
+  if (rest.length === 0) return parseManifest(text);
+  throw new MeshwardError('bad-input', 'a cap is given twice: by --cap and by --cap-file', {
+    next: 'Give one of them.',
+  });
 }
 
 const showProgressFrom = 200;

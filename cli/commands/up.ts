@@ -33,7 +33,10 @@ export function addUpCommand(program: Command): void {
       }),
     {
       examples: ['meshward --data-dir /var/lib/meshward up'],
-      exits: { 4: 'ClickHouse or another service could not be started' },
+      exits: {
+        4: 'ClickHouse or another service could not be started',
+        6: 'Kafka or ClickHouse does not let this user in',
+      },
       notes: [
         'The data directory is .meshward unless --data-dir names another. Peers are added with the command that `meshward token` prints.',
       ],

@@ -1,5 +1,9 @@
 /** One look of the doctor: its name, and what it found. */
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { inWords } from '../system-errors.ts';
+
+export const startServices =
+  'Start the services with `meshward up` (or `npm start` for the demonstration), or look into their logs.';
 
 export interface Check {
   readonly name: string;
@@ -38,7 +42,12 @@ export async function runCheck(check: Check): Promise<CheckResult> {
   try {
     return { name, kind, ...(await check.run()) };
   } catch (error) {
-    const next = error instanceof MeshwardError ? error.next : 'This should not happen: report it with the text above.';
-    return { name, kind, ...failed(describeError(error), next) };
+    return { name, kind, ...failed(describeError(error), adviceOf(inWords(error))) };
   }
+}
+
+function adviceOf(error: unknown): string {
+  if (!(error instanceof MeshwardError)) return 'This should not happen: report it with the text above.';
+  // Whoever reads this runs the doctor already.
+  return error.next.includes('`meshward doctor`') ? startServices : error.next;
 }

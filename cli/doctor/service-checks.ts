@@ -11,12 +11,9 @@ import { describeFreshness } from '../describe-file.ts';
 import { withCollector } from '../mesh-address.ts';
 import { withClickHouse } from '../recorded-proofs.ts';
 import type { RunFile } from '../run-file.ts';
-import { type Check, type Finding, failed, passed } from './check.ts';
+import { type Check, type Finding, failed, passed, startServices } from './check.ts';
 
 const answerTimeoutMs = 5_000;
-const startThem =
-  'Start the services with `meshward up` (or `npm start` for the demonstration), or look into their logs.';
-
 export function serviceChecks(context: Context, run: RunFile | null): readonly Check[] {
   const { config } = context;
   return [
@@ -68,7 +65,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
 
 async function lookAtClickHouse(context: Context): Promise<Finding> {
   const known = await withClickHouse(context);
-  if (known === null) return failed('none is configured or runs with this data directory', startThem);
+  if (known === null) return failed('none is configured or runs with this data directory', startServices);
   const { urls, username, passwordFile, database } = known.config.clickhouse;
   const password = await readPassword(passwordFile);
   const store = connectStore({ urls, username, password, database, requestTimeoutMs: answerTimeoutMs });
@@ -97,7 +94,7 @@ async function readiness(url: string): Promise<Finding | null> {
   try {
     response = await ask(new URL('/readyz', url));
   } catch (error) {
-    return failed(`does not answer at ${url}: ${describeError(error)}`, startThem);
+    return failed(`does not answer at ${url}: ${describeError(error)}`, startServices);
   }
   if (response.ok) return null;
   const body = (await response.json().catch(() => null)) as { readonly reasons?: readonly string[] } | null;

@@ -6,11 +6,12 @@ import { agentFolders } from '#collector/agent/folders.ts';
 import { createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import { parsePeerId } from '#mesh/peer-id.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { parseDomains } from '../failure-domain.ts';
 import { startOpsServer } from '../ops-server.ts';
+import { parsePin } from '../pin.ts';
+import { inOptions } from '../schema-words.ts';
 import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
@@ -37,7 +38,7 @@ export async function startAgent(
   }
   const client = createCollectorClient({
     url: config.collectorUrl,
-    pin: parsePeerId(config.collectorPin),
+    pin: parsePin(config.collectorPin, 'the pin (--pin, agent.collectorPin)'),
     key: privateKeyPem(identity),
     cert: identity.certificatePem,
   });
@@ -51,6 +52,8 @@ export async function startAgent(
       domains,
       clock: systemClock,
       log: logger,
+    }).catch((error: unknown) => {
+      throw inOptions(error);
     });
     logger.info({ peer: identity.peerId, name, domains }, 'enrolled');
   }

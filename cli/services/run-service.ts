@@ -3,6 +3,7 @@ import { describeError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { type ReadyFacts, reportFailed, reportReady, stopRequested } from '../child.ts';
 import type { Context } from '../context.ts';
+import { inWords } from '../system-errors.ts';
 import { startTelemetry, type Telemetry } from '../telemetry.ts';
 
 export interface RunningService {
@@ -36,8 +37,9 @@ export async function runService(
   let service: RunningService;
   try {
     service = await start({ context, telemetry, logger, signal: abort.signal });
-  } catch (error) {
+  } catch (thrown) {
     if (abort.signal.aborted) return;
+    const error = inWords(thrown);
     reportFailed(error);
     throw error;
   }

@@ -5,7 +5,7 @@
 
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
-import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { type StorageIndex, storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
 import type { EventSink } from './events.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import { type InspectedFile, inspectFile, manifestTag } from './inspect.ts';
@@ -167,7 +167,7 @@ export class Reconciler {
     const { table, log } = this.#options;
     if (table.has(slot, corruptFlag)) return;
     table.set(slot, corruptFlag, true);
-    log.warn({ storageIndex: Buffer.from(key).toString('hex'), shareNumber, reason }, 'a share was damaged');
+    log.warn({ storageIndex: storageIndexFromBytes(key), shareNumber, reason }, 'a share was damaged');
     this.#say(key, shareNumber, 'corrupt');
   }
 

@@ -42,7 +42,7 @@ test('a mark is no letter: it shows at the letter that it names, the last of the
   const letters = await listLetters(log, topic, {}, 10);
   expect(numbers(letters)).toEqual([1, 0]);
   expect(letters.map(({ replayed }) => replayed?.records ?? null)).toEqual([null, 2]);
-  await expect(findLetters(log, topic, new Set([0, 2]))).rejects.toMatchObject({ code: 'bad-input' });
+  await expect(findLetters(log, topic, new Set([0, 2]))).rejects.toMatchObject({ code: 'letter-unknown' });
   expect(numbers(await findLetters(log, topic, new Set([0, 1])))).toEqual([1, 0]);
 });
 

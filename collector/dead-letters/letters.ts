@@ -69,7 +69,7 @@ export async function listLetters(
   return found;
 }
 
-/** @throws MeshwardError `bad-input` where there is no letter of one of the numbers, or no more. */
+/** @throws MeshwardError `letter-unknown` where there is no letter of one of the numbers, or no more. */
 export async function findLetters(
   log: LettersLog,
   topic: string,
@@ -86,7 +86,7 @@ export async function findLetters(
   return found;
 }
 
-/** The letter with its payload. @throws MeshwardError `bad-input`. */
+/** The letter with its payload. @throws MeshwardError `letter-unknown`. */
 export async function readLetter(log: LettersLog, topic: string, number: number): Promise<DeadLetter> {
   const records = await readFrom(log, topic, number, 1);
   const record = records.find(({ offset }) => offset === number);
@@ -189,7 +189,7 @@ function shown(text: string): string {
 }
 
 function noLetter(number: number): MeshwardError {
-  return new MeshwardError('bad-input', `there is no dead letter ${number}`, {
+  return new MeshwardError('letter-unknown', `there is no dead letter ${number}`, {
     next: '`meshward dead-letters list` names those that there are; retention removes old ones (log.retentionMs).',
   });
 }

@@ -49,7 +49,7 @@ export function requirePeer(
   }
   if (peer.revoked) {
     throw new MeshwardError('peer-revoked', `the peer ${id} was revoked by an operator`, {
-      next: 'Ask an operator to restore it (`meshward peers restore`).',
+      next: 'Ask an operator to restore it (`meshward peer restore`).',
     });
   }
   return { id, peer };

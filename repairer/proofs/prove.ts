@@ -42,6 +42,8 @@ export interface ProofResult {
   readonly shares: readonly PlacedShare[];
   /** Distinct share numbers that peers said to hold. */
   readonly sharesLocated: number;
+  /** Peers that were asked for shares and did not answer. */
+  readonly unreachable: number;
   readonly corrupt: readonly PlacedShare[];
   readonly bytesRead: number;
   /** Bytes of the file that were recovered and matched its hashes. */
@@ -89,11 +91,15 @@ class Proof {
     this.#by = by;
   }
 
-  facts(): Pick<ProofResult, 'shares' | 'sharesLocated' | 'corrupt' | 'bytesProven' | 'plaintextSha256'> {
+  facts(): Pick<
+    ProofResult,
+    'shares' | 'sharesLocated' | 'unreachable' | 'corrupt' | 'bytesProven' | 'plaintextSha256'
+  > {
     const faults = this.#opened?.pool.faults ?? [];
     return {
       shares: this.#opened?.pool.used ?? [],
       sharesLocated: this.#opened?.located ?? 0,
+      unreachable: this.#opened?.unreachable ?? 0,
       corrupt: faults.filter((fault) => fault.corrupt).map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
       bytesProven: this.#bytesProven,
       plaintextSha256: this.#plaintextSha256,
@@ -133,6 +139,8 @@ export interface OpenedFile {
   readonly shares: readonly VerifiedShare[];
   /** Distinct share numbers that were found. */
   readonly located: number;
+  /** Peers that did not answer. */
+  readonly unreachable: number;
 }
 
 /**
@@ -164,8 +172,20 @@ export async function openFile(
   );
   const located = new Set(candidates.map((share) => share.shareNumber)).size;
   const pool = new SourcePool({ manifest, candidates, transfer, clock: by.clock, hedgeAfterMs: 500 });
-  onLocated?.({ pool, shares: [], located });
-  return { pool, shares: await pool.open(manifest.k), located };
+  const unreachable = found.unreachable.length;
+  onLocated?.({ pool, shares: [], located, unreachable });
+  if (located === 0) throw nowhere(unreachable);
+  return { pool, shares: await pool.open(manifest.k), located, unreachable };
+}
+
+/** Nobody has anything of it: whether there is such a file is for the caller to say. */
+function nowhere(unreachable: number): MeshwardError {
+  const others = unreachable === 0 ? '' : `; ${unreachable} did not answer`;
+  return new MeshwardError('not-enough-shares', `no peer that was asked holds a share of this file${others}`, {
+    next: 'Check the cap. If it is right, bring peers back that hold its shares: the file is not lost while they may return.',
+    retryable: unreachable > 0,
+    details: { have: 0, located: 0, unreachable },
+  });
 }
 
 function otherContent(what: string): MeshwardError {
