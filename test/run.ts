@@ -1,5 +1,5 @@
 /**
- * Everything that must hold, one step after the other: types, lint, format, generated files, then every test.
+ * Everything that must hold, one step after the other: types, lint, format, lock and generated files, then every test.
  *
  * - `npm test -- --fast`: types, lint, format, and the tests that start no broker, database, browser, Tahoe node or process.
  * - `npm test -- PATH`: only the tests below PATH. Other words go to vitest as they are.
@@ -35,6 +35,7 @@ const checks: readonly Step[] = [
   { name: 'types', run: () => command('tsc', '-p', '.') },
   { name: 'lint', run: () => command('oxlint', '--type-aware', '--deny-warnings') },
   { name: 'format', run: () => command('biome', 'check', '.') },
+  { name: 'lock file', run: () => command('node', 'test/setup/lock.ts') },
 ];
 const complete: readonly Step[] = [
   { name: 'generated files', run: () => command('node', 'test/setup/generated.ts') },

@@ -87,7 +87,7 @@ export function addPutCommand(program: Command): Command {
 
 async function put(context: Context, paths: readonly string[], flags: PutFlags): Promise<void> {
   const coding = flags.coding === undefined ? undefined : parseCoding(flags.coding);
-  const happy = flags.happy === undefined ? undefined : parseHappy(flags.happy, coding ?? usualCoding);
+  const happy = flags.happy === undefined ? undefined : parseHappy(flags.happy, coding);
   checkTag(flags.tag);
   await refuseUnwritable(flags.caps);
   const files = await Promise.all(paths.map(lookAt));
@@ -223,8 +223,8 @@ function policyOn(
   });
 }
 
-function parseHappy(text: string, { k, n }: Coding): number {
-  return parseCount(text, '--happy', Math.min(1, k), n);
+function parseHappy(text: string, coding: Coding | undefined): number {
+  return parseCount(text, '--happy', coding?.k ?? 1, (coding ?? usualCoding).n);
 }
 
 /** Before anything is stored: a cap that can be kept nowhere is a file lost. @throws MeshwardError `bad-input`. */
