@@ -1,10 +1,10 @@
 /** The process of every `meshward` command: runs it, prints what went wrong, and ends with a documented exit code. */
 import { CommanderError } from 'commander';
 import { MeshwardError } from '#mesh/errors.ts';
+import { redactCaps } from '#mesh/redact.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { printError } from './output.ts';
 import { commandOf, createProgram, everyCommand } from './program.ts';
-import { redactCaps } from './redact.ts';
 import { inWords } from './system-errors.ts';
 
 const words = process.argv.slice(2);

@@ -1,7 +1,7 @@
 /** What the operating system says no with, in words and with a code: a full disk or a folder of somebody else is no defect. */
 import { getSystemErrorMessage } from 'node:util';
 import { MeshwardError } from '#mesh/errors.ts';
-import { redactCaps } from './redact.ts';
+import { redactCaps } from '#mesh/redact.ts';
 
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: 'Free space on that disk, or name a folder on another one.',

@@ -32,7 +32,8 @@ export const placementStates = ['stored', 'lost', 'corrupt'] as const;
 export const manifestOrigins = ['owner', 'derived'] as const;
 export const repairOutcomes = ['repaired', 'partial', 'not-needed', 'failed', 'cancelled'] as const;
 export const proofOutcomes = ['proven', 'failed', 'cancelled'] as const;
-export const alertSeverities = ['info', 'warning', 'critical'] as const;
+/** `critical` is what releases before the fifth migration wrote for `page`. */
+export const alertSeverities = ['info', 'warning', 'critical', 'page'] as const;
 export const alertStates = ['firing', 'resolved'] as const;
 export const campaignStates = ['planned', 'approved', 'running', 'paused', 'done', 'cancelled', 'failed'] as const;
 

@@ -345,7 +345,7 @@ describe('the analyzer on ClickHouse', () => {
         [other.id, { id: other.id, alert: other.alert, sinceMs }],
       ]),
     );
-    expect((await queries.openAlerts(database)).map(({ severity }) => severity)).toEqual(['critical', 'warning']);
+    expect((await queries.openAlerts(database)).map(({ severity }) => severity)).toEqual(['page', 'warning']);
   });
 
   it('carries a whole analyzer: what it found is in the database, and a second one goes on from there', async () => {

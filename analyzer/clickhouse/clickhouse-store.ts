@@ -52,8 +52,6 @@ const fewRowsDelayMs = 20;
 /** Histories of the mesh have one name in place of an analyzer's: whoever writes them, a reader must not add them up. */
 const wholeMesh = 'mesh';
 
-const alertSeverities = { page: 'critical', warning: 'warning' } as const;
-
 export class ClickHouseAnalyzerStore implements AnalyzerStore {
   readonly #store: Store;
   readonly #writer: StoreWriter;
@@ -100,7 +98,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     const rows = await openAlerts(this.#store);
     return rows.map(({ id, kind, severity, summary, details, files }) => {
       const { analyzer: _analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
-      const known: Severity = severity === 'critical' ? 'page' : 'warning';
+      const known: Severity = severity === 'page' || severity === 'critical' ? 'page' : 'warning';
       return { id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs };
     });
   }
@@ -314,7 +312,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         id,
         at: Math.round(atMs),
         kind: alert.key,
-        severity: alertSeverities[alert.severity],
+        severity: alert.severity,
         state: state === 'resolved' ? 'resolved' : 'firing',
         summary: alert.summary,
         details: JSON.stringify({

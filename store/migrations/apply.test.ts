@@ -116,7 +116,7 @@ describe('migrate', () => {
       const store = testStore.connect('default');
       for (const statement of statements) {
         const tree = await explainTree(statement);
-        expect(tree).toMatch(/^CreateQuery /);
+        expect(tree).toMatch(/^(Create|Alter)Query /);
         const [parsed] = await store.select({ formatted: text }, 'SELECT formatQuery({statement:String})', {
           parameters: { statement },
         });
@@ -141,6 +141,16 @@ describe('migrate', () => {
       "SELECT engine_full FROM system.tables WHERE database = 'kept' AND name = 'margin_history_minute'",
     );
     expect(table?.ttl).toContain('TTL at + toIntervalDay(30)');
+  });
+
+  test('every column says what it holds', async () => {
+    const store = await testStore.openDatabase('told');
+    const silent = await store.select(
+      { name: text },
+      "SELECT concat(table, '.', name) AS name FROM system.columns WHERE database = 'told' AND comment = '' " +
+        "AND table != 'schema_migrations' AND table NOT LIKE '%_to_%'",
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
   test('every table with an end has it from the retention', async () => {

@@ -114,6 +114,33 @@ export function renderLifeTime({ database, topology }: SchemaContext, table: str
   return `ALTER TABLE ${database}.${localName(topology, table)}${onCluster(topology)} MODIFY TTL ${ttl}`;
 }
 
+/** Another type for a column of choices that holds all that the old one had: only metadata changes. */
+export function renderChoice(
+  { database, topology }: SchemaContext,
+  table: string,
+  column: string,
+  type: string,
+): string[] {
+  const alter = (name: string, codec: string): string =>
+    `ALTER TABLE ${database}.${name}${onCluster(topology)} MODIFY COLUMN IF EXISTS ${column} ${type}${codec}`;
+  if (topology.kind === 'single') return [alter(table, ' CODEC(ZSTD)')];
+  return [alter(localName(topology, table), ' CODEC(ZSTD)'), alter(table, '')];
+}
+
+/** What columns hold, kept with the table: only metadata changes. */
+export function renderComments(
+  { database, topology }: SchemaContext,
+  table: string,
+  comments: readonly (readonly [column: string, comment: string])[],
+): string[] {
+  const parts = comments.map(
+    ([column, comment]) => `COMMENT COLUMN IF EXISTS ${column} '${comment.replaceAll(/['\\]/g, '\\$&')}'`,
+  );
+  // People look at the table that distributes as well as at the one that holds the rows.
+  const names = topology.kind === 'single' ? [table] : [localName(topology, table), table];
+  return names.map((name) => `ALTER TABLE ${database}.${name}${onCluster(topology)}\n  ${parts.join(',\n  ')}`);
+}
+
 /** The name of the table that holds the rows: of a Distributed table, the one on each server. */
 export function localName(topology: Topology, name: string): string {
   return topology.kind === 'single' ? name : `${name}_local`;

@@ -75,8 +75,8 @@ function isFound(name: string, path: string, { packages }: Lock): boolean {
 }
 
 if (import.meta.main) {
-  const read = <T>(name: string): T => JSON.parse(readFileSync(name, 'utf8')) as T;
-  const problems = problemsOfLock(read<Manifest>('package.json'), read<Lock>('package-lock.json'));
+  const read = (name: string): unknown => JSON.parse(readFileSync(name, 'utf8'));
+  const problems = problemsOfLock(read('package.json') as Manifest, read('package-lock.json') as Lock);
   for (const problem of problems) console.error(`package-lock.json: ${problem}`);
   if (problems.length > 0) console.error('Run `npm install` and commit the lock that it writes.');
   process.exitCode = problems.length === 0 ? 0 : 1;

@@ -950,3 +950,947 @@ SETTINGS replicated_deduplication_window = 2000, replicated_deduplication_window
 
 CREATE TABLE IF NOT EXISTS meshward.campaigns ON CLUSTER 'mesh' AS meshward.campaigns_local
 ENGINE = Distributed('mesh', 'meshward', 'campaigns_local', cityHash64(id));
+
+ALTER TABLE meshward.alerts_local ON CLUSTER 'mesh' MODIFY COLUMN IF EXISTS severity Enum8('info' = 1, 'warning' = 2, 'critical' = 3, 'page' = 4) CODEC(ZSTD);
+
+ALTER TABLE meshward.alerts ON CLUSTER 'mesh' MODIFY COLUMN IF EXISTS severity Enum8('info' = 1, 'warning' = 2, 'critical' = 3, 'page' = 4);
+
+ALTER TABLE meshward.placements_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS share_number 'Which of the n shares of the file, from 0',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS state 'stored, lost (it takes the placement away) or corrupt',
+  COMMENT COLUMN IF EXISTS generation 'The inventory of the peer that named the share last',
+  COMMENT COLUMN IF EXISTS incarnation 'Count of the starts of the agent',
+  COMMENT COLUMN IF EXISTS sequence 'Count of the batches of the peer in this incarnation',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS lost '1 where the state is lost';
+
+ALTER TABLE meshward.placements ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS share_number 'Which of the n shares of the file, from 0',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS state 'stored, lost (it takes the placement away) or corrupt',
+  COMMENT COLUMN IF EXISTS generation 'The inventory of the peer that named the share last',
+  COMMENT COLUMN IF EXISTS incarnation 'Count of the starts of the agent',
+  COMMENT COLUMN IF EXISTS sequence 'Count of the batches of the peer in this incarnation',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS lost '1 where the state is lost';
+
+ALTER TABLE meshward.applied_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS incarnation 'Of the last batch of the peer that the placements hold',
+  COMMENT COLUMN IF EXISTS sequence 'Of the last batch of the peer that the placements hold',
+  COMMENT COLUMN IF EXISTS generation 'The last inventory of the peer that ended',
+  COMMENT COLUMN IF EXISTS open_generation 'The inventory that is under way; 0: none',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.applied ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS incarnation 'Of the last batch of the peer that the placements hold',
+  COMMENT COLUMN IF EXISTS sequence 'Of the last batch of the peer that the placements hold',
+  COMMENT COLUMN IF EXISTS generation 'The last inventory of the peer that ended',
+  COMMENT COLUMN IF EXISTS open_generation 'The inventory that is under way; 0: none',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.files_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS ueb_hash 'Hash that all shares of the file are checked against',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS origin 'Who said so: owner, or derived from a share that a peer holds',
+  COMMENT COLUMN IF EXISTS tag 'Given by the owner; policies can name it',
+  COMMENT COLUMN IF EXISTS registered_at 'When it became known, UTC',
+  COMMENT COLUMN IF EXISTS deleted 'Its owner has deleted the file',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: this row takes its key away';
+
+ALTER TABLE meshward.files ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS ueb_hash 'Hash that all shares of the file are checked against',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS origin 'Who said so: owner, or derived from a share that a peer holds',
+  COMMENT COLUMN IF EXISTS tag 'Given by the owner; policies can name it',
+  COMMENT COLUMN IF EXISTS registered_at 'When it became known, UTC',
+  COMMENT COLUMN IF EXISTS deleted 'Its owner has deleted the file',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: this row takes its key away';
+
+ALTER TABLE meshward.file_health_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS previous_grade 'Of the row before this one; NULL: there was none',
+  COMMENT COLUMN IF EXISTS grade_since 'When the file came to this grade, UTC',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS available 'Distinct shares on peers that are up: could it be recovered now',
+  COMMENT COLUMN IF EXISTS retained 'Distinct shares on peers that are not departed: what comes back when peers come back',
+  COMMENT COLUMN IF EXISTS counted 'Available shares and those on peers in grace: what the repair trigger looks at',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS happiness 'Largest matching of distinct peers to distinct shares',
+  COMMENT COLUMN IF EXISTS distinct_peers 'Peers that hold an available share',
+  COMMENT COLUMN IF EXISTS tolerance_peers 'Fewest peers whose loss leaves fewer than k available shares: it survives the loss of any one fewer; 0: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS tolerance_domains 'The same for each kind of failure domain: fewest domains whose loss leaves fewer than k available shares',
+  COMMENT COLUMN IF EXISTS corrupt 'Shares that are there and damaged',
+  COMMENT COLUMN IF EXISTS log10_loss 'log10 of the probability of loss by independent failures; NULL: not computed',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing',
+  COMMENT COLUMN IF EXISTS at 'When the health was found, UTC',
+  COMMENT COLUMN IF EXISTS deleted 'Its owner has deleted the file',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: this row takes its key away';
+
+ALTER TABLE meshward.file_health ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS previous_grade 'Of the row before this one; NULL: there was none',
+  COMMENT COLUMN IF EXISTS grade_since 'When the file came to this grade, UTC',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS available 'Distinct shares on peers that are up: could it be recovered now',
+  COMMENT COLUMN IF EXISTS retained 'Distinct shares on peers that are not departed: what comes back when peers come back',
+  COMMENT COLUMN IF EXISTS counted 'Available shares and those on peers in grace: what the repair trigger looks at',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS happiness 'Largest matching of distinct peers to distinct shares',
+  COMMENT COLUMN IF EXISTS distinct_peers 'Peers that hold an available share',
+  COMMENT COLUMN IF EXISTS tolerance_peers 'Fewest peers whose loss leaves fewer than k available shares: it survives the loss of any one fewer; 0: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS tolerance_domains 'The same for each kind of failure domain: fewest domains whose loss leaves fewer than k available shares',
+  COMMENT COLUMN IF EXISTS corrupt 'Shares that are there and damaged',
+  COMMENT COLUMN IF EXISTS log10_loss 'log10 of the probability of loss by independent failures; NULL: not computed',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing',
+  COMMENT COLUMN IF EXISTS at 'When the health was found, UTC',
+  COMMENT COLUMN IF EXISTS deleted 'Its owner has deleted the file',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: this row takes its key away';
+
+ALTER TABLE meshward.files_at_risk_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS log10_loss 'log10 of the probability of loss by independent failures; NULL: not computed',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: it is not at risk any more';
+
+ALTER TABLE meshward.files_at_risk ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS log10_loss 'log10 of the probability of loss by independent failures; NULL: not computed',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts',
+  COMMENT COLUMN IF EXISTS gone '1: it is not at risk any more';
+
+ALTER TABLE meshward.grade_changes_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS from_grade 'NULL: the file was not known before',
+  COMMENT COLUMN IF EXISTS to_grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS available 'Distinct shares on peers that are up: could it be recovered now',
+  COMMENT COLUMN IF EXISTS retained 'Distinct shares on peers that are not departed: what comes back when peers come back',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing';
+
+ALTER TABLE meshward.grade_changes ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS from_grade 'NULL: the file was not known before',
+  COMMENT COLUMN IF EXISTS to_grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS available 'Distinct shares on peers that are up: could it be recovered now',
+  COMMENT COLUMN IF EXISTS retained 'Distinct shares on peers that are not departed: what comes back when peers come back',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing';
+
+ALTER TABLE meshward.partition_owners_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events',
+  COMMENT COLUMN IF EXISTS generation 'Count of owners of the partition: a fence',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that owns it under this generation',
+  COMMENT COLUMN IF EXISTS since 'When it took it over, UTC';
+
+ALTER TABLE meshward.partition_owners ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events',
+  COMMENT COLUMN IF EXISTS generation 'Count of owners of the partition: a fence',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that owns it under this generation',
+  COMMENT COLUMN IF EXISTS since 'When it took it over, UTC';
+
+ALTER TABLE meshward.peers_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS name 'As the peer was enrolled',
+  COMMENT COLUMN IF EXISTS state 'up, suspect (in grace), down, departed, draining or maintenance',
+  COMMENT COLUMN IF EXISTS state_since 'When it came to this state, UTC',
+  COMMENT COLUMN IF EXISTS domains 'Failure domains by kind, such as zone or rack',
+  COMMENT COLUMN IF EXISTS capacity_bytes 'Room for shares in all, in bytes; 0: it has not said',
+  COMMENT COLUMN IF EXISTS used_bytes 'Bytes that its shares take',
+  COMMENT COLUMN IF EXISTS shares 'How many shares it says to hold',
+  COMMENT COLUMN IF EXISTS agent_version 'Release of its agent',
+  COMMENT COLUMN IF EXISTS host 'Where it serves shares',
+  COMMENT COLUMN IF EXISTS port 'Where it serves shares',
+  COMMENT COLUMN IF EXISTS last_heard_at 'Its last heartbeat, UTC',
+  COMMENT COLUMN IF EXISTS incarnation 'Count of the starts of the agent',
+  COMMENT COLUMN IF EXISTS flap_score 'How often it went away lately, fading with time',
+  COMMENT COLUMN IF EXISTS grace_ms 'Silence after which it counts as down, in milliseconds',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.peers ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS name 'As the peer was enrolled',
+  COMMENT COLUMN IF EXISTS state 'up, suspect (in grace), down, departed, draining or maintenance',
+  COMMENT COLUMN IF EXISTS state_since 'When it came to this state, UTC',
+  COMMENT COLUMN IF EXISTS domains 'Failure domains by kind, such as zone or rack',
+  COMMENT COLUMN IF EXISTS capacity_bytes 'Room for shares in all, in bytes; 0: it has not said',
+  COMMENT COLUMN IF EXISTS used_bytes 'Bytes that its shares take',
+  COMMENT COLUMN IF EXISTS shares 'How many shares it says to hold',
+  COMMENT COLUMN IF EXISTS agent_version 'Release of its agent',
+  COMMENT COLUMN IF EXISTS host 'Where it serves shares',
+  COMMENT COLUMN IF EXISTS port 'Where it serves shares',
+  COMMENT COLUMN IF EXISTS last_heard_at 'Its last heartbeat, UTC',
+  COMMENT COLUMN IF EXISTS incarnation 'Count of the starts of the agent',
+  COMMENT COLUMN IF EXISTS flap_score 'How often it went away lately, fading with time',
+  COMMENT COLUMN IF EXISTS grace_ms 'Silence after which it counts as down, in milliseconds',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.peer_lives_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS life 'JSON of the analyzer: what it must remember of the peer',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.peer_lives ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS life 'JSON of the analyzer: what it must remember of the peer',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.liveness_marks_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of peer-events',
+  COMMENT COLUMN IF EXISTS next_offset 'First offset that is not in the lives',
+  COMMENT COLUMN IF EXISTS watermark_ms 'Newest tick of the log there, milliseconds since the epoch',
+  COMMENT COLUMN IF EXISTS elapsed_ms 'Time of the log that has passed, in milliseconds',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.liveness_marks ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS partition 'Partition of peer-events',
+  COMMENT COLUMN IF EXISTS next_offset 'First offset that is not in the lives',
+  COMMENT COLUMN IF EXISTS watermark_ms 'Newest tick of the log there, milliseconds since the epoch',
+  COMMENT COLUMN IF EXISTS elapsed_ms 'Time of the log that has passed, in milliseconds',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.peer_states_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS from_state 'The state before; NULL: the peer was not known',
+  COMMENT COLUMN IF EXISTS to_state 'up, suspect (in grace), down, departed, draining or maintenance',
+  COMMENT COLUMN IF EXISTS reason 'Why it changed',
+  COMMENT COLUMN IF EXISTS shares 'How many shares it said to hold';
+
+ALTER TABLE meshward.peer_states ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS from_state 'The state before; NULL: the peer was not known',
+  COMMENT COLUMN IF EXISTS to_state 'up, suspect (in grace), down, departed, draining or maintenance',
+  COMMENT COLUMN IF EXISTS reason 'Why it changed',
+  COMMENT COLUMN IF EXISTS shares 'How many shares it said to hold';
+
+ALTER TABLE meshward.repairs_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the repair',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS campaign 'The campaign that asked for it; empty: none',
+  COMMENT COLUMN IF EXISTS started_at 'UTC',
+  COMMENT COLUMN IF EXISTS ended_at 'UTC',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS available_before 'Available shares when it began',
+  COMMENT COLUMN IF EXISTS available_after 'Available shares when it ended',
+  COMMENT COLUMN IF EXISTS wanted_shares 'Numbers of the shares that it set out to make',
+  COMMENT COLUMN IF EXISTS written_shares 'Numbers of the shares that it made',
+  COMMENT COLUMN IF EXISTS sources 'Peers that were read from',
+  COMMENT COLUMN IF EXISTS targets 'Peers that took the written shares, in their order',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers',
+  COMMENT COLUMN IF EXISTS outcome 'repaired, partial, not-needed, failed or cancelled',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS error_message 'What went wrong, in words',
+  COMMENT COLUMN IF EXISTS generation 'Count of owners of the partition: a fence',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing',
+  COMMENT COLUMN IF EXISTS trace_id 'Trace of OpenTelemetry; empty where there is none';
+
+ALTER TABLE meshward.repairs ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the repair',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS campaign 'The campaign that asked for it; empty: none',
+  COMMENT COLUMN IF EXISTS started_at 'UTC',
+  COMMENT COLUMN IF EXISTS ended_at 'UTC',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds',
+  COMMENT COLUMN IF EXISTS k 'How many shares give the file back',
+  COMMENT COLUMN IF EXISTS n 'How many shares were made of the file',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS available_before 'Available shares when it began',
+  COMMENT COLUMN IF EXISTS available_after 'Available shares when it ended',
+  COMMENT COLUMN IF EXISTS wanted_shares 'Numbers of the shares that it set out to make',
+  COMMENT COLUMN IF EXISTS written_shares 'Numbers of the shares that it made',
+  COMMENT COLUMN IF EXISTS sources 'Peers that were read from',
+  COMMENT COLUMN IF EXISTS targets 'Peers that took the written shares, in their order',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers',
+  COMMENT COLUMN IF EXISTS outcome 'repaired, partial, not-needed, failed or cancelled',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS error_message 'What went wrong, in words',
+  COMMENT COLUMN IF EXISTS generation 'Count of owners of the partition: a fence',
+  COMMENT COLUMN IF EXISTS cause 'Why the shares that are missing are missing',
+  COMMENT COLUMN IF EXISTS trace_id 'Trace of OpenTelemetry; empty where there is none';
+
+ALTER TABLE meshward.proofs_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the proof',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS reason 'Who asked for it: scheduled or operator',
+  COMMENT COLUMN IF EXISTS shares 'Numbers of the shares that it was recovered from',
+  COMMENT COLUMN IF EXISTS sources 'Peers that were read from',
+  COMMENT COLUMN IF EXISTS outcome 'proven, failed or cancelled',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS error_message 'What went wrong, in words',
+  COMMENT COLUMN IF EXISTS trace_id 'Trace of OpenTelemetry; empty where there is none';
+
+ALTER TABLE meshward.proofs ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the proof',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS reason 'Who asked for it: scheduled or operator',
+  COMMENT COLUMN IF EXISTS shares 'Numbers of the shares that it was recovered from',
+  COMMENT COLUMN IF EXISTS sources 'Peers that were read from',
+  COMMENT COLUMN IF EXISTS outcome 'proven, failed or cancelled',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers',
+  COMMENT COLUMN IF EXISTS size_bytes 'Size of the file, in bytes',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS error_message 'What went wrong, in words',
+  COMMENT COLUMN IF EXISTS trace_id 'Trace of OpenTelemetry; empty where there is none';
+
+ALTER TABLE meshward.alerts_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names one firing of the alert, from its start to its end',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS kind 'Key of the alert, such as files-critical',
+  COMMENT COLUMN IF EXISTS severity 'info, warning or page (a person is called); critical is what earlier releases wrote for page',
+  COMMENT COLUMN IF EXISTS state 'firing or resolved',
+  COMMENT COLUMN IF EXISTS summary 'What it says',
+  COMMENT COLUMN IF EXISTS details 'JSON: its figures, and what to do',
+  COMMENT COLUMN IF EXISTS files 'How many files are at stake';
+
+ALTER TABLE meshward.alerts ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names one firing of the alert, from its start to its end',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS kind 'Key of the alert, such as files-critical',
+  COMMENT COLUMN IF EXISTS severity 'info, warning or page (a person is called); critical is what earlier releases wrote for page',
+  COMMENT COLUMN IF EXISTS state 'firing or resolved',
+  COMMENT COLUMN IF EXISTS summary 'What it says',
+  COMMENT COLUMN IF EXISTS details 'JSON: its figures, and what to do',
+  COMMENT COLUMN IF EXISTS files 'How many files are at stake';
+
+ALTER TABLE meshward.campaigns_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the campaign',
+  COMMENT COLUMN IF EXISTS name 'Given by who planned it',
+  COMMENT COLUMN IF EXISTS state 'planned, approved, running, paused, done, cancelled or failed',
+  COMMENT COLUMN IF EXISTS created_at 'UTC',
+  COMMENT COLUMN IF EXISTS updated_at 'UTC',
+  COMMENT COLUMN IF EXISTS created_by 'Who planned it',
+  COMMENT COLUMN IF EXISTS selection 'JSON: which files',
+  COMMENT COLUMN IF EXISTS plan 'JSON: what it would do, and its cost',
+  COMMENT COLUMN IF EXISTS progress 'JSON: how far it is',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.campaigns ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS id 'Names the campaign',
+  COMMENT COLUMN IF EXISTS name 'Given by who planned it',
+  COMMENT COLUMN IF EXISTS state 'planned, approved, running, paused, done, cancelled or failed',
+  COMMENT COLUMN IF EXISTS created_at 'UTC',
+  COMMENT COLUMN IF EXISTS updated_at 'UTC',
+  COMMENT COLUMN IF EXISTS created_by 'Who planned it',
+  COMMENT COLUMN IF EXISTS selection 'JSON: which files',
+  COMMENT COLUMN IF EXISTS plan 'JSON: what it would do, and its cost',
+  COMMENT COLUMN IF EXISTS progress 'JSON: how far it is',
+  COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.grade_history_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files 'Files, in this sweep of this analyzer',
+  COMMENT COLUMN IF EXISTS bytes 'Bytes of these files';
+
+ALTER TABLE meshward.grade_history ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files 'Files, in this sweep of this analyzer',
+  COMMENT COLUMN IF EXISTS bytes 'Bytes of these files';
+
+ALTER TABLE meshward.grade_history_minute_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.grade_history_minute ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.grade_history_hour_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.grade_history_hour ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.grade_history_day_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.grade_history_day ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS grade 'lost < critical < at-risk < degraded < healthy',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files 'Files, in this sweep of this analyzer',
+  COMMENT COLUMN IF EXISTS bytes 'Bytes of these files';
+
+ALTER TABLE meshward.margin_history ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files 'Files, in this sweep of this analyzer',
+  COMMENT COLUMN IF EXISTS bytes 'Bytes of these files';
+
+ALTER TABLE meshward.margin_history_minute_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_minute ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_hour_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_hour ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_day_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.margin_history_day ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin 'Available shares above k; negative: it cannot be recovered now',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_min 'Files, in this sweep of this analyzer: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_max 'Files, in this sweep of this analyzer: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_sum 'Files, in this sweep of this analyzer: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_last 'Files, in this sweep of this analyzer: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS bytes_min 'Bytes of these files: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_max 'Bytes of these files: largest in the bucket',
+  COMMENT COLUMN IF EXISTS bytes_sum 'Bytes of these files: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS bytes_last 'Bytes of these files: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k 'Files that its loss would push below k',
+  COMMENT COLUMN IF EXISTS files_below_repair 'Files that its loss would push below their repair threshold';
+
+ALTER TABLE meshward.domain_exposure ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k 'Files that its loss would push below k',
+  COMMENT COLUMN IF EXISTS files_below_repair 'Files that its loss would push below their repair threshold';
+
+ALTER TABLE meshward.domain_exposure_minute_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_minute ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_hour_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_hour ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_day_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.domain_exposure_day ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS sweeps 'Sweeps that are summed up here',
+  COMMENT COLUMN IF EXISTS kind 'Kind of failure domain; peer is a single peer',
+  COMMENT COLUMN IF EXISTS domain 'Name of the failure domain, or id of the peer',
+  COMMENT COLUMN IF EXISTS analyzer 'The analyzer that wrote the row',
+  COMMENT COLUMN IF EXISTS files_below_k_min 'Files that its loss would push below k: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_max 'Files that its loss would push below k: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_k_sum 'Files that its loss would push below k: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_k_last 'Files that its loss would push below k: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS files_below_repair_min 'Files that its loss would push below their repair threshold: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_max 'Files that its loss would push below their repair threshold: largest in the bucket',
+  COMMENT COLUMN IF EXISTS files_below_repair_sum 'Files that its loss would push below their repair threshold: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS files_below_repair_last 'Files that its loss would push below their repair threshold: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.peer_vitals_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio 'Part of all processors in use, 0 to 1',
+  COMMENT COLUMN IF EXISTS memory_used_bytes 'Memory of the host in use, in bytes',
+  COMMENT COLUMN IF EXISTS disk_used_bytes 'Disk of the shares in use, in bytes',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes 'Size of the disk of the shares, in bytes',
+  COMMENT COLUMN IF EXISTS network_received_bytes 'Bytes received since the agent started',
+  COMMENT COLUMN IF EXISTS network_sent_bytes 'Bytes sent since the agent started',
+  COMMENT COLUMN IF EXISTS shares 'Shares that it holds',
+  COMMENT COLUMN IF EXISTS share_bytes 'Bytes of these shares',
+  COMMENT COLUMN IF EXISTS shares_verified 'Shares checked since the agent started',
+  COMMENT COLUMN IF EXISTS spooled_batches 'Batches that wait for the collector',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories 'Inventories given up since the spool was full',
+  COMMENT COLUMN IF EXISTS process_memory_bytes 'Memory of the agent, in bytes';
+
+ALTER TABLE meshward.peer_vitals ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio 'Part of all processors in use, 0 to 1',
+  COMMENT COLUMN IF EXISTS memory_used_bytes 'Memory of the host in use, in bytes',
+  COMMENT COLUMN IF EXISTS disk_used_bytes 'Disk of the shares in use, in bytes',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes 'Size of the disk of the shares, in bytes',
+  COMMENT COLUMN IF EXISTS network_received_bytes 'Bytes received since the agent started',
+  COMMENT COLUMN IF EXISTS network_sent_bytes 'Bytes sent since the agent started',
+  COMMENT COLUMN IF EXISTS shares 'Shares that it holds',
+  COMMENT COLUMN IF EXISTS share_bytes 'Bytes of these shares',
+  COMMENT COLUMN IF EXISTS shares_verified 'Shares checked since the agent started',
+  COMMENT COLUMN IF EXISTS spooled_batches 'Batches that wait for the collector',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories 'Inventories given up since the spool was full',
+  COMMENT COLUMN IF EXISTS process_memory_bytes 'Memory of the agent, in bytes';
+
+ALTER TABLE meshward.peer_vitals_minute_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.peer_vitals_minute ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.peer_vitals_hour_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.peer_vitals_hour ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.peer_vitals_day_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.peer_vitals_day ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS heartbeats 'Heartbeats that are summed up here',
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_min 'Part of all processors in use, 0 to 1: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_max 'Part of all processors in use, 0 to 1: largest in the bucket',
+  COMMENT COLUMN IF EXISTS cpu_used_ratio_sum 'Part of all processors in use, 0 to 1: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_min 'Memory of the host in use, in bytes: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_max 'Memory of the host in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS memory_used_bytes_sum 'Memory of the host in use, in bytes: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_max 'Disk of the shares in use, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_used_bytes_last 'Disk of the shares in use, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_max 'Size of the disk of the shares, in bytes: largest in the bucket',
+  COMMENT COLUMN IF EXISTS disk_capacity_bytes_last 'Size of the disk of the shares, in bytes: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_received_bytes_last 'Bytes received since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS network_sent_bytes_last 'Bytes sent since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_min 'Shares that it holds: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_max 'Shares that it holds: largest in the bucket',
+  COMMENT COLUMN IF EXISTS shares_last 'Shares that it holds: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS share_bytes_last 'Bytes of these shares: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS shares_verified_last 'Shares checked since the agent started: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS spooled_batches_max 'Batches that wait for the collector: largest in the bucket',
+  COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
+  COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
