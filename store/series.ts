@@ -7,7 +7,7 @@ export type Aggregate = 'min' | 'max' | 'sum' | 'last';
 
 export interface SeriesFigure {
   readonly name: string;
-  readonly type: 'UInt64' | 'Float32';
+  readonly type: 'UInt64' | 'Float32' | 'Float64';
   /** Type of a sum that a day's rows cannot overflow. */
   readonly sumType?: 'UInt64' | 'UInt128' | 'Float64';
   readonly codec: string;
@@ -104,6 +104,29 @@ export const vitalsSeries: Series = {
   shardBy: 'cityHash64(peer_id)',
 };
 
+/** What the services count of themselves: metrics by name, with their labels as `name=value` in order, comma between them. */
+export const serviceFiguresSeries: Series = {
+  name: 'service_figures',
+  keys: [
+    { name: 'figure', type: label },
+    { name: 'labels', type: label },
+    { name: 'service', type: label },
+    { name: 'instance', type: label },
+  ],
+  figures: [
+    {
+      name: 'value',
+      type: 'Float64',
+      sumType: 'Float64',
+      codec: 'CODEC(Gorilla, ZSTD)',
+      aggregates: ['min', 'max', 'sum', 'last'],
+    },
+  ],
+  countName: 'samples',
+  readBy: 'key',
+  shardBy: 'cityHash64(instance)',
+};
+
 /**
  * Rows of a series that is read by time lie in pieces of time, and in a piece by key: the first expression of their order.
  * A query that should read only its pieces compares this expression too; a comparison of \`at\` alone does not reach it.
@@ -115,4 +138,10 @@ export const pieceOfTime: Readonly<Record<Level, string>> = {
   day: 'toStartOfYear',
 };
 
-export const allSeries: readonly Series[] = [gradeHistorySeries, marginHistorySeries, exposureSeries, vitalsSeries];
+export const allSeries: readonly Series[] = [
+  gradeHistorySeries,
+  marginHistorySeries,
+  exposureSeries,
+  vitalsSeries,
+  serviceFiguresSeries,
+];

@@ -9,6 +9,7 @@ import {
   digest,
   flag,
   float32,
+  float64,
   int16,
   label,
   list,
@@ -216,6 +217,17 @@ export const peerVitals = defineTable('peer_vitals', {
   processMemoryBytes: uint64,
 });
 
+/** Figures that the services count of themselves; counters count from the start of the process. */
+export const serviceFigures = defineTable('service_figures', {
+  at: timestamp,
+  figure: label,
+  /** Such as `class=critical,ending=failed`; empty where the figure has none. */
+  labels: label,
+  service: label,
+  instance: label,
+  value: float64,
+});
+
 /** Files that the loss of one whole failure domain would push below k, or below the repair threshold. Kind `peer` is a single peer. */
 export const domainExposure = defineTable('domain_exposure', {
   at: timestamp,
@@ -316,6 +328,7 @@ export const allTables: readonly Table[] = [
   livenessMarks,
   peerStateHistory,
   peerVitals,
+  serviceFigures,
   domainExposure,
   repairs,
   proofs,
@@ -335,6 +348,7 @@ export type PeerLifeRow = Row<typeof peerLives>;
 export type LivenessMarkRow = Row<typeof livenessMarks>;
 export type PeerStateRow = Row<typeof peerStateHistory>;
 export type PeerVitalsRow = Row<typeof peerVitals>;
+export type ServiceFigureRow = Row<typeof serviceFigures>;
 export type DomainExposureRow = Row<typeof domainExposure>;
 export type RepairRow = Row<typeof repairs>;
 export type ProofRow = Row<typeof proofs>;

@@ -104,7 +104,8 @@ describe('the migrations', () => {
         "health 62917708ac0d58da",
         "peers b967c7220afdbc2f",
         "audit c35570e5decbe94f",
-        "comments 66241601d190d4f7",
+        "figures 0c8f195d2cb361ae",
+        "comments f832e18521d005f9",
       ]
     `);
   });

@@ -2,8 +2,9 @@ import { shareMap } from './0001-share-map.ts';
 import { health } from './0002-health.ts';
 import { peers } from './0003-peers.ts';
 import { audit } from './0004-audit.ts';
-import { comments } from './0005-comments.ts';
+import { figures } from './0005-figures.ts';
+import { comments } from './0006-comments.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order of their versions, 1, 2, 3, … without a gap. */
-export const migrations: readonly Migration[] = [shareMap, health, peers, audit, comments];
+export const migrations: readonly Migration[] = [shareMap, health, peers, audit, figures, comments];

@@ -73,7 +73,7 @@ function renderLevel(context: SchemaContext, series: Series, level: CoarseLevel)
 }
 
 function levelColumns({ name, type, sumType = 'UInt64', aggregates }: SeriesFigure): string[] {
-  const codec = type === 'Float32' ? 'CODEC(Gorilla, ZSTD)' : 'CODEC(T64, ZSTD)';
+  const codec = type.startsWith('Float') ? 'CODEC(Gorilla, ZSTD)' : 'CODEC(T64, ZSTD)';
   const columns = {
     min: `${name}_min SimpleAggregateFunction(min, ${type}) ${codec}`,
     max: `${name}_max SimpleAggregateFunction(max, ${type}) ${codec}`,

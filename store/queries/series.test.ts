@@ -76,6 +76,17 @@ async function fillSeries(target: Store): Promise<void> {
         processMemoryBytes: whole(1e9),
       })),
     );
+    await writer.enqueue(
+      tables.serviceFigures,
+      ['a', 'b'].map((instance) => ({
+        at,
+        figure: 'meshward_figure',
+        labels: 'class=critical',
+        service: 'repairer',
+        instance,
+        value: random() * 1e15,
+      })),
+    );
   }
   await writer.flush();
 }

@@ -1,6 +1,13 @@
 /** Fills a store with the history of a large mesh, by statements alone: as many rows as asked for, in distributions like those of real ones. */
 import type { Store } from '../client.ts';
-import { exposureSeries, gradeHistorySeries, marginHistorySeries, type Series, vitalsSeries } from '../series.ts';
+import {
+  exposureSeries,
+  gradeHistorySeries,
+  marginHistorySeries,
+  type Series,
+  serviceFiguresSeries,
+  vitalsSeries,
+} from '../series.ts';
 
 export interface MeshHistory {
   /** In all; four fifths in 25-of-100, a fifth in 3-of-10. */
@@ -204,6 +211,17 @@ function seriesStatements(store: Store, mesh: MeshHistory): string[] {
       items: mesh.peersWithVitals,
       figure: '1000000 + cityHash64(item, intDiv(tick, 60)) % 1000 + tick',
     },
+    {
+      series: serviceFiguresSeries,
+      keys: {
+        figure: "'meshward_repairer_files'",
+        labels: `concat('class=', toString(intDiv(item, ${analyzers})))`,
+        service: "'repairer'",
+        instance: analyzer,
+      },
+      items: analyzers * 10,
+      figure: 'toUInt64(100 + item + tick % 100)',
+    },
   ];
   const levels = [
     ['raw', sweepSeconds, mesh.days.raw],
@@ -260,7 +278,7 @@ function levelColumns(series: Series, figure: string, at: string): (readonly [st
         min: value,
         max: value,
         sum: `to${sumType ?? 'UInt64'}(${rows} * (${value}))`,
-        last: `(${at}, ${type === 'Float32' ? value : `toUInt64(${value})`})`,
+        last: `(${at}, to${type}(${value}))`,
       };
       return aggregates.map((aggregate) => [`${name}_${aggregate}`, expressions[aggregate]] as const);
     }),

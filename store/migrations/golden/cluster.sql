@@ -951,6 +951,135 @@ SETTINGS replicated_deduplication_window = 2000, replicated_deduplication_window
 CREATE TABLE IF NOT EXISTS meshward.campaigns ON CLUSTER 'mesh' AS meshward.campaigns_local
 ENGINE = Distributed('mesh', 'meshward', 'campaigns_local', cityHash64(id));
 
+CREATE TABLE IF NOT EXISTS meshward.service_figures_local ON CLUSTER 'mesh' (
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  figure LowCardinality(String) CODEC(ZSTD),
+  labels LowCardinality(String) CODEC(ZSTD),
+  service LowCardinality(String) CODEC(ZSTD),
+  instance LowCardinality(String) CODEC(ZSTD),
+  value Float64 CODEC(Gorilla, ZSTD)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toDate(at)
+ORDER BY (figure, labels, service, instance, at)
+TTL toDateTime(at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures ON CLUSTER 'mesh' AS meshward.service_figures_local
+ENGINE = Distributed('mesh', 'meshward', 'service_figures_local', cityHash64(instance));
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_minute_local ON CLUSTER 'mesh' (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  figure LowCardinality(String) CODEC(ZSTD),
+  labels LowCardinality(String) CODEC(ZSTD),
+  service LowCardinality(String) CODEC(ZSTD),
+  instance LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  samples SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  value_min SimpleAggregateFunction(min, Float64) CODEC(Gorilla, ZSTD),
+  value_max SimpleAggregateFunction(max, Float64) CODEC(Gorilla, ZSTD),
+  value_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  value_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), Float64)) CODEC(Delta, ZSTD)
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toMonday(at)
+ORDER BY (figure, labels, service, instance, at)
+TTL at + INTERVAL 14 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_minute ON CLUSTER 'mesh' AS meshward.service_figures_minute_local
+ENGINE = Distributed('mesh', 'meshward', 'service_figures_minute_local', cityHash64(instance));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.service_figures_to_minute ON CLUSTER 'mesh' TO meshward.service_figures_minute_local AS
+SELECT toStartOfMinute(toDateTime(raw.at)) AS at, raw.figure AS figure, raw.labels AS labels, raw.service AS service, raw.instance AS instance,
+  max(raw.at) AS last_at, count() AS samples,
+  min(raw.value) AS value_min,
+  max(raw.value) AS value_max,
+  sum(raw.value) AS value_sum,
+  max((raw.at, raw.value)) AS value_last
+FROM meshward.service_figures_local AS raw GROUP BY at, figure, labels, service, instance;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_hour_local ON CLUSTER 'mesh' (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  figure LowCardinality(String) CODEC(ZSTD),
+  labels LowCardinality(String) CODEC(ZSTD),
+  service LowCardinality(String) CODEC(ZSTD),
+  instance LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  samples SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  value_min SimpleAggregateFunction(min, Float64) CODEC(Gorilla, ZSTD),
+  value_max SimpleAggregateFunction(max, Float64) CODEC(Gorilla, ZSTD),
+  value_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  value_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), Float64)) CODEC(Delta, ZSTD)
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY (figure, labels, service, instance, at)
+TTL at + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_hour ON CLUSTER 'mesh' AS meshward.service_figures_hour_local
+ENGINE = Distributed('mesh', 'meshward', 'service_figures_hour_local', cityHash64(instance));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.service_figures_to_hour ON CLUSTER 'mesh' TO meshward.service_figures_hour_local AS
+SELECT toStartOfHour(toDateTime(raw.at)) AS at, raw.figure AS figure, raw.labels AS labels, raw.service AS service, raw.instance AS instance,
+  max(raw.at) AS last_at, count() AS samples,
+  min(raw.value) AS value_min,
+  max(raw.value) AS value_max,
+  sum(raw.value) AS value_sum,
+  max((raw.at, raw.value)) AS value_last
+FROM meshward.service_figures_local AS raw GROUP BY at, figure, labels, service, instance;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_day_local ON CLUSTER 'mesh' (
+  at DateTime('UTC') CODEC(Delta, ZSTD),
+  figure LowCardinality(String) CODEC(ZSTD),
+  labels LowCardinality(String) CODEC(ZSTD),
+  service LowCardinality(String) CODEC(ZSTD),
+  instance LowCardinality(String) CODEC(ZSTD),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(Delta, ZSTD),
+  samples SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD),
+  value_min SimpleAggregateFunction(min, Float64) CODEC(Gorilla, ZSTD),
+  value_max SimpleAggregateFunction(max, Float64) CODEC(Gorilla, ZSTD),
+  value_sum SimpleAggregateFunction(sum, Float64) CODEC(ZSTD),
+  value_last SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), Float64)) CODEC(Delta, ZSTD)
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYear(at)
+ORDER BY (figure, labels, service, instance, at)
+TTL at + INTERVAL 3650 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.service_figures_day ON CLUSTER 'mesh' AS meshward.service_figures_day_local
+ENGINE = Distributed('mesh', 'meshward', 'service_figures_day_local', cityHash64(instance));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.service_figures_to_day ON CLUSTER 'mesh' TO meshward.service_figures_day_local AS
+SELECT toStartOfDay(toDateTime(raw.at)) AS at, raw.figure AS figure, raw.labels AS labels, raw.service AS service, raw.instance AS instance,
+  max(raw.at) AS last_at, count() AS samples,
+  min(raw.value) AS value_min,
+  max(raw.value) AS value_max,
+  sum(raw.value) AS value_sum,
+  max((raw.at, raw.value)) AS value_last
+FROM meshward.service_figures_local AS raw GROUP BY at, figure, labels, service, instance;
+
+CREATE TABLE IF NOT EXISTS meshward.agent_versions_local ON CLUSTER 'mesh' (
+  peer_id FixedString(32),
+  agent_version LowCardinality(String),
+  first_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+  last_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+  peer_id_text String ALIAS base64URLEncode(peer_id)
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (peer_id, agent_version)
+SETTINGS replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.agent_versions ON CLUSTER 'mesh' AS meshward.agent_versions_local
+ENGINE = Distributed('mesh', 'meshward', 'agent_versions_local', cityHash64(peer_id));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS meshward.peers_to_agent_versions ON CLUSTER 'mesh' TO meshward.agent_versions_local AS
+SELECT peer_id, agent_version, min(fromUnixTimestamp64Milli(toInt64(version), 'UTC')) AS first_at,
+  max(fromUnixTimestamp64Milli(toInt64(version), 'UTC')) AS last_at
+FROM meshward.peers_local WHERE agent_version != '' GROUP BY peer_id, agent_version;
+
 ALTER TABLE meshward.alerts_local ON CLUSTER 'mesh' MODIFY COLUMN IF EXISTS severity Enum8('info' = 1, 'warning' = 2, 'critical' = 3, 'page' = 4) CODEC(ZSTD);
 
 ALTER TABLE meshward.alerts ON CLUSTER 'mesh' MODIFY COLUMN IF EXISTS severity Enum8('info' = 1, 'warning' = 2, 'critical' = 3, 'page' = 4);
@@ -1184,6 +1313,20 @@ ALTER TABLE meshward.peers ON CLUSTER 'mesh'
   COMMENT COLUMN IF EXISTS flap_score 'How often it went away lately, fading with time',
   COMMENT COLUMN IF EXISTS grace_ms 'Silence after which it counts as down, in milliseconds',
   COMMENT COLUMN IF EXISTS version 'Of several rows with one key the one with the largest version counts';
+
+ALTER TABLE meshward.agent_versions_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS agent_version 'Release of its agent',
+  COMMENT COLUMN IF EXISTS first_at 'When it was first seen with this release, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'When it was last seen with this release, UTC';
+
+ALTER TABLE meshward.agent_versions ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
+  COMMENT COLUMN IF EXISTS peer_id_text 'The peer id as people write it: base64url, 43 characters',
+  COMMENT COLUMN IF EXISTS agent_version 'Release of its agent',
+  COMMENT COLUMN IF EXISTS first_at 'When it was first seen with this release, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'When it was last seen with this release, UTC';
 
 ALTER TABLE meshward.peer_lives_local ON CLUSTER 'mesh'
   COMMENT COLUMN IF EXISTS peer_id 'Names a peer: SHA-256 of its public key',
@@ -1894,3 +2037,97 @@ ALTER TABLE meshward.peer_vitals_day ON CLUSTER 'mesh'
   COMMENT COLUMN IF EXISTS spooled_batches_sum 'Batches that wait for the collector: sum over the bucket: divide by the number of rows for the mean',
   COMMENT COLUMN IF EXISTS spool_dropped_inventories_last 'Inventories given up since the spool was full: newest in the bucket, with its moment before it',
   COMMENT COLUMN IF EXISTS process_memory_bytes_max 'Memory of the agent, in bytes: largest in the bucket';
+
+ALTER TABLE meshward.service_figures_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value 'Value of the metric';
+
+ALTER TABLE meshward.service_figures ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value 'Value of the metric';
+
+ALTER TABLE meshward.service_figures_minute_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.service_figures_minute ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the minute, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.service_figures_hour_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.service_figures_hour ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the hour, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.service_figures_day_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+ALTER TABLE meshward.service_figures_day ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS at 'Begin of the day, UTC',
+  COMMENT COLUMN IF EXISTS last_at 'The newest moment of what is summed up here, UTC',
+  COMMENT COLUMN IF EXISTS samples 'Samples that are summed up here',
+  COMMENT COLUMN IF EXISTS figure 'Name of a metric of the service, as docs/metrics.md lists it',
+  COMMENT COLUMN IF EXISTS labels 'Its labels, as Prometheus writes them',
+  COMMENT COLUMN IF EXISTS service 'collector, analyzer or repairer',
+  COMMENT COLUMN IF EXISTS instance 'Which process of the service',
+  COMMENT COLUMN IF EXISTS value_min 'Value of the metric: smallest in the bucket',
+  COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
+  COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
+  COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';

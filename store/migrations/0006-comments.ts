@@ -159,6 +159,13 @@ const tables: Readonly<Record<string, Readonly<Record<string, string | true>>>> 
     grace_ms: 'Silence after which it counts as down, in milliseconds',
     version: true,
   },
+  agent_versions: {
+    peer_id: true,
+    peer_id_text: true,
+    agent_version: 'Release of its agent',
+    first_at: 'When it was first seen with this release, UTC',
+    last_at: 'When it was last seen with this release, UTC',
+  },
   peer_lives: {
     peer_id: true,
     peer_id_text: true,
@@ -267,6 +274,11 @@ const ofSeries: Readonly<Record<string, string>> = {
   spooled_batches: 'Batches that wait for the collector',
   spool_dropped_inventories: 'Inventories given up since the spool was full',
   process_memory_bytes: 'Memory of the agent, in bytes',
+  figure: 'Name of a metric of the service, as docs/metrics.md lists it',
+  labels: 'Its labels, as Prometheus writes them',
+  service: 'collector, analyzer or repairer',
+  instance: 'Which process of the service',
+  value: 'Value of the metric',
 };
 
 const ofLevels: Readonly<Record<string, string>> = {
@@ -279,10 +291,11 @@ const ofLevels: Readonly<Record<string, string>> = {
 const countWords: Readonly<Record<string, string>> = {
   sweeps: 'Sweeps that are summed up here',
   heartbeats: 'Heartbeats that are summed up here',
+  samples: 'Samples that are summed up here',
 };
 
 export const comments: Migration = {
-  version: 5,
+  version: 6,
   name: 'comments',
   render: (context) => [
     ...renderChoice(context, 'alerts', 'severity', "Enum8('info' = 1, 'warning' = 2, 'critical' = 3, 'page' = 4)"),
