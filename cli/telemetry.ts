@@ -1,12 +1,12 @@
 /** OpenTelemetry and logs of one process: metrics for Prometheus, traces by OTLP where an address is set, pino for logs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { context, metrics, propagation, trace } from '@opentelemetry/api';
+import { context, type Meter, metrics, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import {
   BasicTracerProvider,
   BatchSpanProcessor,
@@ -16,12 +16,16 @@ import {
 import pino from 'pino';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
+import { figuresIntervalMs } from '#store/kept-figures.ts';
+import { FigureKeeper, type FigureSink } from './figure-keeper.ts';
 import { softwareVersion } from './version.ts';
 
 export interface Telemetry {
   readonly logger: Logger;
   /** Answers with every metric as Prometheus reads it. */
   writeMetrics(request: IncomingMessage, response: ServerResponse): void;
+  /** From now on some figures are kept in ClickHouse too. */
+  keepFigures(sink: FigureSink): void;
   shutdown(): Promise<void>;
 }
 
@@ -34,8 +38,15 @@ export function startTelemetry(service: string, config: Config['telemetry']): Te
     'service.version': softwareVersion,
   });
   const prometheus = new PrometheusExporter({ preventServerStart: true });
-  const meterProvider = new MeterProvider({ resource, readers: [prometheus] });
+  const keeper = new FigureKeeper(service);
+  const keeping = new PeriodicExportingMetricReader({
+    exporter: keeper,
+    exportIntervalMillis: figuresIntervalMs,
+    exportTimeoutMillis: figuresIntervalMs,
+  });
+  const meterProvider = new MeterProvider({ resource, readers: [prometheus, keeping] });
   metrics.setGlobalMeterProvider(meterProvider);
+  observeProcess(metrics.getMeter('meshward.process'));
 
   const exporters =
     config.otlpUrl === '' ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url: config.otlpUrl }))];
@@ -65,9 +76,19 @@ export function startTelemetry(service: string, config: Config['telemetry']): Te
   return {
     logger,
     writeMetrics: (request, response) => prometheus.getMetricsRequestHandler(request, response),
+    keepFigures: (sink) => keeper.attach(sink),
     async shutdown() {
       await tracerProvider.shutdown();
       await meterProvider.shutdown();
     },
   };
+}
+
+function observeProcess(meter: Meter): void {
+  meter
+    .createObservableGauge('meshward_process_memory_bytes', { description: 'Resident memory of the process.' })
+    .addCallback((result) => result.observe(process.memoryUsage.rss()));
+  meter
+    .createObservableGauge('meshward_process_uptime_seconds', { description: 'Since the process was started.' })
+    .addCallback((result) => result.observe(process.uptime()));
 }

@@ -24,6 +24,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const { store, writer, close } = await openStore(context, logger, signal);
   const meter = metrics.getMeter('meshward.analyzer');
   const instance = instanceName(hostname(), config.api.port, process.pid);
+  telemetry.keepFigures({ writer, instance });
   const analyzer = new Analyzer({
     instance,
     log,

@@ -1,6 +1,9 @@
 /** The repairer as a process: repairs on the log, and its own state for the page and for metrics. */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { metrics, trace } from '@opentelemetry/api';
+import fastify from 'fastify';
+import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { consumerGroups } from '#mesh/topics.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
@@ -21,6 +24,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   const { config, dataDir } = context;
   const { log, topics } = await openLog(context, { role: 'repairer', logger, signal });
   const { writer, close } = await openStore(context, logger, signal);
+  telemetry.keepFigures({ writer, instance: instanceName(hostname(), config.repairer.port, process.pid) });
   const storageClient = createStorageClient();
   const peerView = createPeerView({
     fetchPeers: () => fetchPeerFacts(config.repairer.apiUrl),
@@ -54,6 +58,12 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     logger,
     peersEveryMs: peersRefreshMs,
   });
+  metrics
+    .getMeter('meshward.repairer')
+    .createObservableGauge('meshward_repairer_budget_bytes_per_second', {
+      description: 'Most bytes a second that repairs here may read and write. 0 is unlimited.',
+    })
+    .addCallback((result) => result.observe(config.repairer.bytesPerSecond));
   const failed = failure();
   repairer.ended.catch(failed.fail);
   mesh.directory.ended.catch(failed.fail);
