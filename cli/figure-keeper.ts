@@ -109,7 +109,7 @@ function pointsOf(metric: MetricData): Point[] {
           { ...shared, figure: `${name}_sum`, value: value.sum ?? 0 },
         ];
       });
-    default:
+    case DataPointType.EXPONENTIAL_HISTOGRAM:
       return [];
   }
 }
