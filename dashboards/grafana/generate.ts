@@ -1,0 +1,24 @@
+/** Writes every dashboard beside this file, as Grafana reads it: `node dashboards/grafana/generate.ts`. A test proves that they are fresh. */
+import { writeFile } from 'node:fs/promises';
+import { dashboards } from './boards/all.ts';
+import type { PlainDashboard } from './build/plain.ts';
+
+export interface DashboardFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export function dashboardFiles(): readonly DashboardFile[] {
+  return dashboards.map((dashboard) => ({
+    name: fileNameOf(dashboard),
+    text: `${JSON.stringify(dashboard, null, 2)}\n`,
+  }));
+}
+
+export function fileNameOf({ uid }: Pick<PlainDashboard, 'uid'>): string {
+  return `${uid}.json`;
+}
+
+if (import.meta.main) {
+  for (const { name, text } of dashboardFiles()) await writeFile(new URL(`./${name}`, import.meta.url), text);
+}
