@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { metrics, trace } from '@opentelemetry/api';
-import fastify from 'fastify';
 import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { consumerGroups } from '#mesh/topics.ts';

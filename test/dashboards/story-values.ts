@@ -1,13 +1,14 @@
 /** What a minute of the story looks like to those who write it down. */
 import { randomUUID } from 'node:crypto';
 import { type Alert, recoverabilityAlerts } from '#analyzer/alerts/recoverability.ts';
-import type { FileHealth, FileRow, PlacementRow, SweepTotals } from '#analyzer/files/share-map/share-map.ts';
-import { type LivenessRules, newPeer } from '#analyzer/peers/peer-liveness.ts';
-import type { PeerFacts } from '#analyzer/peers/peer-register.ts';
+import type { FileRow, PlacementRow } from '#analyzer/files/share-map/kept-rows.ts';
+import type { FileHealth, SweepTotals } from '#analyzer/files/share-map/share-map.ts';
 import type { ExposureRecord } from '#analyzer/ports.ts';
 import type { Grade } from '#mesh/grade.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import { type LivenessRules, newPeer } from '#peers/liveness/peer-liveness.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import { proofRow } from '#repairer/audit.ts';
 import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import type { FigureName } from '#store/kept-figures.ts';
@@ -184,7 +185,6 @@ export function healthOf(file: StoryFile): FileHealth {
     counted,
     retained: file.holders.filter((peer) => peer !== null).length,
     corrupt: 0,
-    expectedShares: available,
     margin: available - policy.k,
     grade: grade ?? 'lost',
     settling: false,
@@ -259,6 +259,7 @@ export function proofOf(file: StoryFile, atMs: number, number: number): ProofRow
     durationMs: 800,
     shares: shares.slice(0, file.policy.k),
     sharesLocated: shares.length,
+    unreachable: 0,
     corrupt: [],
     bytesRead: file.sizeBytes,
     bytesProven: failed ? 0 : file.sizeBytes,
