@@ -28,10 +28,3 @@ export interface AnalyzerTuning {
   /** Share events that may be applied and not on their way to the store; beyond it the log is read no further. @default 2 000 000 */
   readonly maxUnsavedEvents?: number;
 }
-
-/** Ticks that come further apart than this many of their interval count as one step of log time. */
-const maxTickSteps = 3;
-
-export function maxTickStepMs(config: Config): number {
-  return config.collector.tickMs * maxTickSteps;
-}

@@ -1,11 +1,9 @@
 /** What the analyzer needs of the outside, so that its service can be tested without a database. */
 
 import type { Grade } from '#mesh/grade.ts';
-import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { LogMoment } from '#peers/liveness/log-time.ts';
-import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
+import type { StoredLiveness } from '#peers/liveness/stored-lives.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
 import type { HealthBlock } from './files/partition/published-health.ts';
@@ -30,17 +28,6 @@ export interface StoredPartition {
   readonly applied: readonly AppliedOrder[];
   /** Files that have a health in the store and are not watched. */
   readonly strays: readonly StorageIndex[];
-}
-
-/** How far a partition of peer-events is in the lives, and its time there. */
-export interface LivenessMark extends LogMoment {
-  readonly nextOffset: number;
-}
-
-export interface StoredLiveness {
-  /** By partition of peer-events; empty where nothing is stored. */
-  readonly marks: readonly LivenessMark[];
-  readonly lives: ReadonlyMap<PeerId, PeerLife>;
 }
 
 export interface PartitionChanges {

@@ -1,5 +1,6 @@
 /** The way to every peer's shares for one command: addresses from the collector, states from the analyzer where it answers. */
 import type { ApiClient } from '#analyzer/api/client.ts';
+import type { PeerAnswer } from '#analyzer/api/schemas.ts';
 import type { DirectoryPeer } from '#collector/gateway/bodies.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
@@ -15,7 +16,6 @@ import { buildPlacementField, type PlacementField } from '#peers/placement-field
 import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer } from '#peers/transfer.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
-import { peerFactOf } from './services/mesh-access.ts';
 
 export interface MeshPeers {
   readonly transfer: Transfer;
@@ -35,8 +35,6 @@ export interface MeshPeersOptions {
   readonly note: (line: string) => void;
 }
 
-const maxInFlightPerPeer = 8;
-
 export async function openMeshPeers({ directory, api, note }: MeshPeersOptions): Promise<MeshPeers> {
   const peers = directory
     .filter((peer) => !peer.revoked)
@@ -52,10 +50,8 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
       return storages.get(peerId);
     },
     domainsOf: (peerId) => byId.get(peerId)?.domains ?? {},
-    budget: createBudget({ bytesPerSecond: 0, clock: systemClock }),
+    budget: createBudget({ bytesPerSecond: 0 }, systemClock),
     contact: createPeerContact({ clock: systemClock }),
-    clock: systemClock,
-    maxInFlightPerPeer,
     limits: defaultTransferLimits,
   });
   const everyPeer = peers.map((peer) => peer.peerId);
@@ -131,5 +127,15 @@ function countingReads(transfer: Transfer, onBytes: (bytes: number) => void): Tr
       // Its counters are getters: a copy would hold what they were at the beginning.
       return Object.create(begun, { source: { value: source } }) as WorkTransfer;
     },
+  };
+}
+
+function peerFactOf(peer: PeerAnswer): PeerFact {
+  return {
+    peerId: parsePeerId(peer.peerId),
+    state: peer.state,
+    // A peer that has not said what it can take is given nothing yet.
+    freeBytes: peer.freeBytes ?? 0,
+    domains: peer.domains,
   };
 }

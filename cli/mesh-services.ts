@@ -72,7 +72,6 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
         ...options.settings,
         ...ports,
         'api.repairerUrls': [`http://${config.repairer.host}:${ports['repairer.port']}`],
-        'repairer.apiUrl': `http://${config.api.host}:${ports['api.port']}`,
         ...Object.fromEntries(Object.entries(reached).map(([key, value]) => [`clickhouse.${key}`, value])),
       }),
     ];

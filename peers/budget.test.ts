@@ -17,7 +17,7 @@ describe('the budget', () => {
         }),
         async (requests) => {
           const clock = new ManualClock();
-          const budget = createBudget({ bytesPerSecond: 1_000, clock });
+          const budget = createBudget({ bytesPerSecond: 1_000 }, clock);
           let spent = 0;
           let last = 0;
           for (const { bytes, pauseMs } of requests) {
@@ -39,7 +39,7 @@ describe('the budget', () => {
 
   it('lets critical work through at once, on the account of the others', async () => {
     const clock = new ManualClock();
-    const budget = createBudget({ bytesPerSecond: 100, clock });
+    const budget = createBudget({ bytesPerSecond: 100 }, clock);
     await budget.spend({ bytes: 1_000, peerId, domains: {}, urgent: true });
     let through = false;
     void budget.spend({ bytes: 10, peerId, domains: {}, urgent: false }).then(() => {
@@ -53,7 +53,7 @@ describe('the budget', () => {
 
   it('limits a peer and a domain by themselves', async () => {
     const clock = new ManualClock();
-    const budget = createBudget({ bytesPerSecond: 0, peerBytesPerSecond: 100, domainBytesPerSecond: 150, clock });
+    const budget = createBudget({ bytesPerSecond: 0, peerBytesPerSecond: 100, domainBytesPerSecond: 150 }, clock);
     const through: string[] = [];
     const spend = (name: string, id: PeerId, zone: string): void => {
       void budget.spend({ bytes: 100, peerId: id, domains: { zone }, urgent: false }).then(() => through.push(name));
@@ -71,7 +71,7 @@ describe('the budget', () => {
 
   it('gives back what was not spent because the work was called off', async () => {
     const clock = new ManualClock();
-    const budget = createBudget({ bytesPerSecond: 100, clock });
+    const budget = createBudget({ bytesPerSecond: 100 }, clock);
     await budget.spend({ bytes: 100, peerId, domains: {}, urgent: false });
     const stop = new AbortController();
     const waiting = budget.spend({ bytes: 1_000_000, peerId, domains: {}, urgent: false, signal: stop.signal });

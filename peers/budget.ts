@@ -8,12 +8,11 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
 import { type Rate, TokenBucket, TokenBuckets } from '#mesh/token-bucket.ts';
 
-export interface BudgetOptions {
-  /** 0 is unlimited, for each of the three. */
+/** Most bytes a second, read and written: in all, for each peer and for each domain. 0 is unlimited, and what is left out too. */
+export interface BudgetRates {
   readonly bytesPerSecond: number;
   readonly peerBytesPerSecond?: number;
   readonly domainBytesPerSecond?: number;
-  readonly clock: Clock;
 }
 
 export interface BudgetRequest {
@@ -33,11 +32,10 @@ export interface Budget {
 /** Peers, and domains, whose account is kept. */
 const maxNames = 20_000;
 
-export function createBudget(options: BudgetOptions): Budget {
-  const { clock } = options;
-  const all = new TokenBucket(secondOf(options.bytesPerSecond), clock);
-  const ofPeers = new TokenBuckets(secondOf(options.peerBytesPerSecond), clock, maxNames);
-  const ofDomains = new TokenBuckets(secondOf(options.domainBytesPerSecond), clock, maxNames);
+export function createBudget(rates: BudgetRates, clock: Clock): Budget {
+  const all = new TokenBucket(secondOf(rates.bytesPerSecond), clock);
+  const ofPeers = new TokenBuckets(secondOf(rates.peerBytesPerSecond), clock, maxNames);
+  const ofDomains = new TokenBuckets(secondOf(rates.domainBytesPerSecond), clock, maxNames);
 
   return {
     async spend({ bytes, peerId, domains, urgent, signal }) {

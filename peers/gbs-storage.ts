@@ -6,22 +6,19 @@ import type { PeerStorage } from './peer-storage.ts';
 
 export function gbsPeerStorage(client: PeerClient): PeerStorage {
   return {
-    listShares: (storageIndex, options) => client.listShares(storageIndex, options?.signal),
-    read: (storageIndex, shareNumber, offset, length, options) =>
-      client.read(storageIndex, shareNumber, offset, length, options?.signal),
-    allocate: (storageIndex, { shareBytes, ...request }, options) =>
-      tellFenced(client.allocate(storageIndex, { ...request, allocatedBytes: shareBytes, signal: options?.signal })),
-    async write(storageIndex, { shareNumber, offset, bytes, uploadSecret, fence }, options) {
-      const writing = client.write(storageIndex, shareNumber, offset, bytes, uploadSecret, {
-        fence,
-        signal: options?.signal,
-      });
+    listShares: (storageIndex, control) => client.listShares(storageIndex, control),
+    read: (storageIndex, shareNumber, offset, length, control) =>
+      client.read(storageIndex, shareNumber, offset, length, control),
+    allocate: (storageIndex, { shareBytes, ...request }, control) =>
+      tellFenced(client.allocate(storageIndex, { ...request, allocatedBytes: shareBytes }, control)),
+    async write(storageIndex, { shareNumber, offset, bytes, uploadSecret, fence }, control) {
+      const writing = client.write(storageIndex, shareNumber, offset, bytes, uploadSecret, { fence, ...control });
       return (await tellFenced(writing)).isComplete;
     },
-    abort: (storageIndex, shareNumber, uploadSecret, options) =>
-      client.abort(storageIndex, shareNumber, uploadSecret, options?.signal),
-    reportCorruption: (storageIndex, shareNumber, reason, options) =>
-      client.reportCorruption(storageIndex, shareNumber, reason, options?.signal),
+    abort: (storageIndex, shareNumber, uploadSecret, control) =>
+      client.abort(storageIndex, shareNumber, uploadSecret, control),
+    reportCorruption: (storageIndex, shareNumber, reason, control) =>
+      client.reportCorruption(storageIndex, shareNumber, reason, control),
   };
 }
 

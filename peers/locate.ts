@@ -56,7 +56,7 @@ export async function askPeers(options: AskOptions): Promise<Located> {
   let at = 0;
   let satisfied = false;
 
-  async function lane(): Promise<void> {
+  async function askOn(): Promise<void> {
     while (!satisfied && at < peers.length) {
       signal.throwIfAborted();
       const peerId = peers[at++] as PeerId;
@@ -70,7 +70,7 @@ export async function askPeers(options: AskOptions): Promise<Located> {
     }
   }
 
-  await Promise.all(Array.from({ length: Math.min(parallel, peers.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(parallel, peers.length) }, askOn));
   signal.throwIfAborted();
   const shares = [...answers].flatMap(([peerId, numbers]) =>
     [...numbers].map((shareNumber) => ({ shareNumber, peerId })),

@@ -2,7 +2,7 @@
 import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageClient } from '#tahoe/gbs/client.ts';
-import { createBudget } from './budget.ts';
+import { type BudgetRates, createBudget } from './budget.ts';
 import { type Directory, openDirectory } from './directory.ts';
 import { gbsPeerStorage } from './gbs-storage.ts';
 import { createPeerContact, type PeerContact } from './peer-contact.ts';
@@ -25,19 +25,13 @@ export interface MeshAccessOptions {
   readonly storageClient: Pick<StorageClient, 'peer'>;
   readonly peerView: PeerView;
   readonly clock: Clock;
-  /** Most bytes a second, read and written. 0 is unlimited. */
-  readonly bytesPerSecond: number;
-  /** The same for each peer, and for each failure domain. @default 0 */
-  readonly peerBytesPerSecond?: number;
-  readonly domainBytesPerSecond?: number;
-  /** Most requests at one peer at once. @default 8 */
-  readonly maxInFlightPerPeer?: number;
+  readonly rates: BudgetRates;
   readonly limits?: Partial<TransferLimits>;
   readonly onUnusable?: (reason: string) => void;
 }
 
 export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAccess> {
-  const { clock, peerView, bytesPerSecond } = options;
+  const { clock, peerView, rates } = options;
   const directory = await openDirectory<PeerStorage>({
     log: options.log,
     topic: options.enrolmentsTopic,
@@ -45,19 +39,12 @@ export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAc
     ...(options.onUnusable && { onUnusable: options.onUnusable }),
   });
   const contact = createPeerContact({ clock });
-  const budget = createBudget({
-    bytesPerSecond,
-    peerBytesPerSecond: options.peerBytesPerSecond ?? 0,
-    domainBytesPerSecond: options.domainBytesPerSecond ?? 0,
-    clock,
-  });
+  const budget = createBudget(rates, clock);
   const transfer = createTransfer({
     storageOf: (peerId) => directory.storage(peerId),
     domainsOf: (peerId) => peerView.fact(peerId)?.domains ?? directory.peer(peerId)?.domains ?? {},
     budget,
     contact,
-    clock,
-    maxInFlightPerPeer: options.maxInFlightPerPeer ?? 8,
     limits: { ...defaultTransferLimits, ...options.limits },
   });
   return { directory, peerView, contact, transfer, close: () => directory.close() };

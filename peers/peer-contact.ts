@@ -17,6 +17,8 @@ export interface PeerContact {
 }
 
 export interface ContactSpan {
+  /** The request goes to the peer: what it waited before was our own queue. */
+  started(): void;
   /** @param bytes moved by the request. */
   succeeded(bytes: number): void;
   failed(): void;
@@ -73,7 +75,7 @@ export function createPeerContact(options: PeerContactOptions): PeerContact {
   return {
     begin(peerId) {
       const memory = meet(peerId);
-      const startedMs = clock.monotonicMs();
+      let startedMs: number | undefined;
       let open = true;
       memory.inFlight++;
       const end = (): boolean => {
@@ -83,9 +85,13 @@ export function createPeerContact(options: PeerContactOptions): PeerContact {
         return true;
       };
       return {
+        started() {
+          startedMs ??= clock.monotonicMs();
+        },
         succeeded(bytes) {
           if (!end()) return;
-          const tookMs = Math.max(0.1, clock.monotonicMs() - startedMs);
+          const nowMs = clock.monotonicMs();
+          const tookMs = Math.max(0.1, nowMs - (startedMs ?? nowMs));
           memory.failuresInRow = 0;
           memory.avoidUntilMs = 0;
           memory.requestMs += smoothing * (tookMs - memory.requestMs);
@@ -93,7 +99,8 @@ export function createPeerContact(options: PeerContactOptions): PeerContact {
             memory.bytesPerSecond += smoothing * ((bytes * 1000) / tookMs - memory.bytesPerSecond);
         },
         failed() {
-          if (!end()) return;
+          // What never went to the peer says nothing about it.
+          if (!end() || startedMs === undefined) return;
           memory.avoidUntilMs = clock.monotonicMs() + backoffMs(avoidance, memory.failuresInRow++);
         },
         dropped() {

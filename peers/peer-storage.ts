@@ -10,6 +10,10 @@ export interface Fence {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
+  /** How long the peer may take, and longer by the bytes, from when the request starts; beyond it is `gbs-unreachable`. */
+  readonly timeoutMs?: number | undefined;
+  /** Called when the request has waited for its turn and goes to the peer. */
+  readonly onStart?: (() => void) | undefined;
 }
 
 export interface AllocateShares {

@@ -1,7 +1,7 @@
-/** What the analyzer holds of the peers, as the repairer sees it: refreshed now and then, never older than it says. */
-import type { Clock } from '#mesh/clock.ts';
+/** What is held of the peers, as repairs see it: prepared for choosing among them, and with its age. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import { type Domains, isWritableState, type PeerState } from '#mesh/peer-state.ts';
+import { freeBytesOf, type PeerFacts } from './liveness/peer-register.ts';
 import { buildPlacementField, type PlacementField } from './placement-field.ts';
 
 export interface PeerFact {
@@ -10,8 +10,17 @@ export interface PeerFact {
   /** What the peer can still take, in bytes. */
   readonly freeBytes: number;
   readonly domains: Domains;
-  /** Since when the peer is in this state, where that is known. */
+  /** Since when the peer is in this state, by our own clock, where that is known. */
   readonly stateSinceMs?: number;
+  /** Log time since the peer was heard, where that is known. */
+  readonly silenceMs?: number;
+}
+
+export interface PeersFreshness {
+  /** Old facts are still the best there are; but nothing bold is done by them. */
+  readonly isFresh: boolean;
+  /** Infinite where nothing was ever heard. */
+  readonly ageMs: number;
 }
 
 export interface PeerView {
@@ -20,47 +29,50 @@ export interface PeerView {
   facts(): readonly PeerFact[];
   /** Every peer that a repair may write to, prepared for choosing targets. */
   writable(): PlacementField;
-  /** When the facts were read; undefined before the first time. */
-  readonly refreshedAtMs: number | undefined;
-  /** Reads anew when the facts are older than `refreshMs`; keeps the old ones and throws where reading fails. */
-  refresh(): Promise<void>;
+  freshness(): PeersFreshness;
+  /** Takes in what has changed since the last call. */
+  refresh(): void;
 }
 
-export interface PeerViewOptions {
-  /** Reads the facts of every peer, from the analyzer's API or the database. */
-  readonly fetchPeers: () => Promise<readonly PeerFact[]>;
-  readonly clock: Clock;
-  /** Age at which facts are read again. */
-  readonly refreshMs: number;
+/** Where facts come from, and how old they are. */
+export interface PeerFactSource {
+  facts(): readonly PeerFact[];
+  ageMs(): number;
 }
 
-export function createPeerView(options: PeerViewOptions): PeerView {
+/** @param staleAfterMs facts that are older are old. */
+export function createPeerView(source: PeerFactSource, staleAfterMs: number): PeerView {
   let facts: readonly PeerFact[] = [];
   let byId = new Map<PeerId, PeerFact>();
-  let field = buildPlacementField([]);
-  let refreshedAtMs: number | undefined;
-  let running: Promise<void> | undefined;
-
-  async function read(): Promise<void> {
-    facts = await options.fetchPeers();
-    byId = new Map(facts.map((fact) => [fact.peerId, fact]));
-    field = buildPlacementField(facts.filter((fact) => isWritableState(fact.state)));
-    refreshedAtMs = options.clock.nowMs();
-  }
-
-  return {
+  let field: PlacementField | undefined;
+  const view: PeerView = {
     fact: (peerId) => byId.get(peerId),
     facts: () => facts,
-    writable: () => field,
-    get refreshedAtMs() {
-      return refreshedAtMs;
+    writable() {
+      field ??= buildPlacementField(facts.filter((fact) => isWritableState(fact.state)));
+      return field;
     },
-    async refresh() {
-      if (refreshedAtMs !== undefined && options.clock.nowMs() - refreshedAtMs < options.refreshMs) return;
-      running ??= read().finally(() => {
-        running = undefined;
-      });
-      await running;
+    freshness() {
+      const ageMs = source.ageMs();
+      return { isFresh: ageMs <= staleAfterMs, ageMs };
+    },
+    refresh() {
+      facts = source.facts();
+      byId = new Map(facts.map((fact) => [fact.peerId, fact]));
+      field = undefined;
     },
   };
+  view.refresh();
+  return view;
+}
+
+/** A peer that was never heard has not gone silent: it is not there yet. */
+export function peerFactsOf(peers: readonly PeerFacts[], nowMs: number): PeerFact[] {
+  return peers.flatMap((facts) => {
+    const { peer, state, domains, silenceMs, inStateMs } = facts;
+    if (silenceMs === null) return [];
+    // A peer that has not said what it can take is given nothing yet.
+    const freeBytes = freeBytesOf(facts) ?? 0;
+    return [{ peerId: peer, state, domains, freeBytes, silenceMs, stateSinceMs: nowMs - inStateMs }];
+  });
 }

@@ -1,8 +1,8 @@
 /**
- * Every request of the repairer to a peer goes through here: in the peer's turn, within the budget, with a time limit that
- * grows with the bytes, and remembered for the choice of later sources.
+ * Every request to a peer goes through here: within the budget, with a time limit, and remembered for the choice of later
+ * sources. It waits in one queue, the storage port's own, and its time runs from when it goes to the peer: a healthy peer is
+ * not blamed for what waited here.
  */
-import { type Clock, sleep } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
@@ -10,17 +10,13 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { ShareSource } from '#tahoe/share/reader.ts';
 import type { Budget } from './budget.ts';
 import type { PeerContact } from './peer-contact.ts';
-import { PeerSlots } from './peer-slots.ts';
-import type { AllocatedShares, AllocateShares, PeerStorage, SharePiece } from './peer-storage.ts';
+import type { AllocatedShares, AllocateShares, PeerStorage, RequestOptions, SharePiece } from './peer-storage.ts';
 
 export interface TransferOptions {
   readonly storageOf: (peerId: PeerId) => PeerStorage | undefined;
   readonly domainsOf: (peerId: PeerId) => Domains;
   readonly budget: Budget;
   readonly contact: PeerContact;
-  readonly clock: Clock;
-  /** Most requests at one peer at once. */
-  readonly maxInFlightPerPeer: number;
   readonly limits: TransferLimits;
 }
 
@@ -29,14 +25,11 @@ export interface TransferLimits {
   readonly listTimeoutMs: number;
   /** For any other request, besides its bytes. */
   readonly requestTimeoutMs: number;
-  /** A peer that moves bytes more slowly is given up. */
-  readonly slowestBytesPerSecond: number;
 }
 
 export const defaultTransferLimits: TransferLimits = {
   listTimeoutMs: 3_000,
   requestTimeoutMs: 15_000,
-  slowestBytesPerSecond: 16 * 1024,
 };
 
 export interface Transfer {
@@ -64,44 +57,28 @@ export interface WorkTransfer {
 }
 
 export function createTransfer(options: TransferOptions): Transfer {
-  const { clock, limits, budget, contact, domainsOf } = options;
-  const slots = new PeerSlots(options.maxInFlightPerPeer);
+  const { limits, budget, contact, domainsOf } = options;
 
   async function run<T>(
     peerId: PeerId,
     bytes: number,
     work: { urgent: boolean; signal: AbortSignal | undefined; timeoutMs: number },
-    request: (storage: PeerStorage, signal: AbortSignal) => Promise<T>,
+    request: (storage: PeerStorage, control: RequestOptions) => Promise<T>,
   ): Promise<T> {
     const storage = options.storageOf(peerId);
     if (storage === undefined) throw noWay(peerId);
-    const giveBack = await slots.take(peerId, work.signal);
+    const { urgent, signal, timeoutMs } = work;
+    signal?.throwIfAborted();
+    if (bytes > 0) await budget.spend({ bytes, peerId, domains: domainsOf(peerId), urgent, ...(signal && { signal }) });
+    const span = contact.begin(peerId);
     try {
-      if (bytes > 0)
-        await budget.spend({
-          bytes,
-          peerId,
-          domains: domainsOf(peerId),
-          urgent: work.urgent,
-          ...(work.signal && { signal: work.signal }),
-        });
-      const span = contact.begin(peerId);
-      try {
-        const result = await withTimeout(
-          clock,
-          work.timeoutMs + (bytes * 1000) / limits.slowestBytesPerSecond,
-          work.signal,
-          (signal) => request(storage, signal),
-        );
-        span.succeeded(bytes);
-        return result;
-      } catch (error) {
-        if (work.signal?.aborted || !saysPeerIsBad(error)) span.dropped();
-        else span.failed();
-        throw error;
-      }
-    } finally {
-      giveBack();
+      const result = await request(storage, { signal, timeoutMs, onStart: () => span.started() });
+      span.succeeded(bytes);
+      return result;
+    } catch (error) {
+      if (signal?.aborted || !saysPeerIsBad(error)) span.dropped();
+      else span.failed();
+      throw error;
     }
   }
 
@@ -118,35 +95,35 @@ export function createTransfer(options: TransferOptions): Transfer {
         },
         signal: workSignal,
         listShares: (peerId, storageIndex) =>
-          run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, signal) =>
-            storage.listShares(storageIndex, { signal }),
+          run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
+            storage.listShares(storageIndex, control),
           ),
         source: (peerId, storageIndex, shareNumber, signal = workSignal) => ({
           async read(offset, length) {
-            const bytes = await run(peerId, length, { ...work, signal }, (storage, requestSignal) =>
-              storage.read(storageIndex, shareNumber, offset, length, { signal: requestSignal }),
+            const bytes = await run(peerId, length, { ...work, signal }, (storage, control) =>
+              storage.read(storageIndex, shareNumber, offset, length, control),
             );
             moved.read += bytes.length;
             return bytes;
           },
         }),
         allocate: (peerId, storageIndex, request) =>
-          run(peerId, 0, work, (storage, signal) => storage.allocate(storageIndex, request, { signal })),
+          run(peerId, 0, work, (storage, control) => storage.allocate(storageIndex, request, control)),
         async write(peerId, storageIndex, piece) {
-          const complete = await run(peerId, piece.bytes.length, work, (storage, signal) =>
-            storage.write(storageIndex, piece, { signal }),
+          const complete = await run(peerId, piece.bytes.length, work, (storage, control) =>
+            storage.write(storageIndex, piece, control),
           );
           moved.written += piece.bytes.length;
           return complete;
         },
         async abort(peerId, storageIndex, shareNumber, uploadSecret) {
-          await run(peerId, 0, { urgent, signal: undefined, timeoutMs: limits.listTimeoutMs }, (storage, signal) =>
-            storage.abort(storageIndex, shareNumber, uploadSecret, { signal }),
+          await run(peerId, 0, { urgent, signal: undefined, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
+            storage.abort(storageIndex, shareNumber, uploadSecret, control),
           ).catch(() => undefined);
         },
         async reportCorruption(peerId, storageIndex, shareNumber, reason) {
-          await run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, signal) =>
-            storage.reportCorruption(storageIndex, shareNumber, reason, { signal }),
+          await run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
+            storage.reportCorruption(storageIndex, shareNumber, reason, control),
           ).catch(() => undefined);
         },
       };
@@ -154,47 +131,10 @@ export function createTransfer(options: TransferOptions): Transfer {
   };
 }
 
-/** A refusal or a missing share is an answer; silence and nonsense are not. */
+/** A refusal or a missing share is an answer, and a full queue is our own; silence and nonsense are the peer's. */
 function saysPeerIsBad(error: unknown): boolean {
-  return !(error instanceof MeshwardError) || !['gbs-refused', 'log-fenced', 'cancelled'].includes(error.code);
-}
-
-async function withTimeout<T>(
-  clock: Clock,
-  timeoutMs: number,
-  outer: AbortSignal | undefined,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = new AbortController();
-  const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
-  const ended = new AbortController();
-  const timeout = sleep(clock, timeoutMs, ended.signal).then(
-    () => {
-      const error = tooSlow(timeoutMs);
-      limit.abort(error);
-      throw error;
-    },
-    () => new Promise<never>(() => undefined),
-  );
-  const cancelled = new Promise<never>((_, reject) => {
-    outer?.addEventListener('abort', () => reject(outer.reason as Error), { once: true, signal: ended.signal });
-  });
-  try {
-    outer?.throwIfAborted();
-    const running = run(signal);
-    // A request that outlives its time limit ends by itself: nobody waits for it.
-    running.catch(() => undefined);
-    return await Promise.race([running, timeout, cancelled]);
-  } finally {
-    ended.abort();
-  }
-}
-
-function tooSlow(timeoutMs: number): MeshwardError {
-  return new MeshwardError('gbs-unreachable', `the peer did not answer within ${Math.round(timeoutMs)} ms`, {
-    next: 'Look at the peer and at the network to it; another peer is asked meanwhile.',
-    retryable: true,
-  });
+  const { code } = error instanceof MeshwardError ? error : { code: 'internal' };
+  return !['gbs-refused', 'log-fenced', 'cancelled', 'service-busy'].includes(code);
 }
 
 function noWay(peerId: PeerId): MeshwardError {

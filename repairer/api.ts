@@ -19,7 +19,7 @@ function statusOf(repairer: Repairer): RepairerStatus {
       progress: repair.wanted.length === 0 ? 0 : repair.sharesDone / repair.wanted.length,
       bytes: repair.bytesRead + repair.bytesWritten,
     })),
-    brake: state.brake.held ? state.brake.reason : null,
+    brake: state.bulkHeld,
     queued: { ...state.files },
   };
 }

@@ -13,6 +13,7 @@ it('every series is there with zero before anything has happened', async () => {
     running: () => 0,
     leftOutPartitions: () => 0,
     brakeHeld: () => false,
+    peersAgeMs: () => Number.POSITIVE_INFINITY,
   });
   const { resourceMetrics } = await exporter.collect();
   const text = new PrometheusSerializer().serialize(resourceMetrics);

@@ -9,13 +9,18 @@ export interface RepairerMetrics {
   confirmed(seconds: number): void;
   /** A repair was not seen by the analyzer in time. */
   unconfirmed(): void;
+  /** Files that failed and need not rest on, since something came that could help. */
+  woken(files: number): void;
   /** A record or a row that could not be used or kept. */
   fault(kind: FaultKind): void;
 }
 
-export const faultKinds = ['unusable-record', 'audit-row', 'peer-view', 'entry-read'] as const;
+export const faultKinds = ['unusable-record', 'audit-row', 'entry-read'] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
+
+/** What stands for an age without end: there never was a tick. */
+const longestAgeSeconds = 1e9;
 
 /** Read when the figures are. */
 export interface ObservedRepairs {
@@ -23,6 +28,7 @@ export interface ObservedRepairs {
   running(): number;
   leftOutPartitions(): number;
   brakeHeld(): boolean;
+  peersAgeMs(): number;
 }
 
 export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): RepairerMetrics {
@@ -39,6 +45,9 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   });
   const unconfirmed = meter.createCounter('meshward_repairer_unconfirmed', {
     description: 'Repairs that the analyzer did not see in time.',
+  });
+  const woken = meter.createCounter('meshward_repairer_woken', {
+    description: 'Files whose repair had failed that were taken up again because something came that could help.',
   });
   const seconds = meter.createHistogram('meshward_repairer_repair_seconds', {
     description: 'How long repairs took.',
@@ -66,12 +75,19 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
     .createObservableGauge('meshward_repairer_brake', { description: '1 while bulk repair holds.' })
     .addCallback((result) => result.observe(observed.brakeHeld() ? 1 : 0));
 
+  meter
+    .createObservableGauge('meshward_repairer_peers_age_seconds', {
+      description: 'How old what is held of the peers is: how long the log has had no tick.',
+    })
+    .addCallback((result) => result.observe(Math.min(observed.peersAgeMs() / 1000, longestAgeSeconds)));
+
   for (const ending of repairEndings)
     for (const repairClass of repairClasses) repairs.add(0, { ending, class: repairClass });
   for (const outcome of ['written', 'found', 'corrupt']) shares.add(0, { outcome });
   for (const direction of ['read', 'written']) bytes.add(0, { direction });
   for (const kind of faultKinds) faults.add(0, { kind });
   unconfirmed.add(0);
+  woken.add(0);
 
   return {
     ended(report, repairClass) {
@@ -85,6 +101,7 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
     },
     confirmed: (after) => confirmSeconds.record(after),
     unconfirmed: () => unconfirmed.add(1),
+    woken: (files) => woken.add(files),
     fault: (kind) => faults.add(1, { kind }),
   };
 }

@@ -1,6 +1,7 @@
 /** What the repairer shows of itself: to its API, to people, to tests. Holds no secrets. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PeersFreshness } from '#peers/peer-view.ts';
 import type { BrakeState } from './queue/brake.ts';
 import type { RepairClass } from './queue/risk.ts';
 import type { RepairProgress } from './repair/repair.ts';
@@ -20,10 +21,12 @@ export interface RepairerState {
   readonly unconfirmedPartitions: readonly number[];
   readonly running: readonly RunningState[];
   readonly brake: BrakeState;
+  /** Why bulk repair holds: the brake, or old facts about the peers. Null where it does not. */
+  readonly bulkHeld: string | null;
   /** The newest first. */
   readonly recent: readonly RecentRepair[];
-  /** When the peers' states were read last. */
-  readonly peersReadAtMs: number | null;
+  /** How old what is held of the peers is. */
+  readonly peers: PeersFreshness;
 }
 
 export interface RunningState extends RepairProgress {

@@ -203,6 +203,49 @@ describe('the repairer', () => {
     expect(events.filter((event) => event.kind === 'brake').map((event) => event.brake.held)).toEqual([true, false]);
   });
 
+  it('holds bulk repair while what is held of the peers is old, says so, and neither holds nor releases the brake by it', async () => {
+    const [bulk, urgent] = (await weakFiles(2)) as [FakeFile, FakeFile];
+    await start();
+    mesh.setPeersAge(16_000);
+    for (const peer of mesh.peers.slice(5, 14)) await mesh.setFact(peer, { state: 'suspect' });
+    await mesh.clock.advance(5_000);
+    expect(repairer.state()).toMatchObject({ peers: { isFresh: false, ageMs: 16_000 }, brake: { held: false } });
+    expect(repairer.state().bulkHeld).toMatch(/states of the peers are 16 s old/);
+    await log.append(topic, [recordOf(entry(bulk)), recordOf(entry(urgent, { grade: 'critical' }))]);
+    await until(() => ended().length === 1, 'the critical file is repaired');
+    await settle();
+    expect(ended().map((repair) => repair.repairClass)).toEqual(['critical']);
+    for (const peer of mesh.peers) await mesh.setFact(peer, { state: 'up' });
+    mesh.setPeersAge(0);
+    await mesh.clock.advance(5_000);
+    await until(() => ended().some((repair) => repair.repairClass === 'at-risk'), 'the bulk file is repaired');
+    expect(repairer.state().bulkHeld).toBeNull();
+  });
+
+  it('does not date silences anew when it starts: what went silent before the window holds nothing', async () => {
+    for (const peer of mesh.peers.slice(5)) await mesh.setFact(peer, { state: 'down', silenceMs: 3_600_000 });
+    const [bulk] = (await weakFiles(1)) as [FakeFile];
+    await log.append(topic, [recordOf(entry(bulk))]);
+    await start();
+    expect(repairer.state().brake.held).toBe(false);
+    await until(() => ended().length === 1, 'it is tried');
+  });
+
+  it('takes up what failed as soon as something comes that could help, and not before', async () => {
+    const [file] = (await weakFiles(1)) as [FakeFile];
+    for (const peer of mesh.peers.slice(5)) await mesh.setState(peer, 'down');
+    await log.append(topic, [recordOf(entry(file, { grade: 'critical' }))]);
+    await start({ brakeSilentRatio: 1 });
+    await until(() => ended().length === 1, 'it failed');
+    expect(ended()[0]).toMatchObject({ ending: 'failed', errorCode: 'repair-no-target' });
+    await mesh.clock.advance(20_000);
+    expect(ended()).toHaveLength(1);
+    for (const peer of mesh.peers.slice(5)) await mesh.setState(peer, 'up');
+    await mesh.clock.advance(5_000);
+    await until(() => ended().length === 2, 'it is repaired');
+    expect(ended()[1]?.ending).toBe('repaired');
+  });
+
   it('a fault that passes is tried again soon, one that does not rests longer each time', async () => {
     const [file] = (await weakFiles(1)) as [FakeFile];
     for (const at of [1, 2, 3, 4]) peerAt(at).down = true;

@@ -5,42 +5,50 @@
  */
 import type { Meter, Tracer } from '@opentelemetry/api';
 import { type AssignedPartition, type EventLog, type GroupConsumer, type Membership, partitionKey } from '#log/port.ts';
-import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
 import { type Logger } from '#mesh/logger.ts';
 import type { PolicyRule } from '#mesh/policy.ts';
 import type { MeshAccess } from '#peers/mesh-access.ts';
+import type { Fence } from '#peers/peer-storage.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
-import { type BrakeState, brakeReleased, judgeBrake, type SilenceMemory } from './queue/brake.ts';
+import { type PeersLook, PeersWatch } from './peers-watch.ts';
 import { RepairQueue } from './queue/queue.ts';
 import type { RepairClass } from './queue/risk.ts';
 import { StandingList } from './queue/standing-list.ts';
-import { type AuditWriter, RepairLanes } from './repair/lanes.ts';
-import { defaultRepairSettings, type RepairSettings } from './repair/repair.ts';
+import { type AuditWriter, fenceScope, RepairLanes } from './repair/lanes.ts';
+import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/repair.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
 
 const defaultGroup = 'repairers';
 
 export interface RepairerOptions {
-  readonly log: EventLog;
-  /** Name of the topic `at-risk`. */
-  readonly atRiskTopic: string;
-  /** The consumer group that shares its partitions. @default 'repairers' */
-  readonly group?: string;
+  readonly list: ListOptions;
   readonly config: Config['repairer'];
   readonly policies: readonly PolicyRule[];
   readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer'>;
   readonly writer: AuditWriter;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** From a source fit for secrets. */
-  readonly randomBytes: (count: number) => Uint8Array;
-  /** 32 bytes, this controller's own: what leases are made from. A secret. */
-  readonly leaseSecret: Uint8Array;
+  readonly runtime: RepairRuntime;
+  readonly telemetry: RepairerTelemetry;
+  readonly tuning?: RepairerTuning;
+}
+
+/** The at-risk list in the log. */
+export interface ListOptions {
+  readonly log: EventLog;
+  /** Name of the topic `at-risk`. */
+  readonly topic: string;
+  /** The consumer group that shares its partitions. @default 'repairers' */
+  readonly group?: string;
+}
+
+export interface RepairerTelemetry {
   readonly meter: Meter;
   readonly tracer: Tracer;
   readonly logger: Logger;
+}
+
+export interface RepairerTuning {
   /** How often the peers' states are looked at. @default 5000 */
   readonly peersEveryMs?: number;
   readonly settings?: Partial<RepairSettings>;
@@ -58,6 +66,8 @@ export interface Repairer {
 
 const heldRecordBytes = 64 * 1024 * 1024;
 const refillEveryMs = 60_000;
+/** Least time between two wakings of what failed, so that a peer that comes and goes does not keep every lane busy. */
+const helpEveryMs = 5_000;
 
 /** Joins the group and starts to work. @throws MeshwardError where the log cannot be joined. */
 export async function createRepairer(options: RepairerOptions): Promise<Repairer> {
@@ -72,31 +82,33 @@ class RepairerService implements Repairer {
   readonly #list: StandingList;
   readonly #metrics: RepairerMetrics;
   readonly #lanes: RepairLanes;
+  readonly #watch: PeersWatch;
   readonly #generations = new Map<number, number>();
   readonly #listeners = new Set<(event: RepairerEvent) => void>();
   #membership: Membership | undefined;
-  #brake: BrakeState = brakeReleased;
-  #silences: SilenceMemory = new Map();
   #stopping = false;
   #callOffPump: () => void = () => undefined;
-  #callOffWatch: () => void = () => undefined;
-  #watching: Promise<void> = Promise.resolve();
+  #callOffHelp: (() => void) | undefined;
+  #nextHelpAtMs = 0;
   #pumpDue = false;
   ended: Promise<void> = Promise.resolve();
 
   constructor(options: RepairerOptions) {
     this.#options = options;
-    const { config, clock } = options;
+    const { config, list, mesh } = options;
+    const { clock } = options.runtime;
+    const { meter, logger } = options.telemetry;
     this.#queue = new RepairQueue({ maxFiles: config.maxQueuedFiles, maxHeldBytes: heldRecordBytes });
-    this.#metrics = createRepairerMetrics(options.meter, {
+    this.#metrics = createRepairerMetrics(meter, {
       queued: () => this.#lengths(),
       running: () => this.#lanes.size,
       leftOutPartitions: () => this.#queue.leftOutPartitions.size,
-      brakeHeld: () => this.#brake.held,
+      brakeHeld: () => this.#watch.brake.held,
+      peersAgeMs: () => this.#watch.freshness.ageMs,
     });
     this.#list = new StandingList({
-      log: options.log,
-      topic: options.atRiskTopic,
+      log: list.log,
+      topic: list.topic,
       queue: this.#queue,
       maxFiles: config.maxQueuedFiles,
       clock,
@@ -105,32 +117,37 @@ class RepairerService implements Repairer {
       onRemoved: (file) => this.#lanes.offTheList(file),
       onUnusable: (reason) => {
         this.#metrics.fault('unusable-record');
-        options.logger.warn({}, reason);
+        logger.warn({}, reason);
       },
       onFailed: (what, error) => {
         this.#metrics.fault('entry-read');
-        options.logger.warn({ error: describeError(error) }, what);
+        logger.warn({ error: describeError(error) }, what);
       },
     });
-    const { policies, random, randomBytes, leaseSecret } = options;
-    const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.settings };
+    const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.tuning?.settings };
     this.#lanes = new RepairLanes({
-      ...options,
+      config,
+      tools: { mesh, policies: options.policies, runtime: options.runtime, settings },
       queue: this.#queue,
       list: this.#list,
-      metrics: this.#metrics,
-      tools: { ...options.mesh, policies, clock, random, randomBytes, leaseSecret, settings },
-      generationOf: (partition) => this.#generations.get(partition),
-      emit: (event) => this.#emit(event),
-      onFree: () => this.#pumpSoon(),
+      writer: options.writer,
+      telemetry: { ...options.telemetry, metrics: this.#metrics },
+      fenceOf: (partition) => this.#fenceOf(partition),
+      events: { emit: (event) => this.#emit(event), free: () => this.#pumpSoon() },
+    });
+    this.#watch = new PeersWatch({
+      peerView: mesh.peerView,
+      clock,
+      brake: { silentRatio: config.brakeSilentRatio, windowMs: config.brakeWindowMs },
+      everyMs: options.tuning?.peersEveryMs ?? 5_000,
+      onLook: (look) => this.#looked(look),
     });
   }
 
   async start(): Promise<void> {
-    const { log, group, atRiskTopic, mesh } = this.#options;
+    const { list, mesh } = this.#options;
     await mesh.directory.ready;
-    await this.#lookAtPeers();
-    this.#watch();
+    this.#watch.start();
     const consumer: GroupConsumer = {
       assigned: (partitions) => this.#assigned(partitions),
       revoked: (partitions) => this.#revoked(partitions),
@@ -141,7 +158,7 @@ class RepairerService implements Repairer {
       },
     };
     try {
-      this.#membership = await log.join(group ?? defaultGroup, [atRiskTopic], consumer);
+      this.#membership = await list.log.join(list.group ?? defaultGroup, [list.topic], consumer);
     } catch (error) {
       await this.stop();
       throw error;
@@ -157,9 +174,8 @@ class RepairerService implements Repairer {
   }
 
   state(): RepairerState {
-    const { peerView } = this.#options.mesh;
     return {
-      ready: this.#membership !== undefined && this.#list.isLoaded && peerView.refreshedAtMs !== undefined,
+      ready: this.#membership !== undefined && this.#list.isLoaded,
       stopping: this.#stopping,
       partitions: [...this.#generations].map(([partition, generation]) => ({ partition, generation })),
       files: this.#lengths(),
@@ -167,9 +183,10 @@ class RepairerService implements Repairer {
       leftOutPartitions: [...this.#queue.leftOutPartitions],
       unconfirmedPartitions: this.#list.unconfirmed,
       running: this.#lanes.running(),
-      brake: this.#brake,
+      brake: this.#watch.brake,
+      bulkHeld: this.#watch.holdReason,
       recent: [...this.#lanes.recent],
-      peersReadAtMs: peerView.refreshedAtMs ?? null,
+      peers: this.#watch.freshness,
     };
   }
 
@@ -181,9 +198,9 @@ class RepairerService implements Repairer {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#callOffPump();
-    this.#callOffWatch();
+    this.#callOffHelp?.();
+    this.#watch.stop();
     await this.#lanes.callOff(stopped());
-    await this.#watching;
     await this.#membership?.leave();
   }
 
@@ -191,7 +208,7 @@ class RepairerService implements Repairer {
     for (const { partition, generation } of partitions) this.#generations.set(partition, generation);
     const starts = await this.#list.own(partitions.map((each) => each.partition));
     return new Map(
-      [...starts].map(([partition, offset]) => [partitionKey(this.#options.atRiskTopic, partition), offset]),
+      [...starts].map(([partition, offset]) => [partitionKey(this.#options.list.topic, partition), offset]),
     );
   }
 
@@ -210,7 +227,7 @@ class RepairerService implements Repairer {
     } catch (error) {
       // The list is read from its beginning in any case: a commit only shows how far we are.
       if (!hasCode(error, 'log-fenced'))
-        this.#options.logger.warn({ error: describeError(error) }, 'progress could not be committed');
+        this.#options.telemetry.logger.warn({ error: describeError(error) }, 'progress could not be committed');
     }
   }
 
@@ -226,11 +243,12 @@ class RepairerService implements Repairer {
 
   #pump(): void {
     this.#callOffPump();
-    if (this.#stopping || this.#options.mesh.peerView.refreshedAtMs === undefined) return;
-    const { config, clock } = this.#options;
+    if (this.#stopping) return;
+    const { config, runtime, telemetry } = this.#options;
+    const { clock } = runtime;
     this.#queue.wake(clock.nowMs());
     const room: readonly [LaneKind, number, 'any' | 'critical'][] = [
-      ['bulk', config.maxConcurrentRepairs, this.#brake.held ? 'critical' : 'any'],
+      ['bulk', config.maxConcurrentRepairs, this.#watch.holdReason === null ? 'any' : 'critical'],
       ['critical', config.criticalLanes, 'critical'],
     ];
     for (const [kind, most, which] of room) {
@@ -245,41 +263,40 @@ class RepairerService implements Repairer {
       this.#callOffPump = clock.after(Math.max(1, wakeMs - clock.nowMs()), () => this.#pump());
     void this.#list.refill().catch((error: unknown) => {
       this.#metrics.fault('entry-read');
-      this.#options.logger.warn({ error: describeError(error) }, 'files that did not fit in memory could not be read');
+      telemetry.logger.warn({ error: describeError(error) }, 'files that did not fit in memory could not be read');
     });
   }
 
-  #watch(): void {
-    const { clock, peersEveryMs = 5_000 } = this.#options;
-    this.#callOffWatch = clock.after(peersEveryMs, () => {
-      this.#watching = this.#lookAtPeers().finally(() => {
-        if (!this.#stopping) this.#watch();
-      });
-    });
-  }
-
-  async #lookAtPeers(): Promise<void> {
-    const { mesh, config, clock, logger } = this.#options;
-    try {
-      await mesh.peerView.refresh();
-    } catch (error) {
-      this.#metrics.fault('peer-view');
-      logger.warn(
-        { error: describeError(error) },
-        'the states of the peers could not be read; those read before are used',
-      );
-    }
-    if (mesh.peerView.refreshedAtMs === undefined) return;
-    const settings = { silentRatio: config.brakeSilentRatio, windowMs: config.brakeWindowMs };
-    const { memory, state } = judgeBrake(this.#silences, mesh.peerView.facts(), clock.nowMs(), settings);
-    const changed = state.held !== this.#brake.held;
-    this.#silences = memory;
-    this.#brake = state;
+  #looked({ changed, helps }: PeersLook): void {
     if (changed) {
-      logger.warn({ ...state }, state.held ? 'the brake holds bulk repair' : 'the brake is released');
-      this.#emit({ kind: 'brake', brake: state });
+      const { holdReason, brake } = this.#watch;
+      const { logger } = this.#options.telemetry;
+      logger.warn({ reason: holdReason ?? '' }, holdReason === null ? 'bulk repair goes on' : 'bulk repair holds');
+      this.#emit({ kind: 'brake', brake });
     }
+    if (helps) this.#wakeFailed();
     this.#pumpSoon();
+  }
+
+  /** What failed need not wait out its rest when something came that could help; soon again where it was woken just now. */
+  #wakeFailed(): void {
+    if (this.#callOffHelp !== undefined || this.#stopping) return;
+    const { clock } = this.#options.runtime;
+    const waitMs = Math.max(0, this.#nextHelpAtMs - clock.monotonicMs());
+    this.#callOffHelp = clock.after(waitMs, () => {
+      this.#callOffHelp = undefined;
+      this.#nextHelpAtMs = clock.monotonicMs() + helpEveryMs;
+      const woken = this.#queue.wakeFailed();
+      this.#metrics.woken(woken);
+      if (woken > 0) this.#pumpSoon();
+    });
+  }
+
+  #fenceOf(partition: number): Fence | undefined {
+    const generation = this.#generations.get(partition);
+    return generation === undefined
+      ? undefined
+      : { scope: fenceScope(this.#options.list.topic, partition), generation };
   }
 
   /** Files by class; those that a lane works on count too. */

@@ -2,7 +2,7 @@
 import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
-import type { PeerFacts } from '#peers/liveness/peer-register.ts';
+import { freeBytesOf, type PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { FileAnswer } from '../files/file-answer.ts';
 import type { Freshness } from '../mesh/freshness.ts';
 import { staleReasonsInWords } from '../mesh/stale-reason.ts';
@@ -115,11 +115,4 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
   };
-}
-
-/** The lesser of what its capacity leaves and what its disk has. */
-function freeBytesOf({ life: { vitals }, capacityBytes }: PeerFacts): number | null {
-  if (vitals === null) return null;
-  const onDisk = Math.max(0, vitals.diskCapacityBytes - vitals.diskUsedBytes);
-  return capacityBytes === 0 ? onDisk : Math.min(onDisk, Math.max(0, capacityBytes - vitals.shareBytesHeld));
 }

@@ -2,8 +2,8 @@
 import type { Clock } from '#mesh/clock.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
+import { type StoredLiveness, storedLiveness } from '#peers/liveness/stored-lives.ts';
 import type { Store } from '#store/client.ts';
 import { enqueuePlacements } from '#store/placement-columns.ts';
 import { openAlerts } from '#store/queries/audit.ts';
@@ -21,11 +21,9 @@ import type {
   FilePlace,
   GoneFile,
   HealthRow,
-  LivenessMark,
   PartitionChanges,
   PartitionSink,
   StoredFile,
-  StoredLiveness,
   StoredPartition,
   SweepRecord,
   WorstFiles,
@@ -86,12 +84,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async loadLiveness(): Promise<StoredLiveness> {
-    const marks: LivenessMark[] = [];
-    for (const { partition, nextOffset, watermarkMs, elapsedMs } of await livenessMarksOf(this.#store)) {
-      marks[partition] = { nextOffset, watermarkMs, elapsedMs };
-    }
-    const lives = await peerLivesOf(this.#store);
-    return { marks, lives: new Map(lives.map(({ peerId, life }) => [peerId, JSON.parse(life) as PeerLife])) };
+    return storedLiveness(await livenessMarksOf(this.#store), await peerLivesOf(this.#store));
   }
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {

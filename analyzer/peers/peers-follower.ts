@@ -5,19 +5,19 @@ import { readPeerEvents } from '#mesh/events/records.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
-import type { LivenessRules, PeerLife } from '#peers/liveness/peer-liveness.ts';
+import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import { type PeerFacts, PeerRegister } from '#peers/liveness/peer-register.ts';
+import { livenessRules, maxTickStepMs } from '#peers/liveness/rules.ts';
+import type { LivenessMark, StoredLiveness } from '#peers/liveness/stored-lives.ts';
 import { asRecord, keepDeadLetter } from '../files/dead-letter.ts';
 import { anotherLog } from '../files/partition/rebuild.ts';
 import type { PeerTable } from '../files/share-map/peer-table.ts';
 import { type Report, readReport } from '../mesh/report.ts';
-import { type AnalyzerOptions, maxTickStepMs } from '../options.ts';
-import type { LivenessMark, StoredLiveness } from '../ports.ts';
+import type { AnalyzerOptions } from '../options.ts';
 import { VersionWatch } from './version-spread.ts';
 
 /** Least time between two looks at the releases of agents. */
 const versionsEveryMs = 10_000;
-const outageMemoryHalfLifeMs = 24 * 3_600_000;
 
 /** What changed of peers and belongs into the store. */
 export interface PeerChanges {
@@ -49,7 +49,7 @@ export class PeersFollower {
     this.#options = options;
     this.#reports = reports;
     this.times = this.#times;
-    this.register = new PeerRegister({ rules: rulesOf(options), times: this.times, table });
+    this.register = new PeerRegister({ rules: livenessRules(options.config), times: this.times, table });
   }
 
   /**
@@ -209,16 +209,4 @@ export class PeersFollower {
     const payload = record.topic === this.#options.topics.enrolments.name ? 'withheld' : 'kept';
     return keepDeadLetter(this.#options, record, error, payload);
   }
-}
-
-function rulesOf({ config }: AnalyzerOptions): LivenessRules {
-  const { suspectAfterHeartbeats, graceMs, graceMaxMs, departAfterMs } = config.analyzer;
-  return {
-    suspectAfterHeartbeats,
-    defaultHeartbeatMs: config.agent.heartbeatMs,
-    graceMs,
-    graceMaxMs,
-    departAfterMs,
-    memoryHalfLifeMs: outageMemoryHalfLifeMs,
-  };
 }

@@ -5,6 +5,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
+import type { LivenessMark, StoredLiveness } from '#peers/liveness/stored-lives.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import { figuresOf } from '../files/partition/published-health.ts';
 import type { AppliedOrder, FileRow, PlacementRow } from '../files/share-map/kept-rows.ts';
@@ -20,11 +21,9 @@ import type {
   FilePlace,
   GoneFile,
   HealthRow,
-  LivenessMark,
   PartitionChanges,
   PartitionSink,
   StoredFile,
-  StoredLiveness,
   StoredPartition,
   SweepRecord,
   WorstFiles,

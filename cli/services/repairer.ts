@@ -5,57 +5,73 @@ import { metrics, trace } from '@opentelemetry/api';
 import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { consumerGroups } from '#mesh/topics.ts';
+import { livenessRules, maxTickStepMs } from '#peers/liveness/rules.ts';
+import { storedLiveness } from '#peers/liveness/stored-lives.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
-import { createPeerView } from '#peers/peer-view.ts';
+import { followPeers } from '#peers/peer-states.ts';
+import { createPeerView, peerFactsOf } from '#peers/peer-view.ts';
 import { createRepairerApi } from '#repairer/api.ts';
 import { createRepairer } from '#repairer/service.ts';
+import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { openLog, openStore } from '../connections.ts';
 import { foldersOf } from '../context.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { openSecret } from '../secret-file.ts';
-import { fetchPeerFacts } from './mesh-access.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
-const peersRefreshMs = 1000;
+const peersEveryMs = 1000;
 
 export async function startRepairer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config, dataDir } = context;
   const { log, topics } = await openLog(context, { role: 'repairer', logger, signal });
-  const { writer, close } = await openStore(context, logger, signal);
+  const { store, writer, close } = await openStore(context, logger, signal);
   telemetry.keepFigures({ writer, instance: instanceName(hostname(), config.repairer.port, process.pid) });
   const storageClient = createStorageClient();
-  const peerView = createPeerView({
-    fetchPeers: () => fetchPeerFacts(config.repairer.apiUrl),
+  const onUnusable = (reason: string): void => logger.warn({}, reason);
+  const marks = await livenessMarksOf(store);
+  const followed = await followPeers({
+    log,
+    topics: { enrolments: topics.enrolments.name, peerEvents: topics.peerEvents.name },
+    rules: livenessRules(config),
+    maxTickStepMs: maxTickStepMs(config),
+    // The marks are read first: lives that are ahead of them are known to be, by the offset that each has heard.
+    stored: storedLiveness(marks, await peerLivesOf(store)),
     clock: systemClock,
-    refreshMs: peersRefreshMs,
+    onUnusable,
   });
+  const peerView = createPeerView(
+    { facts: () => peerFactsOf(followed.facts(), systemClock.nowMs()), ageMs: () => followed.ageMs() },
+    config.analyzer.staleAfterMs,
+  );
   const mesh = await openMeshAccess({
     log,
     enrolmentsTopic: topics.enrolments.name,
     storageClient,
     peerView,
     clock: systemClock,
-    bytesPerSecond: config.repairer.bytesPerSecond,
-    onUnusable: (reason) => logger.warn({}, reason),
+    rates: { bytesPerSecond: config.repairer.bytesPerSecond },
+    onUnusable,
   });
   await mesh.directory.ready;
   const repairer = await createRepairer({
-    log,
-    atRiskTopic: topics.atRisk.name,
-    group: consumerGroups(config.log.topicPrefix).repairers,
+    list: { log, topic: topics.atRisk.name, group: consumerGroups(config.log.topicPrefix).repairers },
     config: config.repairer,
     policies: config.policies,
     mesh,
     writer,
-    clock: systemClock,
-    random: Math.random,
-    randomBytes: (count) => new Uint8Array(randomBytes(count)),
-    leaseSecret: await openSecret(foldersOf(dataDir, config).repairer, 'lease-secret'),
-    meter: metrics.getMeter('meshward.repairer'),
-    tracer: trace.getTracer('meshward.repairer'),
-    logger,
-    peersEveryMs: peersRefreshMs,
+    runtime: {
+      clock: systemClock,
+      random: Math.random,
+      randomBytes: (count) => new Uint8Array(randomBytes(count)),
+      leaseSecret: await openSecret(foldersOf(dataDir, config).repairer, 'lease-secret'),
+    },
+    telemetry: {
+      meter: metrics.getMeter('meshward.repairer'),
+      tracer: trace.getTracer('meshward.repairer'),
+      logger,
+    },
+    tuning: { peersEveryMs },
   });
   metrics
     .getMeter('meshward.repairer')
@@ -66,6 +82,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   const failed = failure();
   repairer.ended.catch(failed.fail);
   mesh.directory.ended.catch(failed.fail);
+  followed.ended.catch(failed.fail);
 
   const app = createRepairerApi(repairer);
   addOpsRoutes(app, {
@@ -73,7 +90,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     alive: () => true,
     readiness: () => {
       const { ready } = repairer.state();
-      return { ready, reasons: ready ? [] : ['the at-risk list or the peers are not read yet'] };
+      return { ready, reasons: ready ? [] : ['the at-risk list is not read yet'] };
     },
   });
   const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
@@ -84,6 +101,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       await app.close();
       await repairer.stop();
       await mesh.close();
+      await followed.close();
       await storageClient.close();
       await close();
       await log.close();

@@ -35,7 +35,8 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     atRisk: ['append', 'read'],
     deadLetters: ['append'],
   },
-  repairer: { atRisk: ['read'], enrolments: ['read'] },
+  // Peers' states are judged there from what peers and operators say.
+  repairer: { atRisk: ['read'], peerEvents: ['read'], enrolments: ['read'] },
   cli: {
     shareEvents: ['look'],
     // Its ticks tell how far the brokers' clocks are from ours.

@@ -155,7 +155,12 @@ export const configSchema = z.strictObject({
   repairer: z.strictObject({
     host: key(text.min(1), '127.0.0.1', 'address', 'Where the repairer shows its own state and metrics.'),
     port: key(port, 7702, 'port', 'Port of the repairer. 0 picks a free one.'),
-    apiUrl: key(z.url(), 'http://127.0.0.1:7700', 'url', "An analyzer's HTTP API, where peers' states are asked."),
+    apiUrl: key(
+      z.url(),
+      'http://127.0.0.1:7700',
+      'url',
+      "An analyzer's HTTP API, where commands with this configuration ask. The repairer itself follows the log.",
+    ),
     maxConcurrentRepairs: key(count.max(256), 4, 'repairs', 'Repairs under way at once.'),
     criticalLanes: key(count.max(64), 1, 'repairs', 'Repairs beyond that which only critical files may use.'),
     bytesPerSecond: key(bytes, 0, 'bytes/s', 'Most bytes a second that repairs read and write. 0 is unlimited.'),

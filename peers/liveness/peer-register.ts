@@ -214,3 +214,13 @@ export class PeerRegister {
     };
   }
 }
+
+/** The lesser of what its capacity leaves and what its disk has; null for a peer that has not said. */
+export function freeBytesOf({
+  life: { vitals },
+  capacityBytes,
+}: Pick<PeerFacts, 'life' | 'capacityBytes'>): number | null {
+  if (vitals === null) return null;
+  const onDisk = Math.max(0, vitals.diskCapacityBytes - vitals.diskUsedBytes);
+  return capacityBytes === 0 ? onDisk : Math.min(onDisk, Math.max(0, capacityBytes - vitals.shareBytesHeld));
+}

@@ -25,7 +25,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 function reading(): FileReading {
   return {
-    transfer: mesh.tools.transfer,
+    transfer: mesh.tools.mesh.transfer,
     peers: () => mesh.peers.map((peer) => peer.peerId),
     clock: mesh.clock,
     random: mesh.random,
@@ -33,7 +33,8 @@ function reading(): FileReading {
 }
 
 function putTools(): PutTools {
-  const { transfer, random, randomBytes, leaseSecret } = mesh.tools;
+  const { transfer } = mesh.tools.mesh;
+  const { random, randomBytes, leaseSecret } = mesh.tools.runtime;
   return { transfer, field: () => mesh.peerView.writable(), random, randomBytes, leaseSecret };
 }
 

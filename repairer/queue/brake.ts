@@ -1,6 +1,7 @@
 /**
  * The brake on bulk repair: when much goes silent at once, that is a network or a deploy and not dying disks, and copying
- * half the mesh would make it worse. A function of what was seen before and what is seen now.
+ * half the mesh would make it worse. A function of what is held of the peers: silences are dated by the log, so that a repairer
+ * that starts anew comes to the same judgement.
  */
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
@@ -14,11 +15,9 @@ export interface BrakeSettings {
 export interface BrakeFact {
   readonly peerId: PeerId;
   readonly state: PeerState;
-  readonly stateSinceMs?: number;
+  /** Log time since it was heard. One that is not known counts as silent since just now. */
+  readonly silenceMs?: number;
 }
-
-/** Since when each silent peer has been silent. */
-export type SilenceMemory = ReadonlyMap<PeerId, number>;
 
 export interface BrakeState {
   readonly held: boolean;
@@ -32,32 +31,16 @@ export interface BrakeState {
 
 export const brakeReleased: BrakeState = { held: false, reason: '', silentPeers: 0, peers: 0 };
 
-/**
- * A peer that is silent when it is first seen, with no word since when, counts as having gone silent now: a repairer that
- * starts in the middle of an outage holds too.
- */
-export function judgeBrake(
-  memory: SilenceMemory,
-  facts: readonly BrakeFact[],
-  nowMs: number,
-  settings: BrakeSettings,
-): { readonly memory: SilenceMemory; readonly state: BrakeState } {
-  const silences = new Map<PeerId, number>();
+export function judgeBrake(facts: readonly BrakeFact[], settings: BrakeSettings): BrakeState {
   let peers = 0;
   let silentPeers = 0;
-  for (const fact of facts) {
-    if (fact.state === 'departed' || fact.state === 'maintenance') continue;
+  for (const { state, silenceMs = 0 } of facts) {
+    if (state === 'departed' || state === 'maintenance') continue;
     peers++;
-    if (fact.state !== 'suspect' && fact.state !== 'down') continue;
-    const sinceMs = memory.get(fact.peerId) ?? Math.min(nowMs, fact.stateSinceMs ?? nowMs);
-    silences.set(fact.peerId, sinceMs);
-    if (nowMs - sinceMs < settings.windowMs) silentPeers++;
+    if ((state === 'suspect' || state === 'down') && silenceMs < settings.windowMs) silentPeers++;
   }
   const held = peers > 0 && silentPeers / peers > settings.silentRatio;
-  return {
-    memory: silences,
-    state: { held, reason: held ? reasonFor(silentPeers, peers, settings) : '', silentPeers, peers },
-  };
+  return { held, reason: held ? reasonFor(silentPeers, peers, settings) : '', silentPeers, peers };
 }
 
 function reasonFor(silentPeers: number, peers: number, settings: BrakeSettings): string {

@@ -185,6 +185,17 @@ export class RepairQueue {
     this.#enter(item);
   }
 
+  /** Lets files wait for their turn that rest since their repair failed. @returns how many. */
+  wakeFailed(): number {
+    let woken = 0;
+    for (const item of Array.from(this.#resting.values())) {
+      if (item.attempts === 0 || item.repairedAtMs !== null || item.restUntilMs === Number.POSITIVE_INFINITY) continue;
+      this.release(item);
+      woken++;
+    }
+    return woken;
+  }
+
   /** When the next resting file wakes. */
   nextWakeMs(): number | undefined {
     return this.#resting.peek()?.restUntilMs;

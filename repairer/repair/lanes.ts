@@ -12,6 +12,7 @@ import { sleep } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
+import type { Fence } from '#peers/peer-storage.ts';
 import { type RepairRow, repairs } from '#store/tables.ts';
 import { repairRow } from '../audit.ts';
 import type { RepairerMetrics } from '../metrics.ts';
@@ -36,21 +37,21 @@ export interface AuditWriter {
 }
 
 export interface RepairLanesOptions {
-  /** Name of the topic `at-risk`: the scope of fences. */
-  readonly atRiskTopic: string;
   readonly config: Config['repairer'];
   readonly tools: RepairTools;
   readonly queue: RepairQueue;
   readonly list: StandingList;
   readonly writer: AuditWriter;
-  readonly metrics: RepairerMetrics;
-  readonly tracer: Tracer;
-  readonly logger: Logger;
-  /** Undefined for a partition that is not ours. */
-  readonly generationOf: (partition: number) => number | undefined;
-  readonly emit: (event: RepairerEvent) => void;
+  readonly telemetry: { readonly metrics: RepairerMetrics; readonly tracer: Tracer; readonly logger: Logger };
+  /** What targets fence repairs of a partition by; undefined for one that is not ours. */
+  readonly fenceOf: (partition: number) => Fence | undefined;
+  readonly events: LaneEvents;
+}
+
+export interface LaneEvents {
+  emit(event: RepairerEvent): void;
   /** A lane has become free. */
-  readonly onFree: () => void;
+  free(): void;
 }
 
 const recentKept = 100;
@@ -118,29 +119,27 @@ export class RepairLanes {
       repairClass: file.repairClass,
       partition: file.partition,
       stop: new AbortController(),
-      startedAtMs: this.#options.tools.clock.nowMs(),
+      startedAtMs: this.#options.tools.runtime.clock.nowMs(),
       repair: undefined,
       over: Promise.resolve(),
     };
     this.#lanes.add(lane);
     lane.over = this.#work(lane)
       .catch((error: unknown) => {
-        this.#options.metrics.fault('entry-read');
-        this.#options.logger.warn(
-          { storageIndex: file.storageIndex, error: describeError(error) },
-          'a file could not be looked at',
-        );
-        this.#options.queue.rest(file, this.#options.tools.clock.nowMs() + this.#options.config.retryAfterMs);
+        const { metrics, logger } = this.#options.telemetry;
+        metrics.fault('entry-read');
+        logger.warn({ storageIndex: file.storageIndex, error: describeError(error) }, 'a file could not be looked at');
+        this.#options.queue.rest(file, this.#options.tools.runtime.clock.nowMs() + this.#options.config.retryAfterMs);
       })
       .finally(() => {
         this.#lanes.delete(lane);
-        this.#options.onFree();
+        this.#options.events.free();
       });
   }
 
   async #work(lane: Lane): Promise<void> {
-    const { queue, list, metrics, emit, generationOf, tools } = this.#options;
-    const { clock } = tools;
+    const { queue, list, telemetry, events, fenceOf, tools } = this.#options;
+    const { clock } = tools.runtime;
     const { file } = lane;
     if (!list.isConfirmed(file)) {
       queue.rest(file, Number.POSITIVE_INFINITY);
@@ -148,35 +147,35 @@ export class RepairLanes {
     }
     // One that was woken early has fallen into a more urgent class meanwhile.
     if (file.repairedAtMs !== null && clock.nowMs() >= file.restUntilMs) {
-      metrics.unconfirmed();
-      emit({ kind: 'unconfirmed', storageIndex: file.storageIndex });
+      telemetry.metrics.unconfirmed();
+      events.emit({ kind: 'unconfirmed', storageIndex: file.storageIndex });
     }
     file.repairedAtMs = null;
     const offset = file.offset;
     const entry = await list.entryOf(file);
-    const generation = generationOf(file.partition);
-    if (generation === undefined) return;
+    const fence = fenceOf(file.partition);
+    if (fence === undefined) return;
     if (entry === undefined) {
       // Its newer record is on the way, and wakes nothing: the file is simply looked at again.
       if (file.offset === offset) queue.rest(file, clock.nowMs() + supersededRestMs);
       else queue.release(file);
       return;
     }
-    const report = await this.#repair(lane, entry, generation);
+    const report = await this.#repair(lane, entry, fence);
     this.#settle(lane, report);
   }
 
-  async #repair(lane: Lane, entry: AtRiskEntry, generation: number): Promise<RepairReport> {
-    const { tracer, tools, atRiskTopic } = this.#options;
+  async #repair(lane: Lane, entry: AtRiskEntry, fence: Fence): Promise<RepairReport> {
+    const { telemetry, tools } = this.#options;
     const { file } = lane;
     const parent = propagation.extract(ROOT_CONTEXT, file.headers);
     const attributes = { 'meshward.storage_index': file.storageIndex, 'meshward.repair.class': lane.repairClass };
-    const span = tracer.startSpan('repair', { kind: SpanKind.CONSUMER, attributes }, parent);
+    const span = telemetry.tracer.startSpan('repair', { kind: SpanKind.CONSUMER, attributes }, parent);
     const repair = startRepair(
       {
         id: randomUUID(),
         entry,
-        fence: { scope: fenceScope(atRiskTopic, file.partition), generation },
+        fence,
         urgent: lane.repairClass === 'critical',
         placed: file.placed,
         signal: lane.stop.signal,
@@ -185,7 +184,7 @@ export class RepairLanes {
     );
     lane.repair = repair;
     const running = this.#runningState(lane);
-    if (running !== undefined) this.#options.emit({ kind: 'started', repair: running });
+    if (running !== undefined) this.#options.events.emit({ kind: 'started', repair: running });
     const report = await repair.report;
     span.setAttributes({
       'meshward.repair.ending': report.ending,
@@ -202,12 +201,12 @@ export class RepairLanes {
   }
 
   #settle(lane: Lane, report: RepairReport): void {
-    const { config, queue, generationOf } = this.#options;
-    const { clock, random } = this.#options.tools;
+    const { config, queue, fenceOf } = this.#options;
+    const { clock, random } = this.#options.tools.runtime;
     const { file } = lane;
     if (queue.find(file.storageIndex) !== file) {
       // The tombstone came while the repair was running: the list has seen enough.
-      if (report.ending === 'repaired' && generationOf(lane.partition) !== undefined) this.#confirmed(file, 0);
+      if (report.ending === 'repaired' && fenceOf(lane.partition) !== undefined) this.#confirmed(file, 0);
       return;
     }
     const nowMs = clock.nowMs();
@@ -232,18 +231,20 @@ export class RepairLanes {
 
   /** The analyzer has taken the file off its list. */
   offTheList(file: QueuedFile): void {
-    if (file.repairedAtMs !== null) this.#confirmed(file, this.#options.tools.clock.nowMs() - file.repairedAtMs);
+    if (file.repairedAtMs !== null)
+      this.#confirmed(file, this.#options.tools.runtime.clock.nowMs() - file.repairedAtMs);
   }
 
   #confirmed(file: QueuedFile, afterMs: number): void {
-    this.#options.metrics.confirmed(afterMs / 1000);
-    this.#options.emit({ kind: 'confirmed', storageIndex: file.storageIndex, afterMs });
+    this.#options.telemetry.metrics.confirmed(afterMs / 1000);
+    this.#options.events.emit({ kind: 'confirmed', storageIndex: file.storageIndex, afterMs });
   }
 
   async #audit(report: RepairReport, traceId: string): Promise<void> {
-    const { writer, tools, metrics, logger } = this.#options;
+    const { writer, tools } = this.#options;
+    const { metrics, logger } = this.#options.telemetry;
     const done = new AbortController();
-    const patience = sleep(tools.clock, auditPatienceMs, done.signal).then(
+    const patience = sleep(tools.runtime.clock, auditPatienceMs, done.signal).then(
       () => Promise.reject(storeTakesNothing()),
       () => undefined,
     );
@@ -261,7 +262,7 @@ export class RepairLanes {
     const repair = recentOf(report, repairClass);
     this.#recent.unshift(repair);
     if (this.#recent.length > recentKept) this.#recent.pop();
-    this.#options.metrics.ended(report, repairClass);
+    this.#options.telemetry.metrics.ended(report, repairClass);
     const { id, storageIndex, ending, errorCode, errorMessage, durationMs, restoredShares, wantedShares } = repair;
     const facts = {
       repair: id,
@@ -273,9 +274,9 @@ export class RepairLanes {
       restoredShares,
       wantedShares,
     };
-    if (errorCode === '') this.#options.logger.info(facts, 'a repair ended');
-    else this.#options.logger.warn(facts, 'a repair did not end well');
-    this.#options.emit({ kind: 'ended', repair });
+    if (errorCode === '') this.#options.telemetry.logger.info(facts, 'a repair ended');
+    else this.#options.telemetry.logger.warn(facts, 'a repair did not end well');
+    this.#options.events.emit({ kind: 'ended', repair });
   }
 
   #runningState(lane: Lane): RunningState | undefined {

@@ -88,8 +88,7 @@ beforeAll(async () => {
       freeBytes: 1e9,
       domains: { zone: `z${at % 3}` },
     }));
-  const peerView = createPeerView({ fetchPeers: () => Promise.resolve(facts()), clock: systemClock, refreshMs: 0 });
-  await peerView.refresh();
+  const peerView = createPeerView({ facts, ageMs: () => 0 }, 1);
   client = createStorageClient();
   mesh = await openMeshAccess({
     log,
@@ -97,7 +96,7 @@ beforeAll(async () => {
     storageClient: client,
     peerView,
     clock: systemClock,
-    bytesPerSecond: 0,
+    rates: { bytesPerSecond: 0 },
   });
   await mesh.directory.ready;
 });
@@ -186,12 +185,11 @@ describe('the repairer on real peers', () => {
       await peer.server.close(0);
       peer.up = false;
     }
-    await mesh.peerView.refresh();
+    mesh.peerView.refresh();
 
     const rows: RepairRow[] = [];
     const repairer = await createRepairer({
-      log,
-      atRiskTopic: topics.atRisk.name,
+      list: { log, topic: topics.atRisk.name },
       config: loadConfig().config.repairer,
       policies: [],
       mesh,
@@ -201,13 +199,17 @@ describe('the repairer on real peers', () => {
           return Promise.resolve();
         },
       },
-      clock: systemClock,
-      random: Math.random,
-      randomBytes: (count) => new Uint8Array(randomBytes(count)),
-      leaseSecret: new Uint8Array(32).fill(1),
-      meter: noMeter,
-      tracer: noTracer,
-      logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+      runtime: {
+        clock: systemClock,
+        random: Math.random,
+        randomBytes: (count) => new Uint8Array(randomBytes(count)),
+        leaseSecret: new Uint8Array(32).fill(1),
+      },
+      telemetry: {
+        meter: noMeter,
+        tracer: noTracer,
+        logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+      },
     });
     const ended: RecentRepair[] = [];
     const allEnded = new Promise<void>((resolve) => {

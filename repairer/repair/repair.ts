@@ -48,18 +48,27 @@ export const defaultRepairSettings: RepairSettings = {
   locateMaxPeers: 256,
 };
 
-export interface RepairTools {
-  readonly transfer: Transfer;
-  readonly contact: PeerContact;
-  readonly peerView: PeerView;
-  readonly directory: { peer(peerId: PeerId): DirectoryPeer | undefined; peers(): readonly DirectoryPeer[] };
-  readonly policies: readonly PolicyRule[];
+/** Chance, time and secrets of a process that repairs. */
+export interface RepairRuntime {
   readonly clock: Clock;
   readonly random: Random;
   /** From a source fit for secrets. */
   readonly randomBytes: (count: number) => Uint8Array;
-  /** 32 bytes, this controller's own. A secret. */
+  /** 32 bytes, this controller's own: what leases are made from. A secret. */
   readonly leaseSecret: Uint8Array;
+}
+
+export interface RepairMesh {
+  readonly transfer: Transfer;
+  readonly contact: PeerContact;
+  readonly peerView: PeerView;
+  readonly directory: { peer(peerId: PeerId): DirectoryPeer | undefined; peers(): readonly DirectoryPeer[] };
+}
+
+export interface RepairTools {
+  readonly mesh: RepairMesh;
+  readonly policies: readonly PolicyRule[];
+  readonly runtime: RepairRuntime;
   readonly settings: RepairSettings;
 }
 
@@ -116,8 +125,8 @@ class Repairing {
     this.#job = job;
     this.#tools = tools;
     const signal = AbortSignal.any([job.signal, this.#stop.signal]);
-    this.#transfer = tools.transfer.begin({ urgent: job.urgent, signal });
-    this.#uploadSecret = tools.randomBytes(32);
+    this.#transfer = tools.mesh.transfer.begin({ urgent: job.urgent, signal });
+    this.#uploadSecret = tools.runtime.randomBytes(32);
   }
 
   progress(): RepairProgress {
@@ -133,8 +142,8 @@ class Repairing {
   }
 
   async run(): Promise<RepairReport> {
-    const startedAtMs = this.#tools.clock.nowMs();
-    const startedMs = this.#tools.clock.monotonicMs();
+    const startedAtMs = this.#tools.runtime.clock.nowMs();
+    const startedMs = this.#tools.runtime.clock.monotonicMs();
     const { ending, error } = await this.#work().catch((failure: unknown) =>
       judgeError(failure, this.#transfer.signal),
     );
@@ -151,7 +160,7 @@ class Repairing {
       ending,
       ...errorFacts(error),
       startedAtMs,
-      durationMs: Math.round(this.#tools.clock.monotonicMs() - startedMs),
+      durationMs: Math.round(this.#tools.runtime.clock.monotonicMs() - startedMs),
       availableBefore: available,
       availableAfter: available + this.#written.length + this.#found.length,
       wanted,
@@ -170,7 +179,12 @@ class Repairing {
     const { entry } = this.#job;
     this.#transfer.signal.throwIfAborted();
     const shares = await this.#look();
-    const plan = planRepair(entry, shares, (peerId) => this.#tools.contact.rank(peerId), expectedShareBytes(entry));
+    const plan = planRepair(
+      entry,
+      shares,
+      (peerId) => this.#tools.mesh.contact.rank(peerId),
+      expectedShareBytes(entry),
+    );
     this.#plan = plan;
     const { repairBelow } = policyFor(this.#tools.policies, entry.manifest, entry.tag);
     if (isRepairUnneeded(entry, plan, repairBelow)) return { ending: 'not-needed', error: undefined };
@@ -180,7 +194,7 @@ class Repairing {
       manifest: entry.manifest,
       candidates: plan.sources,
       transfer: this.#transfer,
-      clock: this.#tools.clock,
+      clock: this.#tools.runtime.clock,
       hedgeAfterMs: this.#tools.settings.hedgeAfterMs,
       more: () => this.#searchWidely(shares),
     });
@@ -198,7 +212,8 @@ class Repairing {
   /** The file's state, from the peers themselves as far as they answer. */
   async #look(): Promise<KnownShare[]> {
     const { entry, placed } = this.#job;
-    const { directory, contact, peerView, settings } = this.#tools;
+    const { settings } = this.#tools;
+    const { directory, contact, peerView } = this.#tools.mesh;
     const stateOf = (peerId: PeerId) => peerView.fact(peerId)?.state;
     const listed = new Map<PeerId, boolean>(placed.map(({ peerId }) => [peerId, true]));
     for (const { peerId, available } of entry.placements) listed.set(peerId, available || listed.get(peerId) === true);
@@ -231,11 +246,11 @@ class Repairing {
   /** The last resort: whoever is enrolled may hold a share that nobody told of. */
   async #searchWidely(known: readonly KnownShare[]): Promise<readonly PlacedShare[]> {
     const { manifest } = this.#job.entry;
-    const { directory, settings } = this.#tools;
+    const { mesh, settings } = this.#tools;
     const retained = known.filter((share) => !share.available);
     const located = await locateShares({
       storageIndex: manifest.storageIndex,
-      peers: directory.peers().map((peer) => peer.peerId),
+      peers: mesh.directory.peers().map((peer) => peer.peerId),
       list: (peerId) => this.#transfer.listShares(peerId, manifest.storageIndex),
       enough: manifest.n,
       maxPeers: settings.locateMaxPeers,
@@ -252,20 +267,20 @@ class Repairing {
     sources: SourcePool,
   ): Promise<void> {
     const { entry, fence } = this.#job;
-    const { peerView, random, leaseSecret, settings } = this.#tools;
+    const { mesh, runtime, settings } = this.#tools;
     const shareBytes = bytesOfNewShare(opened);
     this.#phase = 'allocating';
     const targets = new Targets({
       storageIndex: entry.manifest.storageIndex,
       shareBytes,
-      field: peerView.writable(),
+      field: mesh.peerView.writable(),
       held: shares.map(({ shareNumber, peerId }) => ({ shareNumber, peerId, domains: this.#domainsOf(peerId) })),
       maxSharesPerPeer: entry.maxSharesPerPeer,
       maxSharesPerDomain: entry.maxSharesPerDomain,
       transfer: this.#transfer,
-      random,
+      random: runtime.random,
       tieBreaker: entry.manifest.storageIndex,
-      leaseSecret,
+      leaseSecret: runtime.leaseSecret,
       uploadSecret: this.#uploadSecret,
       fence,
     });
@@ -320,11 +335,11 @@ class Repairing {
   async #verify(uploads: readonly Upload[], targets: Targets): Promise<void> {
     this.#phase = 'verifying';
     const { manifest } = this.#job.entry;
-    const { random, settings } = this.#tools;
+    const { runtime, settings } = this.#tools;
     const complete = uploads
       .filter((upload) => upload.isComplete)
       .map(({ shareNumber, peerId }) => ({ shareNumber, peerId }));
-    const check = { manifest, transfer: this.#transfer, random };
+    const check = { manifest, transfer: this.#transfer, random: runtime.random };
     const written = await checkedSample(complete, settings.readBackRatio, check);
     const found = await checkedSample(targets.found, 1, check);
     this.#written = written.good;
@@ -342,7 +357,7 @@ class Repairing {
   }
 
   #domainsOf(peerId: PeerId): Readonly<Record<string, string>> {
-    return this.#tools.peerView.fact(peerId)?.domains ?? this.#tools.directory.peer(peerId)?.domains ?? {};
+    return this.#tools.mesh.peerView.fact(peerId)?.domains ?? this.#tools.mesh.directory.peer(peerId)?.domains ?? {};
   }
 
   #sourcePeers(): PeerId[] {

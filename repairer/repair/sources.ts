@@ -24,11 +24,19 @@ export interface SourcePoolOptions {
   readonly more?: () => Promise<readonly PlacedShare[]>;
 }
 
+interface OpenedShare {
+  readonly at: PlacedShare;
+  readonly share: VerifiedShare;
+}
+
 export class SourcePool {
   readonly faults: SourceFault[] = [];
   readonly #options: SourcePoolOptions;
   #waiting: PlacedShare[];
-  readonly #opened = new Map<number, { at: PlacedShare; share: VerifiedShare }>();
+  /** Handed out, by number. */
+  readonly #opened = new Map<number, OpenedShare>();
+  /** Opened as well and not needed so far: the first to stand in. */
+  readonly #spares = new Map<number, OpenedShare>();
   readonly #everUsed = new Map<string, PlacedShare>();
   #askedForMore = false;
 
@@ -52,25 +60,30 @@ export class SourcePool {
       transfer.signal.throwIfAborted();
       if (this.#waiting.length === 0 && !(await this.#findMore())) throw this.#notEnough(count);
       const enough = new AbortController();
-      const lanes: Promise<void>[] = [];
-      const startLanes = (lanesWanted: number): void => {
-        for (let lane = 0; lane < lanesWanted; lane++) {
-          const running = this.#lane(count, enough);
-          // A failure is met below, in the lane's turn; the others fail alike.
-          running.catch(() => undefined);
-          lanes.push(running);
+      const searches: Promise<void>[] = [];
+      const startSearches = (wanted: number): void => {
+        for (let started = 0; started < wanted; started++) {
+          const search = this.#search(count, enough);
+          // A failure is met below, in the search's turn; the others fail alike.
+          search.catch(() => undefined);
+          searches.push(search);
         }
       };
-      startLanes(count - this.#opened.size);
-      const hedge = this.#hedge(enough.signal, () => startLanes(Math.ceil(count / 4)));
-      // A lane ends when there is enough or nothing left to try; then the slow ones are no longer waited for.
+      startSearches(count - this.#opened.size);
+      const hedge = this.#hedge(enough.signal, () => startSearches(Math.ceil(count / 4)));
+      // A search ends when there is enough or nothing left to try; then the slow ones are no longer waited for.
       try {
-        for (let ended = 0; ended < lanes.length; ended++) await lanes[ended];
+        for (let ended = 0; ended < searches.length; ended++) await searches[ended];
       } finally {
         enough.abort();
         await hedge;
-        await Promise.allSettled(lanes);
+        await Promise.allSettled(searches);
       }
+    }
+    // Of those beyond the count the pool must know what became of them: they are handed out by `replace`.
+    for (const [number, opened] of [...this.#opened].slice(count)) {
+      this.#opened.delete(number);
+      this.#spares.set(number, opened);
     }
     return [...this.#opened.values()].map(({ share }) => share);
   }
@@ -84,6 +97,12 @@ export class SourcePool {
     }
     for (;;) {
       this.#options.transfer.signal.throwIfAborted();
+      const [spare] = this.#spares;
+      if (spare !== undefined) {
+        this.#spares.delete(spare[0]);
+        this.#opened.set(...spare);
+        return spare[1].share;
+      }
       const next = this.#next();
       if (next === undefined) {
         if (await this.#findMore()) continue;
@@ -103,7 +122,7 @@ export class SourcePool {
   }
 
   /** Opens one share, from the first candidate that has it. */
-  async #lane(count: number, enough: AbortController): Promise<void> {
+  async #search(count: number, enough: AbortController): Promise<void> {
     while (!enough.signal.aborted) {
       const next = this.#next();
       if (next === undefined) return;
@@ -129,9 +148,13 @@ export class SourcePool {
       const source = { read: (offset: number, length: number) => (opening ? racing : lasting).read(offset, length) };
       const share = await openShare(source, manifest, at.shareNumber);
       opening = false;
-      if (this.#opened.has(at.shareNumber)) return null;
+      if (this.#opened.has(at.shareNumber)) {
+        // Another copy was faster; this one is sound, and may be wanted when that one fails.
+        this.#waiting.unshift(at);
+        return null;
+      }
       this.#opened.set(at.shareNumber, { at, share });
-      this.#everUsed.set(`${at.peerId}/${at.shareNumber}`, at);
+      this.#everUsed.set(placeKey(at), at);
       return share;
     } catch (error) {
       if (transfer.signal.aborted) throw error;
@@ -153,9 +176,9 @@ export class SourcePool {
   async #findMore(): Promise<boolean> {
     if (this.#askedForMore || this.#options.more === undefined) return false;
     this.#askedForMore = true;
-    const tried = new Set([...this.faults, ...this.used].map((each) => `${each.peerId}/${each.shareNumber}`));
+    const tried = new Set([...this.faults, ...this.used, ...this.#waiting].map(placeKey));
     const found = await this.#options.more();
-    this.#waiting.push(...found.filter((each) => !tried.has(`${each.peerId}/${each.shareNumber}`)));
+    this.#waiting.push(...found.filter((each) => !tried.has(placeKey(each))));
     return this.#waiting.length > 0;
   }
 
@@ -171,4 +194,8 @@ export class SourcePool {
       },
     );
   }
+}
+
+function placeKey({ peerId, shareNumber }: PlacedShare): string {
+  return `${peerId}/${shareNumber}`;
 }

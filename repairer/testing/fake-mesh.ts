@@ -33,6 +33,8 @@ export interface FakeMesh {
   readonly random: Random;
   readonly tools: RepairTools;
   readonly peerView: PeerView;
+  /** How old what is held of the peers shall be. */
+  setPeersAge(ageMs: number): void;
   setState(peer: FakePeer, state: PeerState): Promise<void>;
   /** Changes what is held of a peer and nothing else. */
   setFact(peer: FakePeer, change: Partial<PeerFact>): Promise<void>;
@@ -44,7 +46,7 @@ export async function fakeMesh(
 ): Promise<FakeMesh> {
   const clock = new ManualClock();
   const random = seededRandom(options.seed ?? 1);
-  const peers = Array.from({ length: peerCount }, (_, at) => new FakePeer(at + 1));
+  const peers = Array.from({ length: peerCount }, (_, at) => new FakePeer(at + 1, clock));
   const byId = new Map(peers.map((peer) => [peer.peerId, peer]));
   const facts = new Map<PeerId, PeerFact>(
     peers.map((peer, at) => [
@@ -52,16 +54,14 @@ export async function fakeMesh(
       { peerId: peer.peerId, state: 'up', freeBytes: 1e12, domains: options.domainsOf?.(at) ?? { zone: `z${at % 3}` } },
     ]),
   );
-  const peerView = createPeerView({ fetchPeers: () => Promise.resolve([...facts.values()]), clock, refreshMs: 0 });
-  await peerView.refresh();
+  const age = { ms: 0 };
+  const peerView = createPeerView({ facts: () => [...facts.values()], ageMs: () => age.ms }, 15_000);
   const contact = createPeerContact({ clock });
   const transfer = createTransfer({
     storageOf: (peerId) => byId.get(peerId),
     domainsOf: (peerId) => facts.get(peerId)?.domains ?? {},
-    budget: createBudget({ bytesPerSecond: 0, clock }),
+    budget: createBudget({ bytesPerSecond: 0 }, clock),
     contact,
-    clock,
-    maxInFlightPerPeer: 8,
     limits: defaultTransferLimits,
   });
   const directoryPeers = peers.map((peer, at) => ({
@@ -71,20 +71,28 @@ export async function fakeMesh(
     revoked: false,
   }));
   const tools: RepairTools = {
-    transfer,
-    contact,
-    peerView,
-    directory: { peer: (peerId) => directoryPeers.find((peer) => peer.peerId === peerId), peers: () => directoryPeers },
+    mesh: {
+      transfer,
+      contact,
+      peerView,
+      directory: {
+        peer: (peerId) => directoryPeers.find((peer) => peer.peerId === peerId),
+        peers: () => directoryPeers,
+      },
+    },
     policies: [],
-    clock,
-    random,
-    randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
-    leaseSecret: new Uint8Array(32).fill(7),
+    runtime: {
+      clock,
+      random,
+      randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
+      leaseSecret: new Uint8Array(32).fill(7),
+    },
     settings: { ...defaultRepairSettings, windowBytes: 1024 * 1024, readBackRatio: 1 },
   };
   const setFact = async (peer: FakePeer, change: Partial<PeerFact>): Promise<void> => {
     facts.set(peer.peerId, { ...(facts.get(peer.peerId) as PeerFact), ...change });
-    await peerView.refresh();
+    peerView.refresh();
+    await Promise.resolve();
   };
   return {
     peers,
@@ -92,6 +100,9 @@ export async function fakeMesh(
     random,
     tools,
     peerView,
+    setPeersAge: (ageMs) => {
+      age.ms = ageMs;
+    },
     setFact,
     async setState(peer, state) {
       peer.down = state !== 'up' && state !== 'draining';

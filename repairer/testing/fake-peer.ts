@@ -1,4 +1,5 @@
 /** A storage peer in memory, which behaves as told: it can be down, hang, hold bad shares, be full, break off, or fence. */
+import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
@@ -39,8 +40,11 @@ export class FakePeer implements PeerStorage {
   before: (method: Method) => Promise<void> | void = () => undefined;
   readonly #fences = new Map<string, number>();
   readonly #waking = new Set<() => void>();
+  readonly #clock: Clock;
 
-  constructor(serial: number) {
+  /** @param clock by which a peer that hangs is given up. */
+  constructor(serial: number, clock: Clock) {
+    this.#clock = clock;
     this.peerId = Buffer.alloc(32, serial).toString('base64url') as PeerId;
   }
 
@@ -141,23 +145,36 @@ export class FakePeer implements PeerStorage {
 
   async #enter(method: Method, options: RequestOptions | undefined): Promise<void> {
     this.calls[method]++;
+    options?.onStart?.();
     await this.before(method);
-    if (this.hangs.has(method)) {
+    if (this.hangs.has(method)) await this.#hang(options);
+    if (this.down) this.#die();
+  }
+
+  async #hang({ signal, timeoutMs }: RequestOptions = {}): Promise<void> {
+    let callOff: () => void = () => undefined;
+    try {
       await new Promise<void>((resolve, reject) => {
         this.#waking.add(resolve);
-        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error), { once: true });
+        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+        if (timeoutMs !== undefined) callOff = this.#clock.after(timeoutMs, () => reject(unreachable()));
       });
+    } finally {
+      callOff();
     }
-    if (this.down) this.#die();
   }
 
   #die(): never {
     this.down = true;
-    throw new MeshwardError('gbs-unreachable', 'the peer cannot be reached', {
-      next: 'Look at the peer.',
-      retryable: true,
-    });
+    throw unreachable();
   }
+}
+
+function unreachable(): MeshwardError {
+  return new MeshwardError('gbs-unreachable', 'the peer cannot be reached', {
+    next: 'Look at the peer.',
+    retryable: true,
+  });
 }
 
 function refused(reason: string): MeshwardError {

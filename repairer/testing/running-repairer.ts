@@ -26,21 +26,18 @@ export async function runRepairer(
   const warnings: string[] = [];
   const warn = (_details: unknown, message: string): void => void warnings.push(message);
   const repairer = await createRepairer({
-    log,
-    atRiskTopic: 'at-risk',
+    list: { log, topic: 'at-risk' },
     config: { ...loadConfig().config.repairer, ...config },
     policies: [],
     mesh: {
+      ...mesh.tools.mesh,
       directory: {
-        ...mesh.tools.directory,
+        ...mesh.tools.mesh.directory,
         ready: Promise.resolve(),
         ended: new Promise(() => undefined),
         storage: () => undefined,
         close: () => Promise.resolve(),
       },
-      peerView: mesh.peerView,
-      contact: mesh.tools.contact,
-      transfer: mesh.tools.transfer,
     },
     writer: {
       enqueue: (_table, added) => {
@@ -48,13 +45,12 @@ export async function runRepairer(
         return Promise.resolve();
       },
     },
-    clock: mesh.clock,
-    random: mesh.random,
-    randomBytes: mesh.tools.randomBytes,
-    leaseSecret: mesh.tools.leaseSecret,
-    meter: noMeter,
-    tracer: noTracer,
-    logger: { debug: () => undefined, info: () => undefined, warn, error: warn },
+    runtime: mesh.tools.runtime,
+    telemetry: {
+      meter: noMeter,
+      tracer: noTracer,
+      logger: { debug: () => undefined, info: () => undefined, warn, error: warn },
+    },
   });
   repairer.subscribe((event) => events.push(event));
   return {

@@ -282,12 +282,12 @@ describe('requests', () => {
     const { peer, client } = await impostor(() => undefined, { limits: { maxConnectionsPerPeer: 1 } });
     const abort = new AbortController();
     const reason = new Error('not needed any more');
-    const running = peer.listShares(index, abort.signal);
-    const waiting = peer.listShares(index, abort.signal);
+    const running = peer.listShares(index, { signal: abort.signal });
+    const waiting = peer.listShares(index, { signal: abort.signal });
     abort.abort(reason);
     await expect(running).rejects.toBe(reason);
     await expect(waiting).rejects.toBe(reason);
-    await expect(peer.listShares(index, abort.signal)).rejects.toBe(reason);
+    await expect(peer.listShares(index, { signal: abort.signal })).rejects.toBe(reason);
     await until(() => client.stats().runningRequests === 0);
   });
 

@@ -13,6 +13,7 @@ import {
   PeerConnections,
   type PeerRequest,
   protocolError,
+  type RequestControl,
   type StorageClientLimits,
 } from './peer-connections.ts';
 import type { ByteRange } from './range-set.ts';
@@ -31,6 +32,8 @@ export interface StorageClient {
   close(): Promise<void>;
 }
 
+export type { RequestControl };
+
 export interface AllocateOptions extends LeaseSecrets {
   readonly shareNumbers: Iterable<number>;
   /** Length of each share's data. */
@@ -38,7 +41,6 @@ export interface AllocateOptions extends LeaseSecrets {
   /** 1 to 256 random bytes; whoever has it may write, complete or abort the upload. */
   readonly uploadSecret: Uint8Array;
   readonly fence?: Fence | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A number in neither set has no room there, or another upload of it is going on. */
@@ -65,24 +67,24 @@ export interface ShareSource {
  */
 export interface PeerClient {
   readonly nurl: Nurl;
-  version(signal?: AbortSignal): Promise<message.StorageVersion>;
-  listShares(index: StorageIndex, signal?: AbortSignal): Promise<ReadonlySet<number>>;
+  version(control?: RequestControl): Promise<message.StorageVersion>;
+  listShares(index: StorageIndex, control?: RequestControl): Promise<ReadonlySet<number>>;
   /** @returns fewer bytes only where the share ends; never more. */
   read(
     index: StorageIndex,
     shareNumber: number,
     offset: number,
     length: number,
-    signal?: AbortSignal,
+    control?: RequestControl,
   ): Promise<Uint8Array>;
   /** The whole share data. @param options.maxBytes a longer share is a `gbs-protocol` error. @default 64 MiB */
   readAll(
     index: StorageIndex,
     shareNumber: number,
-    options?: { maxBytes?: number; signal?: AbortSignal },
+    options?: RequestControl & { readonly maxBytes?: number },
   ): Promise<Uint8Array>;
-  shareSource(index: StorageIndex, shareNumber: number, signal?: AbortSignal): ShareSource;
-  allocate(index: StorageIndex, options: AllocateOptions): Promise<Allocation>;
+  shareSource(index: StorageIndex, shareNumber: number, control?: RequestControl): ShareSource;
+  allocate(index: StorageIndex, options: AllocateOptions, control?: RequestControl): Promise<Allocation>;
   /** @param offset within the share data. Pieces of up to 1 MiB are a good size. */
   write(
     index: StorageIndex,
@@ -90,12 +92,12 @@ export interface PeerClient {
     offset: number,
     bytes: Uint8Array,
     uploadSecret: Uint8Array,
-    options?: { fence?: Fence | undefined; signal?: AbortSignal | undefined },
+    options?: RequestControl & { readonly fence?: Fence | undefined },
   ): Promise<WriteResult>;
-  abort(index: StorageIndex, shareNumber: number, uploadSecret: Uint8Array, signal?: AbortSignal): Promise<void>;
-  renewLease(index: StorageIndex, secrets: LeaseSecrets, signal?: AbortSignal): Promise<void>;
+  abort(index: StorageIndex, shareNumber: number, uploadSecret: Uint8Array, control?: RequestControl): Promise<void>;
+  renewLease(index: StorageIndex, secrets: LeaseSecrets, control?: RequestControl): Promise<void>;
   /** @param reason cut at what the protocol allows. */
-  reportCorruption(index: StorageIndex, shareNumber: number, reason: string, signal?: AbortSignal): Promise<void>;
+  reportCorruption(index: StorageIndex, shareNumber: number, reason: string, control?: RequestControl): Promise<void>;
 }
 
 const acceptMessage = ['Accept', message.cborType];
@@ -142,12 +144,12 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
     }
   }
 
-  async function listShares(index: StorageIndex, signal?: AbortSignal): Promise<ReadonlySet<number>> {
+  async function listShares(index: StorageIndex, control?: RequestControl): Promise<ReadonlySet<number>> {
     const answer = await send([200], {
       method: 'GET',
       path: `${immutable(index)}/shares`,
       headers: acceptMessage,
-      signal,
+      control,
     });
     return decoded(answer, message.decodeShareNumbers);
   }
@@ -157,7 +159,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
     shareNumber: number,
     offset: number,
     length: number,
-    signal?: AbortSignal,
+    control?: RequestControl,
   ): Promise<Uint8Array> {
     if (!Number.isSafeInteger(offset + length) || offset < 0 || length < 0) throw new RangeError('not a byte range');
     if (length === 0) return new Uint8Array(0);
@@ -167,7 +169,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
       headers: ['Range', `bytes=${offset}-${offset + length - 1}`],
       bodyMaxBytes: (_status, headers) => Math.min(length, contentRangeBytes(headers, offset) ?? length),
       transferBytes: length,
-      signal,
+      control,
     });
     if (answer.status === 204) return new Uint8Array(0);
     if (answer.body.length !== contentRangeBytes(answer.headers, offset)) {
@@ -180,25 +182,25 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
     nurl,
     listShares,
     read,
-    async version(signal) {
-      const answer = await send([200], { method: 'GET', path: '/storage/v1/version', headers: acceptMessage, signal });
+    async version(control) {
+      const answer = await send([200], { method: 'GET', path: '/storage/v1/version', headers: acceptMessage, control });
       return decoded(answer, message.decodeVersion);
     },
-    async readAll(index, shareNumber, { maxBytes = readAllMaxBytes, signal } = {}) {
+    async readAll(index, shareNumber, { maxBytes = readAllMaxBytes, ...control } = {}) {
       const answer = await send([200], {
         method: 'GET',
         path: `${immutable(index)}/${shareNumber}`,
         headers: [],
         bodyMaxBytes: () => maxBytes,
         transferBytes: maxBytes,
-        signal,
+        control,
       });
       return answer.body;
     },
-    shareSource: (index, shareNumber, signal) => ({
-      read: (offset, length) => read(index, shareNumber, offset, length, signal),
+    shareSource: (index, shareNumber, control) => ({
+      read: (offset, length) => read(index, shareNumber, offset, length, control),
     }),
-    async allocate(index, { shareNumbers, allocatedBytes, renewSecret, cancelSecret, uploadSecret, fence, signal }) {
+    async allocate(index, { shareNumbers, allocatedBytes, renewSecret, cancelSecret, uploadSecret, fence }, control) {
       const answer = await send([200], {
         method: 'POST',
         path: immutable(index),
@@ -210,11 +212,11 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
           ...fenced(fence),
         ],
         body: message.encodeAllocateRequest({ shareNumbers, allocatedBytes }),
-        signal,
+        control,
       });
       return decoded(answer, message.decodeAllocateReply);
     },
-    async write(index, shareNumber, offset, bytes, uploadSecret, { fence, signal } = {}) {
+    async write(index, shareNumber, offset, bytes, uploadSecret, { fence, ...control } = {}) {
       if (bytes.length === 0) throw new RangeError('an empty piece cannot be written');
       const answer = await send([200, 201, 404], {
         method: 'PATCH',
@@ -227,40 +229,40 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
           ...fenced(fence),
         ],
         body: bytes,
-        signal,
+        control,
       });
       if (answer.status === 404) {
         // The first attempt may have completed the share before its connection broke; then the upload is no more.
-        if (answer.wasRepeated && (await listShares(index, signal)).has(shareNumber))
+        if (answer.wasRepeated && (await listShares(index, control)).has(shareNumber))
           return { isComplete: true, required: [] };
         throw refusedError(nurl, answer);
       }
       return { isComplete: answer.status === 201, required: decoded(answer, message.decodeRequired) };
     },
-    async abort(index, shareNumber, uploadSecret, signal) {
+    async abort(index, shareNumber, uploadSecret, control) {
       await send([200], {
         method: 'PUT',
         path: `${immutable(index)}/${shareNumber}/abort`,
         headers: secret('upload-secret', uploadSecret),
-        signal,
+        control,
       });
     },
-    async renewLease(index, { renewSecret, cancelSecret }, signal) {
+    async renewLease(index, { renewSecret, cancelSecret }, control) {
       await send([204], {
         method: 'PUT',
         path: `/storage/v1/lease/${index}`,
         headers: [...secret('lease-renew-secret', renewSecret), ...secret('lease-cancel-secret', cancelSecret)],
-        signal,
+        control,
       });
     },
-    async reportCorruption(index, shareNumber, reason, signal) {
+    async reportCorruption(index, shareNumber, reason, control) {
       await send([200], {
         method: 'POST',
         path: `${immutable(index)}/${shareNumber}/corrupt`,
         headers: sendMessage,
         // A character has at most four bytes in UTF-8.
         body: message.encodeReason(reason.slice(0, Math.floor(message.reasonMaxBytes / 4)) || 'no reason given'),
-        signal,
+        control,
       });
     },
   };

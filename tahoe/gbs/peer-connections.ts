@@ -7,7 +7,7 @@ import { pinnedConnector, SessionCache } from '../identity/pinned-connector.ts';
 import { authorizationValue } from './authorization.ts';
 import { type Answer, type ExchangeOptions, OverlongBody, startExchange } from './bounded-exchange.ts';
 import { connectFailures, unreachable } from './connect-failures.ts';
-import { RequestSlots } from './request-slots.ts';
+import { RequestQueue } from './request-queue.ts';
 
 export interface StorageClientLimits {
   /** Requests at once to all peers. @default 256 */
@@ -20,7 +20,7 @@ export interface StorageClientLimits {
   readonly maxPeers: number;
   /** TLS handshake included. @default 10 s */
   readonly connectTimeoutMs: number;
-  /** A request may take this long, and longer by its bytes at `minimumBytesPerSecond`. @default 30 s */
+  /** A request may take this long once it has started, and longer by its bytes at `minimumBytesPerSecond`. @default 30 s */
   readonly requestTimeoutMs: number;
   /** A peer that moves share data slower than this counts as unreachable. @default 16 KiB/s */
   readonly minimumBytesPerSecond: number;
@@ -39,6 +39,15 @@ export const defaultStorageClientLimits: StorageClientLimits = {
   idleConnectionMs: 30_000,
 };
 
+/** How one request is run. */
+export interface RequestControl {
+  readonly signal?: AbortSignal | undefined;
+  /** In place of the client's own `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  /** Called when the request has waited for its turn and starts: here its time limit begins. */
+  readonly onStart?: (() => void) | undefined;
+}
+
 export interface PeerRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT';
   readonly path: string;
@@ -48,7 +57,7 @@ export interface PeerRequest {
   readonly bodyMaxBytes: ExchangeOptions['bodyMaxBytes'];
   /** Share bytes that this request moves: they lengthen its deadline. */
   readonly transferBytes: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly control?: RequestControl | undefined;
 }
 
 /** `wasRepeated`: the first attempt broke without an answer, so the peer may have acted twice. */
@@ -56,8 +65,8 @@ export type PeerAnswer = Answer & { readonly wasRepeated: boolean };
 
 interface PeerEntry {
   readonly nurl: Nurl;
+  readonly key: string;
   readonly pool: Pool;
-  readonly slots: RequestSlots;
   readonly authorization: string;
 }
 
@@ -65,7 +74,7 @@ export class PeerConnections {
   readonly #clock: Clock;
   readonly #limits: StorageClientLimits;
   readonly #sessions: SessionCache;
-  readonly #slots: RequestSlots;
+  readonly #queue: RequestQueue;
   /** In order of use, oldest first. */
   readonly #peers = new Map<string, PeerEntry>();
   #isClosed = false;
@@ -74,7 +83,11 @@ export class PeerConnections {
     this.#clock = clock;
     this.#limits = limits;
     this.#sessions = new SessionCache(limits.maxPeers * 2);
-    this.#slots = new RequestSlots(limits.maxRequests, limits.maxPeers * limits.maxConnectionsPerPeer);
+    this.#queue = new RequestQueue({
+      maxRunning: limits.maxRequests,
+      maxRunningPerPeer: limits.maxConnectionsPerPeer,
+      maxWaitingPerPeer: limits.maxWaitingPerPeer,
+    });
   }
 
   get peerCount(): number {
@@ -82,7 +95,7 @@ export class PeerConnections {
   }
 
   get runningRequests(): number {
-    return this.#slots.running;
+    return this.#queue.running;
   }
 
   /**
@@ -90,20 +103,16 @@ export class PeerConnections {
    * is aborted. Any status is an answer.
    */
   async send(nurl: Nurl, request: PeerRequest): Promise<PeerAnswer> {
+    const { signal, timeoutMs = this.#limits.requestTimeoutMs, onStart } = request.control ?? {};
     const entry = this.#entryOf(nurl);
-    await entry.slots.acquire(request.signal);
-    try {
-      await this.#slots.acquire(request.signal);
-    } catch (error) {
-      entry.slots.release();
-      throw error;
+    await this.#queue.acquire(entry.key, signal);
+    const giveBack = (): void => this.#queue.release(entry.key);
+    if (isAborted(signal)) {
+      giveBack();
+      throw signal?.reason;
     }
-    const giveBack = (): void => {
-      this.#slots.release();
-      entry.slots.release();
-    };
-    const deadlineMs =
-      this.#limits.requestTimeoutMs + (request.transferBytes * 1000) / this.#limits.minimumBytesPerSecond;
+    onStart?.();
+    const deadlineMs = timeoutMs + (request.transferBytes * 1000) / this.#limits.minimumBytesPerSecond;
     let released = Promise.resolve();
     try {
       for (let attempt = 1; ; attempt++) {
@@ -112,17 +121,17 @@ export class PeerConnections {
         const callOffDeadline = this.#clock.after(deadlineMs, () =>
           exchange.abort(unreachable(nurl, `no full answer within ${Math.round(deadlineMs)} ms`)),
         );
-        const onAbort = (): void => exchange.abort(request.signal?.reason as Error);
-        request.signal?.addEventListener('abort', onAbort, { once: true });
+        const onAbort = (): void => exchange.abort(signal?.reason as Error);
+        signal?.addEventListener('abort', onAbort, { once: true });
         try {
           return { ...(await exchange.answer), wasRepeated: attempt > 1 };
         } catch (error) {
           // An idle connection that the peer closed just now breaks like this. Every request of GBS may be sent twice.
-          if (attempt === 1 && isBroken(error) && !exchange.hasResponse() && request.signal?.aborted !== true) continue;
-          throw request.signal?.aborted === true ? error : typed(nurl, error);
+          if (attempt === 1 && isBroken(error) && !exchange.hasResponse() && !isAborted(signal)) continue;
+          throw isAborted(signal) ? error : typed(nurl, error);
         } finally {
           callOffDeadline();
-          request.signal?.removeEventListener('abort', onAbort);
+          signal?.removeEventListener('abort', onAbort);
         }
       }
     } finally {
@@ -164,7 +173,7 @@ export class PeerConnections {
       this.#peers.set(key, known);
       return known;
     }
-    const { maxConnectionsPerPeer, maxWaitingPerPeer, connectTimeoutMs, idleConnectionMs } = this.#limits;
+    const { maxConnectionsPerPeer, connectTimeoutMs, idleConnectionMs } = this.#limits;
     const pool = new Pool(`https://${nurl.authority}`, {
       connect: pinnedConnector(
         { host: nurl.host, port: nurl.port, pin: nurl.peerId, minVersion: 'TLSv1.2' },
@@ -181,8 +190,8 @@ export class PeerConnections {
     });
     const entry = {
       nurl,
+      key,
       pool,
-      slots: new RequestSlots(maxConnectionsPerPeer, maxWaitingPerPeer),
       authorization: authorizationValue(nurl.revealSwissnum()),
     };
     this.#peers.set(key, entry);
@@ -192,13 +201,17 @@ export class PeerConnections {
 
   /** Peers in use stay: there are never more of them than requests running and waiting. */
   #closeUnused(): void {
-    for (const [key, { slots, pool }] of this.#peers) {
+    for (const [key, { pool }] of this.#peers) {
       if (this.#peers.size <= this.#limits.maxPeers) return;
-      if (slots.running + slots.waiting > 0) continue;
+      if (!this.#queue.isIdle(key)) continue;
       this.#peers.delete(key);
       void pool.destroy();
     }
   }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 const brokenConnectionCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
