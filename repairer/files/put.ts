@@ -69,12 +69,10 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
     shareBytes,
     field,
     held: [],
-    maxSharesPerPeer: policy.maxSharesPerPeer,
-    maxSharesPerDomain: policy.maxSharesPerDomain,
+    limits: policy,
     transfer,
-    random: by.random,
-    leaseSecret: by.leaseSecret,
-    uploadSecret,
+    choice: { random: by.random },
+    secrets: { leaseSecret: by.leaseSecret, uploadSecret },
   });
   const chosen = await targets.allocate(Array.from({ length: n }, (_, number) => number));
   const windowBytes = by.windowBytes ?? 16 * 1024 * 1024;
@@ -89,8 +87,10 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
         uploadSecret,
         transfer,
         pieceBytes,
-        replace: (shareNumber) => targets.replace(shareNumber),
-        onTargetFailed: (peerId, error) => targets.refuse(peerId, error),
+        targets: {
+          replace: (shareNumber) => targets.replace(shareNumber),
+          failed: (peerId, error) => targets.refuse(peerId, error),
+        },
       }),
     ]),
   );

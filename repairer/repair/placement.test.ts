@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { buildPlacementField, type PlacementPeer } from '#peers/placement-field.ts';
-import { choosePlacement, type PlacementRequest } from './placement.ts';
+import { choosePlacement, type PlacementRequest, withPlaces } from './placement.ts';
 
 function peerId(serial: number): PeerId {
   return Buffer.alloc(32, serial).toString('base64url') as PeerId;
@@ -53,6 +53,7 @@ describe('placement', () => {
       shareNumber,
       peerId: peerId(100 + shareNumber),
       domains: { zone: 'a' },
+      usesPlace: true,
     }));
     const { targets } = choosePlacement(
       buildPlacementField(peers),
@@ -102,7 +103,7 @@ describe('placement', () => {
   it('moves shares on where only that gives all of them a place', () => {
     // Share 5 may go to either peer, share 6 only to peer 2: peer 1 holds a share 6 that does not count.
     const peers = [peer(1), peer(2)];
-    const held = [{ shareNumber: 6, peerId: peerId(1), domains: {} }];
+    const held = [{ shareNumber: 6, peerId: peerId(1), domains: {}, usesPlace: true }];
     for (let seed = 0; seed < 20; seed++) {
       const choice = choosePlacement(
         buildPlacementField(peers),
@@ -142,6 +143,7 @@ describe('placement', () => {
           shareNumber: share.shareNumber,
           peerId: peerId(share.serial),
           domains: peers.find((candidate) => candidate.peerId === peerId(share.serial))?.domains ?? {},
+          usesPlace: true,
         }));
         const refused = new Set(given.refused.map(peerId));
         const wanted = request({ ...given, shareNumbers: given.shares, held, refused });
@@ -194,3 +196,55 @@ function largestMatching(peers: readonly PlacementPeer[], wanted: PlacementReque
   };
   return wanted.shareNumbers.filter((shareNumber) => find(shareNumber, new Set())).length;
 }
+
+describe('the places that shares use', () => {
+  const at = (shareNumber: number, serial: number, counts = true) => ({
+    shareNumber,
+    peerId: peerId(serial),
+    domains: {},
+    counts,
+  });
+  const placesOf = (shares: ReturnType<typeof at>[]): string[] =>
+    withPlaces(shares).flatMap(({ usesPlace, shareNumber, peerId: id }) =>
+      usesPlace ? [`${shareNumber} on ${[1, 2, 3, 4].find((serial) => peerId(serial) === id)}`] : [],
+    );
+
+  it('are those of one copy of each number, on different peers where that can be', () => {
+    expect(placesOf([at(0, 1), at(0, 2), at(0, 3), at(1, 1)])).toEqual(['0 on 2', '1 on 1']);
+  });
+
+  it('are none for shares that do not count', () => {
+    expect(placesOf([at(0, 1, false), at(1, 2)])).toEqual(['1 on 2']);
+  });
+
+  it('leave the other peers free for new shares, though not for the number that they hold', () => {
+    const peers = [peer(1), peer(2), peer(3)];
+    const held = withPlaces([at(0, 1), at(0, 2), at(5, 3, false)]);
+    const choose = (shareNumbers: number[]) =>
+      choosePlacement(buildPlacementField(peers), request({ shareNumbers, held }), seededRandom(1));
+    expect(
+      choose([1, 2])
+        .targets.map(({ peerId: id }) => id)
+        .sort(),
+    ).toEqual([peerId(2), peerId(3)].sort());
+    expect(choose([5, 6]).targets).toEqual([
+      { shareNumber: 5, peerId: peerId(2) },
+      { shareNumber: 6, peerId: peerId(3) },
+    ]);
+  });
+
+  it('use each number once, and as few peers twice as can be', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ shareNumber: fc.nat(6), serial: fc.integer({ min: 1, max: 9 }), counts: fc.boolean() })),
+        (given) => {
+          const shares = given.map(({ shareNumber, serial, counts }) => at(shareNumber, serial, counts));
+          const placed = withPlaces(shares).filter((share) => share.usesPlace);
+          const counted = new Set(given.filter((share) => share.counts).map((share) => share.shareNumber));
+          expect(placed.map((share) => share.shareNumber).sort()).toEqual([...counted].sort());
+          expect(placed.every((share) => share.counts)).toBe(true);
+        },
+      ),
+    );
+  });
+});

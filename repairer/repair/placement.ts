@@ -16,16 +16,48 @@ export interface HeldShare {
   readonly peerId: PeerId;
   /** Domains of that peer, where they are known: what it holds counts in them. */
   readonly domains: Domains;
+  /**
+   * Whether it uses up one of the shares that its peer may hold. A copy of what another peer holds does not, nor what is known
+   * to be corrupt; but its peer cannot take that number anew.
+   */
+  readonly usesPlace: boolean;
 }
 
-export interface PlacementRequest {
+/**
+ * What is held, with one copy of each number in the place that it uses: the one on the peer that holds the fewest others. The
+ * other copies stand in no new share's way.
+ *
+ * @param shares with `counts` false where a copy is not one to rely on.
+ */
+export function withPlaces<
+  T extends { readonly shareNumber: number; readonly peerId: PeerId; readonly counts: boolean },
+>(shares: readonly T[]): (T & { readonly usesPlace: boolean })[] {
+  const copies = new Map<number, T[]>();
+  for (const share of shares) {
+    if (share.counts) copies.set(share.shareNumber, [...(copies.get(share.shareNumber) ?? []), share]);
+  }
+  const used = new Map<PeerId, number>();
+  const kept = new Set<T>();
+  // Numbers with the least choice first.
+  for (const [, holders] of [...copies].sort(([a, some], [b, more]) => some.length - more.length || a - b)) {
+    const best = holders.reduce((a, b) => ((used.get(b.peerId) ?? 0) < (used.get(a.peerId) ?? 0) ? b : a));
+    used.set(best.peerId, (used.get(best.peerId) ?? 0) + 1);
+    kept.add(best);
+  }
+  return shares.map((share) => ({ ...share, usesPlace: kept.has(share) }));
+}
+
+export interface PlacementLimits {
+  readonly maxSharesPerPeer: number;
+  readonly maxSharesPerDomain: number;
+}
+
+export interface PlacementRequest extends PlacementLimits {
   readonly shareNumbers: readonly number[];
   /** Bytes that one share takes on its peer. */
   readonly shareBytes: number;
   /** Shares of the file that peers hold already. */
   readonly held: readonly HeldShare[];
-  readonly maxSharesPerPeer: number;
-  readonly maxSharesPerDomain: number;
   /** Peers that are not to be asked. */
   readonly refused: ReadonlySet<PeerId>;
   /**
@@ -71,7 +103,7 @@ class Placing {
     this.#request = request;
     this.#sharesOnPeer = new Int32Array(field.peers.length);
     this.#sharesInDomain = new Int32Array(field.domainSizes.length);
-    const total = request.held.length + request.shareNumbers.length;
+    const total = request.held.filter((share) => share.usesPlace).length + request.shareNumbers.length;
     this.#fairShare = Float64Array.from(field.domainSizes, (size) => Math.max(1, (total * size) / field.peers.length));
     for (const share of request.held) this.#count(share);
     this.#heldByPeer = this.#sharesOnPeer.slice();
@@ -98,10 +130,11 @@ class Placing {
   #count(share: HeldShare): void {
     const index = this.#field.indexOf.get(share.peerId);
     if (index !== undefined) {
-      this.#bump(this.#sharesOnPeer, index, 1);
+      if (share.usesPlace) this.#bump(this.#sharesOnPeer, index, 1);
       const holders = this.#holdersOf.get(share.shareNumber) ?? new Set();
       this.#holdersOf.set(share.shareNumber, holders.add(index));
     }
+    if (!share.usesPlace) return;
     for (const domain of this.#field.numbersOf(share.domains)) this.#bump(this.#sharesInDomain, domain, 1);
   }
 

@@ -120,6 +120,33 @@ describe('a repair', () => {
     expect(await repair({ entry })).toMatchObject({ ending: 'not-needed', availableBefore: 7 });
   });
 
+  it('is not blocked by copies: peers that hold another copy of a share take a missing one', async () => {
+    // Ten peers, share 0 on seven of them: no peer is without a share.
+    mesh = await fakeMesh(10);
+    file = await storeFile(mesh, coding, 2_000);
+    const { storageIndex } = file.manifest;
+    for (const at of [1, 2, 3, 4, 5, 6]) {
+      peerAt(at).shares.clear();
+      peerAt(at).shares.set(`${storageIndex}/0`, (file.shares[0] as Uint8Array).slice());
+    }
+    const report = await repair({ entry: entryOfFile({ repairUpTo: 10 }) });
+    expect(report).toMatchObject({ ending: 'repaired', availableBefore: 4, availableAfter: 10 });
+    expect(numbersUp()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expectIdentical();
+  });
+
+  it('is not blocked by corrupt shares either: their peers take other ones', async () => {
+    mesh = await fakeMesh(10);
+    file = await storeFile(mesh, coding, 2_000);
+    const { storageIndex } = file.manifest;
+    for (const at of [4, 5, 6, 7, 8, 9]) peerAt(at).shares.set(`${storageIndex}/${at}`, new Uint8Array(50));
+    const entry = entryOfFile({ repairUpTo: 8 });
+    const sound = entry.placements.filter(({ shareNumber }) => shareNumber < 4);
+    const report = await repair({ entry: { ...entry, placements: sound, available: 4, counted: 4 } });
+    // The analyzer lists only what is sound; the peers name the corrupt ones too.
+    expect(report).toMatchObject({ ending: 'repaired', errorMessage: '' });
+  });
+
   it('counts shares in grace: a suspect peer is not replaced', async () => {
     await loseShares(0, 1, 2, 3);
     for (const at of [4, 5]) await mesh.setState(peerAt(at), 'suspect');

@@ -20,10 +20,11 @@ import {
   type VerifiedShare,
 } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
+import { withPlaces } from './placement.ts';
 import { isRepairUnneeded, type KnownShare, knownShares, planRepair, type RepairPlan } from './plan.ts';
-import { checkedSample } from './read-back.ts';
+import { checkedSample, type ReadBack } from './read-back.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
-import { SourcePool } from './sources.ts';
+import { type SourceFault, SourcePool } from './sources.ts';
 import { Targets } from './targets.ts';
 import { pieceBytesFor, Upload } from './upload.ts';
 
@@ -119,7 +120,9 @@ class Repairing {
   #targets: Targets | undefined;
   #uploads: readonly Upload[] = [];
   #written: readonly PlacedShare[] = [];
-  #found: PlacedShare[] = [];
+  #found: readonly PlacedShare[] = [];
+  /** Corrupt shares beside those among the sources. */
+  readonly #corrupt: PlacedShare[] = [];
 
   constructor(job: RepairJob, tools: RepairTools) {
     this.#job = job;
@@ -167,7 +170,10 @@ class Repairing {
       written: this.#written,
       found: this.#found,
       sources: this.#sourcePeers(),
-      corrupt: faults.filter((fault) => fault.corrupt).map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
+      corrupt: [
+        ...faults.filter((fault) => fault.corrupt).map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
+        ...this.#corrupt,
+      ],
       failedTargets: this.#targets?.refusals.map((refusal) => refusal.peerId) ?? [],
       bytesRead: this.#transfer.bytesRead,
       bytesWritten: this.#transfer.bytesWritten,
@@ -274,18 +280,16 @@ class Repairing {
       storageIndex: entry.manifest.storageIndex,
       shareBytes,
       field: mesh.peerView.writable(),
-      held: shares.map(({ shareNumber, peerId }) => ({ shareNumber, peerId, domains: this.#domainsOf(peerId) })),
-      maxSharesPerPeer: entry.maxSharesPerPeer,
-      maxSharesPerDomain: entry.maxSharesPerDomain,
+      held: withPlaces(
+        shares.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
+      ),
+      limits: entry,
       transfer: this.#transfer,
-      random: runtime.random,
-      tieBreaker: entry.manifest.storageIndex,
-      leaseSecret: runtime.leaseSecret,
-      uploadSecret: this.#uploadSecret,
-      fence,
+      choice: { random: runtime.random, tieBreaker: entry.manifest.storageIndex },
+      secrets: { leaseSecret: runtime.leaseSecret, uploadSecret: this.#uploadSecret, fence },
     });
     this.#targets = targets;
-    const chosen = await targets.allocate(plan.restore);
+    const chosen = await targets.allocate(plan.restore, (share) => this.#isSound(share));
     const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2);
     const uploads = chosen.map(
       (target) =>
@@ -297,16 +301,26 @@ class Repairing {
           fence,
           transfer: this.#transfer,
           pieceBytes,
-          replace: (shareNumber) => targets.replace(shareNumber),
-          onTargetFailed: (peerId, error) => {
-            if (isFenced(error)) this.#stop.abort(error);
-            targets.refuse(peerId, error);
+          targets: {
+            replace: (shareNumber) => targets.replace(shareNumber),
+            failed: (peerId, error) => {
+              if (isFenced(error)) this.#stop.abort(error);
+              targets.refuse(peerId, error);
+            },
           },
         }),
     );
     this.#uploads = uploads;
     if (uploads.length > 0) await this.#regenerate(opened, sources, uploads);
-    await this.#verify(uploads, targets);
+    this.#found = [...targets.found];
+    await this.#verify(uploads);
+  }
+
+  /** Of a share that a target says to have already, though it was thought missing. */
+  async #isSound(share: PlacedShare): Promise<boolean> {
+    const { bad } = await checkedSample([share], 1, this.#readBack);
+    for (const fault of bad) this.#noteBad(fault);
+    return bad.length === 0;
   }
 
   async #regenerate(opened: readonly VerifiedShare[], sources: SourcePool, uploads: readonly Upload[]): Promise<void> {
@@ -332,28 +346,31 @@ class Repairing {
   }
 
   /** Believes in a share only when it, or enough of its like, was read back. */
-  async #verify(uploads: readonly Upload[], targets: Targets): Promise<void> {
+  async #verify(uploads: readonly Upload[]): Promise<void> {
     this.#phase = 'verifying';
-    const { manifest } = this.#job.entry;
-    const { runtime, settings } = this.#tools;
     const complete = uploads
       .filter((upload) => upload.isComplete)
       .map(({ shareNumber, peerId }) => ({ shareNumber, peerId }));
-    const check = { manifest, transfer: this.#transfer, random: runtime.random };
-    const written = await checkedSample(complete, settings.readBackRatio, check);
-    const found = await checkedSample(targets.found, 1, check);
+    const written = await checkedSample(complete, this.#tools.settings.readBackRatio, this.#readBack);
     this.#written = written.good;
-    this.#found = [...found.good];
-    for (const bad of [...written.bad, ...found.bad]) {
-      if (!bad.corrupt) continue;
-      void this.#transfer.reportCorruption(
-        bad.peerId,
-        manifest.storageIndex,
-        bad.shareNumber,
-        describeError(bad.error),
-      );
-    }
+    for (const fault of written.bad) this.#noteBad(fault);
     this.#transfer.signal.throwIfAborted();
+  }
+
+  get #readBack(): ReadBack {
+    return {
+      manifest: this.#job.entry.manifest,
+      transfer: this.#transfer,
+      random: this.#tools.runtime.random,
+    };
+  }
+
+  /** Takes note of a share that was read back or found and is not what it should be, and tells its peer where it is corrupt. */
+  #noteBad({ peerId, shareNumber, error, corrupt }: SourceFault): void {
+    if (!corrupt) return;
+    this.#corrupt.push({ shareNumber, peerId });
+    const { storageIndex } = this.#job.entry.manifest;
+    void this.#transfer.reportCorruption(peerId, storageIndex, shareNumber, describeError(error));
   }
 
   #domainsOf(peerId: PeerId): Readonly<Record<string, string>> {

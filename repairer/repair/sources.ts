@@ -58,7 +58,7 @@ export class SourcePool {
     const { transfer } = this.#options;
     while (this.#opened.size < count) {
       transfer.signal.throwIfAborted();
-      if (this.#waiting.length === 0 && !(await this.#findMore())) throw this.#notEnough(count);
+      if (!this.#hasNext() && !(await this.#findMore())) throw this.#notEnough(count);
       const enough = new AbortController();
       const searches: Promise<void>[] = [];
       const startSearches = (wanted: number): void => {
@@ -116,7 +116,7 @@ export class SourcePool {
   /** Again and again, while the ones under way are slow and there are others to try. */
   async #hedge(enough: AbortSignal, startMore: () => void): Promise<void> {
     const { clock, hedgeAfterMs } = this.#options;
-    while (!enough.aborted && this.#waiting.length > 0) {
+    while (!enough.aborted && this.#hasNext()) {
       await sleep(clock, hedgeAfterMs, enough).then(startMore, () => undefined);
     }
   }
@@ -134,8 +134,16 @@ export class SourcePool {
 
   /** The next candidate whose number is not there yet. */
   #next(): PlacedShare | undefined {
-    const at = this.#waiting.findIndex((candidate) => !this.#opened.has(candidate.shareNumber));
+    const at = this.#nextIndex();
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
+  }
+
+  #hasNext(): boolean {
+    return this.#nextIndex() >= 0;
+  }
+
+  #nextIndex(): number {
+    return this.#waiting.findIndex((candidate) => !this.#opened.has(candidate.shareNumber));
   }
 
   async #tryOpen(at: PlacedShare, signal: AbortSignal): Promise<VerifiedShare | null> {
@@ -179,7 +187,7 @@ export class SourcePool {
     const tried = new Set([...this.faults, ...this.used, ...this.#waiting].map(placeKey));
     const found = await this.#options.more();
     this.#waiting.push(...found.filter((each) => !tried.has(placeKey(each))));
-    return this.#waiting.length > 0;
+    return this.#hasNext();
   }
 
   #notEnough(count: number): MeshwardError {

@@ -7,26 +7,32 @@ import type { Fence } from '#peers/peer-storage.ts';
 import type { PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { leaseSecretsFor, leaseSeedOfPeer } from '#tahoe/identity/lease-secrets.ts';
-import { type ChosenTarget, choosePlacement, type HeldShare } from './placement.ts';
+import {
+  type ChosenTarget,
+  choosePlacement,
+  type HeldShare,
+  type PlacementLimits,
+  type PlacementRequest,
+} from './placement.ts';
 
 export interface TargetsOptions {
   readonly storageIndex: StorageIndex;
   readonly shareBytes: number;
   readonly field: PlacementField;
   readonly held: readonly HeldShare[];
-  readonly maxSharesPerPeer: number;
-  readonly maxSharesPerDomain: number;
+  readonly limits: PlacementLimits;
   readonly transfer: WorkTransfer;
-  readonly random: Random;
-  /** See `PlacementRequest`. */
-  readonly tieBreaker?: string;
+  readonly choice: Pick<PlacementRequest, 'tieBreaker'> & { readonly random: Random };
+  readonly secrets: UploadSecrets;
+}
+
+/** What uploads of one piece of work are known by at their peers. */
+export interface UploadSecrets {
   /** 32 bytes: what the leases of this controller are made from. A secret. */
   readonly leaseSecret: Uint8Array;
   /** Random bytes that name the uploads of this work. A secret. */
   readonly uploadSecret: Uint8Array;
   readonly fence?: Fence | undefined;
-  /** Peers that are not to be asked at all. */
-  readonly refused?: Iterable<PeerId>;
 }
 
 export interface RefusedTarget {
@@ -35,28 +41,34 @@ export interface RefusedTarget {
   readonly error: unknown;
 }
 
+type SoundCheck = (share: PlacedShare) => Promise<boolean>;
+
+const takenForSound: SoundCheck = () => Promise.resolve(true);
+
 export class Targets {
-  /** Places that hold the share already, though it was thought missing: to be checked before they are believed. */
+  /** Places that hold the share already, though it was thought missing. */
   readonly found: PlacedShare[] = [];
   readonly refusals: RefusedTarget[] = [];
   readonly #options: TargetsOptions;
-  readonly #refused: Set<PeerId>;
+  readonly #refused = new Set<PeerId>();
   readonly #assigned = new Map<number, PeerId>();
+  /** Bad shares that were found: their peers take other numbers, not this one. */
+  readonly #unsound: HeldShare[] = [];
   overDomainLimit = 0;
 
   constructor(options: TargetsOptions) {
     this.#options = options;
-    this.#refused = new Set(options.refused ?? []);
   }
 
   /**
    * Room for as many of the shares as possible; the caller writes each or aborts it.
+   * @param isSound asked of each share that a peer says to have already; a bad one goes to another peer.
    * @throws MeshwardError `log-fenced`; or the signal's reason.
    */
-  async allocate(shareNumbers: readonly number[]): Promise<ChosenTarget[]> {
+  async allocate(shareNumbers: readonly number[], isSound: SoundCheck = takenForSound): Promise<ChosenTarget[]> {
     const allocated: ChosenTarget[] = [];
     try {
-      await this.#allocateInto(allocated, shareNumbers);
+      await this.#allocateInto(allocated, shareNumbers, isSound);
     } catch (error) {
       // The work is over: nothing that was allocated may stay reserved.
       await Promise.all(allocated.map((target) => this.abort(target)));
@@ -65,24 +77,34 @@ export class Targets {
     return allocated;
   }
 
-  async #allocateInto(allocated: ChosenTarget[], shareNumbers: readonly number[]): Promise<void> {
+  async #allocateInto(allocated: ChosenTarget[], shareNumbers: readonly number[], isSound: SoundCheck): Promise<void> {
     let pending = [...shareNumbers];
     while (pending.length > 0) {
       const { targets, overDomainLimit } = choosePlacement(
         this.#options.field,
         this.#request(pending),
-        this.#options.random,
+        this.#options.choice.random,
       );
       if (targets.length === 0) break;
       this.overDomainLimit += overDomainLimit;
       for (const target of targets) this.#assigned.set(target.shareNumber, target.peerId);
+      const foundBefore = this.found.length;
       await this.#askAll(targets, allocated);
+      await this.#checkFound(this.found.splice(foundBefore), isSound);
       const settled = new Set([...allocated, ...this.found].map((each) => each.shareNumber));
       const refusedNow = targets.filter((target) => !settled.has(target.shareNumber));
       for (const target of refusedNow) this.#assigned.delete(target.shareNumber);
       pending = pending.filter((shareNumber) => !settled.has(shareNumber));
       // Those that found no place do so only if a refusal changed the picture.
       if (refusedNow.length === 0) break;
+    }
+  }
+
+  async #checkFound(found: readonly PlacedShare[], isSound: SoundCheck): Promise<void> {
+    const sound = await Promise.all(found.map(isSound));
+    for (const [at, share] of found.entries()) {
+      if (sound[at]) this.found.push(share);
+      else this.#unsound.push({ ...share, domains: {}, usesPlace: false });
     }
   }
 
@@ -99,20 +121,19 @@ export class Targets {
     this.refusals.push({ peerId, error });
   }
 
-  #request(shareNumbers: readonly number[]): Parameters<typeof choosePlacement>[1] {
-    const { held, shareBytes, maxSharesPerPeer, maxSharesPerDomain, field, tieBreaker } = this.#options;
+  #request(shareNumbers: readonly number[]): PlacementRequest {
+    const { held, shareBytes, limits, field, choice } = this.#options;
     const assigned = [...this.#assigned].map(([shareNumber, peerId]) => {
       const index = field.indexOf.get(peerId) as number;
-      return { shareNumber, peerId, domains: field.peers[index]?.domains ?? {} };
+      return { shareNumber, peerId, domains: field.peers[index]?.domains ?? {}, usesPlace: true };
     });
     return {
       shareNumbers,
       shareBytes,
-      held: [...held, ...assigned],
-      maxSharesPerPeer,
-      maxSharesPerDomain,
+      held: [...held, ...this.#unsound, ...assigned],
+      ...limits,
       refused: this.#refused,
-      tieBreaker,
+      tieBreaker: choice.tieBreaker,
     };
   }
 
@@ -129,12 +150,13 @@ export class Targets {
   }
 
   abort({ peerId, shareNumber }: ChosenTarget): Promise<void> {
-    const { transfer, storageIndex, uploadSecret } = this.#options;
-    return transfer.abort(peerId, storageIndex, shareNumber, uploadSecret);
+    const { transfer, storageIndex, secrets } = this.#options;
+    return transfer.abort(peerId, storageIndex, shareNumber, secrets.uploadSecret);
   }
 
   async #ask(peerId: PeerId, shareNumbers: readonly number[]): Promise<ChosenTarget[]> {
-    const { transfer, storageIndex, shareBytes, leaseSecret, uploadSecret, fence } = this.#options;
+    const { transfer, storageIndex, shareBytes, secrets } = this.#options;
+    const { leaseSecret, uploadSecret, fence } = secrets;
     try {
       const leases = leaseSecretsFor(leaseSecret, storageIndex, leaseSeedOfPeer(peerId));
       const answer = await transfer.allocate(peerId, storageIndex, {

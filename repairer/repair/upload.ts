@@ -21,9 +21,14 @@ export interface UploadOptions {
   readonly transfer: WorkTransfer;
   /** Memory of this upload is two of these. */
   readonly pieceBytes: number;
+  readonly targets: OtherTargets;
+}
+
+export interface OtherTargets {
   /** Another peer for the share; undefined where there is none. */
-  readonly replace: (shareNumber: number) => Promise<ChosenTarget | undefined>;
-  readonly onTargetFailed: (peerId: PeerId, error: unknown) => void;
+  replace(shareNumber: number): Promise<ChosenTarget | undefined>;
+  /** Told of a peer that failed, before another one is asked for. */
+  failed(peerId: PeerId, error: unknown): void;
 }
 
 /** Shares up to this length are written in one request. */
@@ -118,7 +123,7 @@ export class Upload implements ShareSink {
   }
 
   async #send(piece: Uint8Array): Promise<void> {
-    const { storageIndex, transfer, uploadSecret, fence, onTargetFailed } = this.#options;
+    const { storageIndex, transfer, uploadSecret, fence, targets } = this.#options;
     for (;;) {
       try {
         const request = { shareNumber: this.shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
@@ -126,7 +131,7 @@ export class Upload implements ShareSink {
         this.#sentBytes += piece.length;
         return;
       } catch (error) {
-        if (!transfer.signal.aborted) onTargetFailed(this.#peerId, error);
+        if (!transfer.signal.aborted) targets.failed(this.#peerId, error);
         const next = await this.#next(error);
         if (next === undefined) {
           this.#targetError = error;
@@ -140,11 +145,11 @@ export class Upload implements ShareSink {
   }
 
   async #next(error: unknown): Promise<ChosenTarget | undefined> {
-    const { transfer, replace } = this.#options;
+    const { transfer, targets } = this.#options;
     // What has gone to the first peer is not here any more.
     if (this.#sentBytes > 0 || transfer.signal.aborted || isFenced(error)) return undefined;
     try {
-      return await replace(this.shareNumber);
+      return await targets.replace(this.shareNumber);
     } catch {
       return undefined;
     }

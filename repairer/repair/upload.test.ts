@@ -1,0 +1,144 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseStorageIndex } from '#mesh/storage-index.ts';
+import { settle } from '#mesh/testing/manual-clock.ts';
+import type { WorkTransfer } from '#peers/transfer.ts';
+import { type FakeMesh, fakeMesh } from '../testing/fake-mesh.ts';
+import type { FakePeer } from '../testing/fake-peer.ts';
+import { pieceBytesFor, Upload } from './upload.ts';
+
+const storageIndex = parseStorageIndex('aaaqeayeaudaocajbifqydiob4');
+const uploadSecret = new Uint8Array(32).fill(1);
+const shareBytes = 1000;
+let mesh: FakeMesh;
+let transfer: WorkTransfer;
+let failed: [FakePeer, unknown][];
+beforeEach(async () => {
+  mesh = await fakeMesh(3);
+  transfer = mesh.tools.mesh.transfer.begin({ urgent: false, signal: new AbortController().signal });
+  failed = [];
+});
+
+const peerAt = (at: number): FakePeer => mesh.peers[at] as FakePeer;
+const allocate = (at: number): Promise<unknown> =>
+  peerAt(at).allocate(storageIndex, {
+    shareNumbers: [4],
+    shareBytes,
+    uploadSecret,
+    renewSecret: uploadSecret,
+    cancelSecret: uploadSecret,
+  });
+
+async function upload(pieceBytes: number, others: readonly number[] = []): Promise<Upload> {
+  await allocate(0);
+  const left = [...others];
+  return new Upload({
+    storageIndex,
+    target: { shareNumber: 4, peerId: peerAt(0).peerId },
+    shareBytes,
+    uploadSecret,
+    transfer,
+    pieceBytes,
+    targets: {
+      async replace(shareNumber) {
+        const at = left.shift();
+        if (at === undefined) return undefined;
+        await allocate(at);
+        return { shareNumber, peerId: peerAt(at).peerId };
+      },
+      failed: (peerId, error) => failed.push([mesh.peers.find((peer) => peer.peerId === peerId) as FakePeer, error]),
+    },
+  });
+}
+
+const content = Uint8Array.from({ length: shareBytes }, (_, at) => at % 251);
+
+async function writeAll(to: Upload, step: number): Promise<void> {
+  await to.begin(shareBytes);
+  for (let at = 0; at < shareBytes; at += step) await to.write(at, content.subarray(at, at + step));
+  await to.end();
+}
+
+const stored = (at: number): Uint8Array | undefined => peerAt(at).shares.get(`${storageIndex}/4`);
+
+describe('an upload', () => {
+  it('gathers what it is given to pieces, and the share appears whole', async () => {
+    const one = await upload(300);
+    await writeAll(one, 70);
+    expect(await one.ended).toBeNull();
+    expect([one.isComplete, peerAt(0).calls.write]).toEqual([true, 4]);
+    expect(stored(0)).toEqual(content);
+  });
+
+  it('makes whoever is faster than the peer wait, two pieces ahead at most', async () => {
+    peerAt(0).hangs = new Set(['write']);
+    const one = await upload(100);
+    await one.begin(shareBytes);
+    let taken = 0;
+    const writing = (async () => {
+      for (let at = 0; at < shareBytes; at += 50) {
+        await one.write(at, content.subarray(at, at + 50));
+        taken = at + 50;
+      }
+      await one.end();
+    })();
+    await settle();
+    expect(taken).toBeLessThanOrEqual(200);
+    peerAt(0).wake();
+    await writing;
+    expect(await one.ended).toBeNull();
+    expect(stored(0)).toEqual(content);
+  });
+
+  it('goes to another peer while nothing has been sent, and tells of the one that failed', async () => {
+    peerAt(0).down = true;
+    const one = await upload(1000, [1]).catch(() => undefined);
+    expect(one).toBeUndefined();
+    peerAt(0).down = false;
+    const two = await upload(1000, [1]);
+    peerAt(0).down = true;
+    await writeAll(two, 500);
+    expect(await two.ended).toBeNull();
+    expect(two.peerId).toBe(peerAt(1).peerId);
+    expect(failed.map(([peer]) => peer)).toEqual([peerAt(0)]);
+    expect(stored(1)).toEqual(content);
+  });
+
+  it('fails where the peer breaks off in the middle, and leaves no upload behind', async () => {
+    const one = await upload(100, [1]);
+    await one.begin(shareBytes);
+    peerAt(0).writesLeft = 2;
+    await expect(
+      (async () => {
+        for (let at = 0; at < shareBytes; at += 50) await one.write(at, content.subarray(at, at + 50));
+      })(),
+    ).rejects.toMatchObject({ code: 'gbs-unreachable' });
+    peerAt(0).down = false;
+    await one.abort(new Error('the source ended'));
+    expect(await one.ended).toMatchObject({ code: 'gbs-unreachable' });
+    expect(one.targetError).toMatchObject({ code: 'gbs-unreachable' });
+    expect(peerAt(0).uploads.size).toBe(0);
+    expect(stored(0)).toBeUndefined();
+  });
+
+  it('that is aborted leaves nothing behind and says why', async () => {
+    const one = await upload(100);
+    await one.begin(shareBytes);
+    await one.write(0, content.subarray(0, 150));
+    const reason = new Error('the sources failed');
+    await one.abort(reason);
+    expect(await one.ended).toBe(reason);
+    expect([one.isComplete, peerAt(0).uploads.size]).toEqual([false, 0]);
+  });
+
+  it('refuses a share of another length than was allocated', async () => {
+    const one = await upload(100);
+    await expect(one.begin(shareBytes + 1)).rejects.toThrow(RangeError);
+    await one.abort(new Error('over'));
+  });
+});
+
+it('pieces keep all uploads within the memory, but are not so small that requests cost more than bytes', () => {
+  expect(pieceBytesFor(1, 64 * 1024 * 1024)).toBe(1024 * 1024);
+  expect(pieceBytesFor(10, 8 * 1024 * 1024)).toBe(Math.floor((8 * 1024 * 1024) / 20));
+  expect(pieceBytesFor(100, 1024)).toBe(128 * 1024);
+});
