@@ -16,6 +16,17 @@ export const repairerStatus = z.object({
   /** Why bulk repair holds, or null. */
   brake: z.string().nullable(),
   queued: z.record(z.string(), z.number()),
+  /** What is being moved off draining peers; left out by releases that do not do so. */
+  drain: z
+    .object({
+      peers: z.array(z.string()),
+      sharesLeft: z.number().nullable(),
+      sharesMoved: z.number(),
+      failingFiles: z.number(),
+    })
+    .optional(),
+  /** How old what it holds of the peers is; -1 where nothing was ever heard. */
+  peersAgeMs: z.number().optional(),
 });
 
 export type RepairerStatus = z.infer<typeof repairerStatus>;

@@ -21,5 +21,7 @@ function statusOf(repairer: Repairer): RepairerStatus {
     })),
     brake: state.bulkHeld,
     queued: { ...state.files },
+    drain: { ...state.drain, peers: [...state.drain.peers] },
+    peersAgeMs: Number.isFinite(state.peers.ageMs) ? state.peers.ageMs : -1,
   };
 }

@@ -39,7 +39,7 @@ export function repairRow(report: RepairReport, traceId: string, campaign = ''):
     outcome: outcomeOfEnding[report.ending],
     errorCode: report.errorCode,
     errorMessage: report.errorMessage,
-    generation: report.fence.generation,
+    generation: report.fence?.generation ?? 0,
     cause: report.entry.cause,
     traceId,
   };

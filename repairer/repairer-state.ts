@@ -2,6 +2,7 @@
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeersFreshness } from '#peers/peer-view.ts';
+import type { DrainState } from './drain/drains.ts';
 import type { BrakeState } from './queue/brake.ts';
 import type { RepairClass } from './queue/risk.ts';
 import type { RepairProgress } from './repair/repair.ts';
@@ -25,6 +26,7 @@ export interface RepairerState {
   readonly bulkHeld: string | null;
   /** The newest first. */
   readonly recent: readonly RecentRepair[];
+  readonly drain: DrainState;
   /** How old what is held of the peers is. */
   readonly peers: PeersFreshness;
 }

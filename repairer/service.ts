@@ -11,13 +11,15 @@ import { type Logger } from '#mesh/logger.ts';
 import type { PolicyRule } from '#mesh/policy.ts';
 import type { MeshAccess } from '#peers/mesh-access.ts';
 import type { Fence } from '#peers/peer-storage.ts';
+import { Drains } from './drain/drains.ts';
+import type { DrainStore } from './drain/leaving-files.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
 import { type PeersLook, PeersWatch } from './peers-watch.ts';
 import { RepairQueue } from './queue/queue.ts';
 import type { RepairClass } from './queue/risk.ts';
 import { StandingList } from './queue/standing-list.ts';
 import { type AuditWriter, fenceScope, RepairLanes } from './repair/lanes.ts';
-import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/repair.ts';
+import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/tools.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
 
 const defaultGroup = 'repairers';
@@ -27,10 +29,15 @@ export interface RepairerOptions {
   readonly config: Config['repairer'];
   readonly policies: readonly PolicyRule[];
   readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer'>;
-  readonly writer: AuditWriter;
+  readonly store: RepairerStore;
   readonly runtime: RepairRuntime;
   readonly telemetry: RepairerTelemetry;
   readonly tuning?: RepairerTuning;
+}
+
+export interface RepairerStore {
+  readonly writer: AuditWriter;
+  readonly drains: DrainStore;
 }
 
 /** The at-risk list in the log. */
@@ -83,6 +90,7 @@ class RepairerService implements Repairer {
   readonly #metrics: RepairerMetrics;
   readonly #lanes: RepairLanes;
   readonly #watch: PeersWatch;
+  readonly #drains: Drains;
   readonly #generations = new Map<number, number>();
   readonly #listeners = new Set<(event: RepairerEvent) => void>();
   #membership: Membership | undefined;
@@ -125,15 +133,25 @@ class RepairerService implements Repairer {
       },
     });
     const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.tuning?.settings };
+    const tools = { mesh, policies: options.policies, runtime: options.runtime, settings };
     this.#lanes = new RepairLanes({
       config,
-      tools: { mesh, policies: options.policies, runtime: options.runtime, settings },
+      tools,
       queue: this.#queue,
       list: this.#list,
-      writer: options.writer,
+      writer: options.store.writer,
       telemetry: { ...options.telemetry, metrics: this.#metrics },
       fenceOf: (partition) => this.#fenceOf(partition),
       events: { emit: (event) => this.#emit(event), free: () => this.#pumpSoon() },
+    });
+    this.#drains = new Drains({
+      store: options.store.drains,
+      tools,
+      owned: () => this.#fences(),
+      room: () => this.#roomForDrains(),
+      isBusyWith: (storageIndex) => this.#queue.find(storageIndex)?.state === 'taken',
+      ended: (report) => this.#lanes.record(report, 'degraded'),
+      logger,
     });
     this.#watch = new PeersWatch({
       peerView: mesh.peerView,
@@ -170,6 +188,7 @@ class RepairerService implements Repairer {
       mesh.directory.ended.catch(reject);
     });
     this.ended.catch(() => undefined);
+    this.#drains.start();
     this.#pumpSoon();
   }
 
@@ -186,6 +205,7 @@ class RepairerService implements Repairer {
       brake: this.#watch.brake,
       bulkHeld: this.#watch.holdReason,
       recent: [...this.#lanes.recent],
+      drain: this.#drains.state,
       peers: this.#watch.freshness,
     };
   }
@@ -200,6 +220,7 @@ class RepairerService implements Repairer {
     this.#callOffPump();
     this.#callOffHelp?.();
     this.#watch.stop();
+    await this.#drains.stop();
     await this.#lanes.callOff(stopped());
     await this.#membership?.leave();
   }
@@ -290,6 +311,17 @@ class RepairerService implements Repairer {
       this.#metrics.woken(woken);
       if (woken > 0) this.#pumpSoon();
     });
+  }
+
+  #fences(): ReadonlyMap<number, Fence> {
+    return new Map([...this.#generations.keys()].map((partition) => [partition, this.#fenceOf(partition) as Fence]));
+  }
+
+  /** Draining waits while a repair does, and for whatever holds bulk repair. */
+  #roomForDrains(): number {
+    const { critical, 'at-risk': atRisk, degraded } = this.#queue.waiting();
+    if (this.#watch.holdReason !== null || critical + atRisk + degraded > 0) return 0;
+    return Math.max(0, this.#options.config.maxConcurrentRepairs - this.#lanes.count('bulk'));
   }
 
   #fenceOf(partition: number): Fence | undefined {

@@ -1,5 +1,6 @@
 /** Typed reads of the store: functions of a Store, so that who reads names what is read. */
 export * from './queries/audit.ts';
+export * from './queries/drain.ts';
 export * from './queries/health.ts';
 export * from './queries/history.ts';
 export { chooseLevel, type LevelChoice, type Span } from './queries/level.ts';

@@ -3,11 +3,20 @@ import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { freeBytesOf, type PeerFacts } from '#peers/liveness/peer-register.ts';
+import type { LeavingCounts } from '#store/queries/drain.ts';
 import type { FileAnswer } from '../files/file-answer.ts';
 import type { Freshness } from '../mesh/freshness.ts';
+
 import { staleReasonsInWords } from '../mesh/stale-reason.ts';
 import type { MeshHealth } from '../service.ts';
-import type { FileAnswerBody, FileDetailAnswer, FreshnessAnswer, MeshAnswer, PeerAnswer } from './schemas.ts';
+import type {
+  FileAnswerBody,
+  FileDetailAnswer,
+  FreshnessAnswer,
+  MeshAnswer,
+  PeerAnswer,
+  PeerDrainAnswer,
+} from './schemas.ts';
 
 export function toFreshnessAnswer({ state, asOfMs, reasons }: Freshness): FreshnessAnswer {
   return { state, asOfMs, reasons: staleReasonsInWords(reasons) };
@@ -114,5 +123,27 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     incarnation: life.order.incarnation,
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
+  };
+}
+
+export function toDrainAnswer(facts: PeerFacts, counts: LeavingCounts, freshness: Freshness): PeerDrainAnswer {
+  const sharesLeft = counts.shares - counts.sharesWithoutManifest;
+  const reason =
+    facts.state !== 'draining'
+      ? `it is ${facts.state} and not draining`
+      : freshness.state !== 'fresh'
+        ? 'health is stale: what is elsewhere may not be there any more'
+        : sharesLeft > 0
+          ? `${sharesLeft} ${sharesLeft === 1 ? 'share is' : 'shares are'} nowhere else`
+          : '';
+  return {
+    peerId: facts.peer,
+    state: facts.state,
+    maySwitchOff: reason === '',
+    reason,
+    sharesLeft,
+    filesLeft: counts.files,
+    sharesOfUnknownFiles: counts.sharesWithoutManifest,
+    freshness: { ...freshness, reasons: [...freshness.reasons] },
   };
 }

@@ -59,6 +59,7 @@ describe('the HTTP API', () => {
   const history: HistoryQueries = {
     repairs: (limit) => answer([repair], 'repairs', limit),
     proofs: (limit, storageIndex) => answer([proof], 'proofs', limit, storageIndex),
+    leaving: (peer) => answer({ shares: 3, sharesWithoutManifest: 1, files: 2 }, 'leaving', peer),
     marginHistory: () => answer([{ atMs: mesh.wallMs - 1000, files: [[1, 2]] }], 'margins'),
   };
 
@@ -168,6 +169,13 @@ describe('the HTTP API', () => {
       expect(file.verifyCap).toMatch(/^URI:CHK-Verifier:/);
     });
 
+    it('whether a peer may be switched off: only one that drains and of which all is elsewhere', async () => {
+      const { body } = await get(`/v1/peers/${peerOf(3)}/drain`, answers.PeerDrain);
+      expect(body).toMatchObject({ maySwitchOff: false, sharesLeft: 2, sharesOfUnknownFiles: 1, filesLeft: 2 });
+      expect(body.reason).toMatch(/not draining/);
+      expect(asked).toContainEqual(['leaving', peerOf(3)]);
+    });
+
     it('peers by state, and one peer', async () => {
       const { body } = await get('/v1/peers', answers.PeerList);
       expect(body.peers.map(({ name }) => name)).toEqual(peers.map((peer) => `peer-${peer}`));
@@ -237,6 +245,7 @@ describe('the HTTP API', () => {
         '/v1/mesh',
         '/v1/peers',
         '/v1/peers/{peerId}',
+        '/v1/peers/{peerId}/drain',
         '/v1/proofs',
         '/v1/repairs',
         '/v1/stream',

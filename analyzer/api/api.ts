@@ -10,9 +10,10 @@ import type { Logger } from '#mesh/logger.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
+import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
-import { toFileAnswer, toFileDetail, toFreshnessAnswer, toMeshAnswer, toPeerAnswer } from './answers.ts';
+import { toDrainAnswer, toFileAnswer, toFileDetail, toFreshnessAnswer, toMeshAnswer, toPeerAnswer } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
 import type { HistoryQueries } from './history.ts';
 import type { RunningRepairs } from './running-repairs.ts';
@@ -145,15 +146,15 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   app.get<{ Params: { peerId: string } }>(
     '/v1/peers/:peerId',
     { schema: { summary: 'One peer', response: answers('Peer') } },
+    async (request) => toPeerAnswer(findPeer(analyzer, request.params.peerId)),
+  );
+
+  app.get<{ Params: { peerId: string } }>(
+    '/v1/peers/:peerId/drain',
+    { schema: { summary: 'Whether a draining peer may be switched off', response: answers('PeerDrain') } },
     async (request) => {
-      const peer = parsePeerId(request.params.peerId);
-      const facts = analyzer.health().peers.find((known) => known.peer === peer);
-      if (facts === undefined) {
-        throw new MeshwardError('peer-unknown', 'no peer has this id', {
-          next: 'See /v1/peers for those that are known.',
-        });
-      }
-      return toPeerAnswer(facts);
+      const facts = findPeer(analyzer, request.params.peerId);
+      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.health().freshness);
     },
   );
 
@@ -206,6 +207,13 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   options.addRoutes(app);
   await app.ready();
   return app;
+}
+
+function findPeer(analyzer: Analyzer, text: string): PeerFacts {
+  const peer = parsePeerId(text);
+  const facts = analyzer.health().peers.find((known) => known.peer === peer);
+  if (facts !== undefined) return facts;
+  throw new MeshwardError('peer-unknown', 'no peer has this id', { next: 'See /v1/peers for those that are known.' });
 }
 
 function unanswered(why: Unanswered, stale: boolean): MeshwardError {

@@ -2,12 +2,14 @@
 
 import type { ApiError } from '#mesh/api-error.ts';
 import { describeError, errorCodes, MeshwardError } from '#mesh/errors.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type {
   FileDetailAnswer,
   FileListAnswer,
   MeshAnswer,
+  PeerDrainAnswer,
   PeerListAnswer,
   ProofAnswer,
   RepairAnswer,
@@ -18,6 +20,7 @@ export interface ApiClient {
   file(index: StorageIndex): Promise<FileDetailAnswer>;
   atRisk(limit: number): Promise<FileListAnswer>;
   peers(state?: PeerState): Promise<PeerListAnswer>;
+  drain(peer: PeerId): Promise<PeerDrainAnswer>;
   repairs(limit: number): Promise<readonly RepairAnswer[]>;
   proofs(limit: number, index?: StorageIndex): Promise<readonly ProofAnswer[]>;
 }
@@ -48,6 +51,7 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
     file: (index) => get(`/v1/files/${index}`),
     atRisk: (limit) => get(`/v1/files/at-risk${query({ limit })}`),
     peers: (state) => get(`/v1/peers${query({ state })}`),
+    drain: (peer) => get(`/v1/peers/${peer}/drain`),
     repairs: async (limit) => (await get<{ repairs: RepairAnswer[] }>(`/v1/repairs${query({ limit })}`)).repairs,
     proofs: async (limit, storageIndex) =>
       (await get<{ proofs: ProofAnswer[] }>(`/v1/proofs${query({ limit, storageIndex })}`)).proofs,

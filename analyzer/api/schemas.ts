@@ -106,6 +106,23 @@ export const peerAnswer = z.object({
   spooledBatches: count,
 });
 
+export const peerDrainAnswer = z
+  .object({
+    peerId: z.string(),
+    state: z.enum(peerStates),
+    maySwitchOff: z.boolean().meta({
+      description: 'The peer is draining, health is fresh, and all that it holds of known files is elsewhere too.',
+    }),
+    reason: z.string().meta({ description: 'Why it may not be switched off yet; empty where it may.' }),
+    sharesLeft: count.meta({ description: 'Share numbers of known files of which no copy that counts is elsewhere.' }),
+    filesLeft: count,
+    sharesOfUnknownFiles: count.meta({
+      description: 'The same for files of which nobody sent a manifest: they cannot be copied, and go with the peer.',
+    }),
+    freshness,
+  })
+  .meta({ description: 'How far a draining peer is, and whether it may be switched off.' });
+
 export const peerListAnswer = z.object({ peers: z.array(peerAnswer), freshness });
 
 export const repairAnswer = z.object({
@@ -151,6 +168,7 @@ export type FileAnswerBody = z.infer<typeof fileAnswer>;
 export type FileDetailAnswer = z.infer<typeof fileDetailAnswer>;
 export type FileListAnswer = z.infer<typeof fileListAnswer>;
 export type PeerAnswer = z.infer<typeof peerAnswer>;
+export type PeerDrainAnswer = z.infer<typeof peerDrainAnswer>;
 export type PeerListAnswer = z.infer<typeof peerListAnswer>;
 export type RepairAnswer = z.infer<typeof repairAnswer>;
 export type ProofAnswer = z.infer<typeof proofAnswer>;
@@ -166,6 +184,7 @@ export const answers = {
   FileDetail: fileDetailAnswer,
   FileList: fileListAnswer,
   Peer: peerAnswer,
+  PeerDrain: peerDrainAnswer,
   PeerList: peerListAnswer,
   Repair: repairAnswer,
   RepairList: repairListAnswer,

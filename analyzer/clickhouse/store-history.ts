@@ -1,8 +1,10 @@
 /** Histories out of ClickHouse, as the API answers them. */
 import type { Clock } from '#mesh/clock.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Store } from '#store/client.ts';
 import { recentProofs, recentRepairs } from '#store/queries/audit.ts';
+import { countLeaving, type LeavingCounts } from '#store/queries/drain.ts';
 import { marginHistoryIn } from '#store/queries/history.ts';
 import type { HistoryQueries, MarginMoment } from '../api/history.ts';
 import type { ProofAnswer, RepairAnswer } from '../api/schemas.ts';
@@ -48,6 +50,10 @@ export class StoreHistory implements HistoryQueries {
       bytes: row.bytesRead,
       durationMs: row.durationMs,
     }));
+  }
+
+  leaving(peer: PeerId): Promise<LeavingCounts> {
+    return countLeaving(this.#store, { peers: [peer] });
   }
 
   async marginHistory(sinceMs: number): Promise<readonly MarginMoment[]> {

@@ -1,4 +1,4 @@
-/** `meshward peer revoke | restore | drain | maintenance | depart`: an operator's word about peers. */
+/** `meshward peer revoke | restore | maintenance | depart`: an operator's word about peers. */
 import type { Command } from 'commander';
 import type { DirectoryPeer } from '#collector/gateway/bodies.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
@@ -14,10 +14,6 @@ import { parseDuration } from '../quantities.ts';
 
 interface ReasonFlags extends CollectorFlags {
   readonly reason: string;
-}
-
-interface DrainFlags extends CollectorFlags {
-  readonly stop: boolean;
 }
 
 interface MaintenanceFlags extends ReasonFlags {
@@ -60,16 +56,6 @@ export function addPeerStandingCommands(peer: Command): void {
     (peers: string[], flags: CollectorFlags, command: Command) =>
       sayOf(runningContextOf(command), flags, peers, 'restored', (collector, id) => collector.restorePeer(id)),
   );
-
-  add('drain', 'move a peer’s shares elsewhere: it serves what it has and takes nothing new', {
-    examples: ['meshward peer drain alder-07', 'meshward peer drain alder-07 --stop'],
-  })
-    .option('--stop', 'end the draining', false)
-    .action((peers: string[], flags: DrainFlags, command: Command) =>
-      sayOf(runningContextOf(command), flags, peers, flags.stop ? 'draining no more' : 'draining', (collector, id) =>
-        collector.drainPeer(id, !flags.stop),
-      ),
-    );
 
   add('maintenance', 'announce that a peer will be away for a while, so that nothing is repaired because of it', {
     examples: [

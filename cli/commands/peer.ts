@@ -1,6 +1,7 @@
 /** Commands about peers: who is there, tokens to enrol, an operator's words about a peer, and the demonstration's switches. */
 import type { Command } from 'commander';
 import { addDemoPeerCommands } from './peer-demo.ts';
+import { addPeerDrainCommand } from './peer-drain.ts';
 import { addPeerInventoryCommand } from './peer-inventory.ts';
 import { addPeersCommand } from './peer-list.ts';
 import { addPeerSettingsCommand } from './peer-settings.ts';
@@ -17,6 +18,7 @@ export function addPeerCommands(program: Command): void {
     );
   addTokenCommand(peer);
   addPeerStandingCommands(peer);
+  addPeerDrainCommand(peer);
   addPeerSettingsCommand(peer);
   addPeerInventoryCommand(peer);
   addDemoPeerCommands(peer);

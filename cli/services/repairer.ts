@@ -11,6 +11,7 @@ import { openMeshAccess } from '#peers/mesh-access.ts';
 import { followPeers } from '#peers/peer-states.ts';
 import { createPeerView, peerFactsOf } from '#peers/peer-view.ts';
 import { createRepairerApi } from '#repairer/api.ts';
+import { drainStoreOn } from '#repairer/drain/leaving-files.ts';
 import { createRepairer } from '#repairer/service.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
@@ -59,7 +60,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     config: config.repairer,
     policies: config.policies,
     mesh,
-    writer,
+    store: { writer, drains: drainStoreOn(store) },
     runtime: {
       clock: systemClock,
       random: Math.random,

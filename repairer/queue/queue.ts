@@ -203,10 +203,16 @@ export class RepairQueue {
 
   /** Files by class, whatever they do: waiting, taken or resting. */
   lengths(): Record<RepairClass, number> {
-    const lengths: Record<RepairClass, number> = { critical: 0, 'at-risk': 0, degraded: 0, lost: 0 };
-    for (const repairClass of repairClasses) lengths[repairClass] = this.#heap(repairClass).size;
+    const lengths = this.waiting();
     for (const item of this.#resting.values()) lengths[item.repairClass]++;
     return lengths;
+  }
+
+  /** Files by class that wait for their turn. */
+  waiting(): Record<RepairClass, number> {
+    const waiting: Record<RepairClass, number> = { critical: 0, 'at-risk': 0, degraded: 0, lost: 0 };
+    for (const repairClass of repairClasses) waiting[repairClass] = this.#heap(repairClass).size;
+    return waiting;
   }
 
   get restingCount(): number {

@@ -28,8 +28,9 @@ import {
   type RunningState,
   recentOf,
 } from '../repairer-state.ts';
-import { type RepairTools, type RunningRepair, startRepair } from './repair.ts';
+import { type RunningRepair, startRepair } from './repair.ts';
 import type { RepairReport } from './repair-report.ts';
+import type { RepairTools } from './tools.ts';
 
 /** Where the audit goes. */
 export interface AuditWriter {
@@ -195,9 +196,18 @@ export class RepairLanes {
     });
     if (report.errorCode !== '') span.setStatus({ code: SpanStatusCode.ERROR, message: report.errorCode });
     span.end();
-    await this.#audit(report, isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : '');
-    this.#note(report, lane.repairClass);
+    await this.record(
+      report,
+      lane.repairClass,
+      isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : '',
+    );
     return report;
+  }
+
+  /** Keeps the audit of what came of a repair, and tells of it. */
+  async record(report: RepairReport, repairClass: RepairClass, traceId = ''): Promise<void> {
+    await this.#audit(report, traceId);
+    this.#note(report, repairClass);
   }
 
   #settle(lane: Lane, report: RepairReport): void {

@@ -10,6 +10,8 @@ export interface KnownShare extends PlacedShare {
   readonly available: boolean;
   /** It counts against the trigger: on a peer that is up, or silent for a reason that passes. */
   readonly counted: boolean;
+  /** On a peer that serves it still and is about to go: it may be copied. */
+  readonly leaving?: boolean;
 }
 
 export interface RepairPlan {
@@ -66,7 +68,9 @@ export function knownShares(
     const stays = stateOf(peerId) !== 'draining';
     for (const shareNumber of numbers) {
       if (shareNumber >= entry.manifest.n) continue;
-      shares.push({ shareNumber, peerId, available: true, counted: stays && trusted.has(`${peerId}/${shareNumber}`) });
+      const isTrusted = trusted.has(`${peerId}/${shareNumber}`);
+      const leaving = !stays && isTrusted;
+      shares.push({ shareNumber, peerId, available: true, counted: stays && isTrusted, ...(leaving && { leaving }) });
     }
   }
   return shares;
@@ -83,18 +87,23 @@ export function isRepairUnneeded(entry: AtRiskEntry, plan: RepairPlan, repairBel
 /**
  * @param rank smaller is a better source: by load and past speed.
  * @param shareBytes length of one share, for the cost.
+ * @param wanted these numbers, and not as many as the policy asks for; those that count by now are left out.
  */
 export function planRepair(
   entry: AtRiskEntry,
   shares: readonly KnownShare[],
   rank: (peerId: PeerId) => number,
   shareBytes: number,
+  wanted?: readonly number[],
 ): RepairPlan {
   const { k, n } = entry.manifest;
   const counted = new Set(shares.filter((share) => share.counted).map((share) => share.shareNumber));
   const sources = shares.filter((share) => share.available);
   const missing = Array.from({ length: n }, (_, number) => number).filter((number) => !counted.has(number));
-  const restore = missing.slice(0, Math.max(0, entry.repairUpTo - counted.size));
+  const restore =
+    wanted === undefined
+      ? missing.slice(0, Math.max(0, entry.repairUpTo - counted.size))
+      : missing.filter((number) => wanted.includes(number));
   const bytesRead = k * shareBytes;
   const bytesWritten = restore.length * shareBytes;
   return {

@@ -193,11 +193,14 @@ describe('the repairer on real peers', () => {
       config: loadConfig().config.repairer,
       policies: [],
       mesh,
-      writer: {
-        enqueue: (_table, added) => {
-          rows.push(...added);
-          return Promise.resolve();
+      store: {
+        writer: {
+          enqueue: (_table, added) => {
+            rows.push(...added);
+            return Promise.resolve();
+          },
         },
+        drains: { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) },
       },
       runtime: {
         clock: systemClock,

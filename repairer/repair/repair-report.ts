@@ -26,7 +26,7 @@ export type RepairEnding = (typeof repairEndings)[number];
 export interface RepairReport {
   readonly id: string;
   readonly entry: AtRiskEntry;
-  readonly fence: Fence;
+  readonly fence: Fence | undefined;
   readonly ending: RepairEnding;
   /** Empty where nothing went wrong. */
   readonly errorCode: ErrorCode | '';

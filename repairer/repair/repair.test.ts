@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { settle } from '#mesh/testing/manual-clock.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../testing/fake-mesh.ts';
 import type { FakePeer } from '../testing/fake-peer.ts';
@@ -145,6 +146,50 @@ describe('a repair', () => {
     const report = await repair({ entry: { ...entry, placements: sound, available: 4, counted: 4 } });
     // The analyzer lists only what is sound; the peers name the corrupt ones too.
     expect(report).toMatchObject({ ending: 'repaired', errorMessage: '' });
+  });
+
+  it('copies what a draining peer still serves, and reads no other share for it', async () => {
+    await mesh.setState(peerAt(3), 'draining');
+    const report = await repair({ entry: entryOfFile({ repairUpTo: 8 }), wanted: [3] });
+    expect(report).toMatchObject({ ending: 'repaired', wanted: [3], sources: [peerAt(3).peerId] });
+    expect(report.written.map((share) => share.shareNumber)).toEqual([3]);
+    expect(report.written[0]?.peerId).not.toBe(peerAt(3).peerId);
+    for (const at of [0, 1, 2, 4, 5]) expect(peerAt(at).calls.read).toBe(0);
+    expectIdentical();
+    expectNoUploads();
+  });
+
+  it('copies nothing that counts elsewhere by now', async () => {
+    await mesh.setState(peerAt(3), 'draining');
+    const share = file.shares[3] as Uint8Array;
+    peerAt(12).shares.set(`${file.manifest.storageIndex}/3`, share.slice());
+    expect(await repair({ wanted: [3] })).toMatchObject({ ending: 'not-needed', bytesWritten: 0 });
+  });
+
+  it('makes a share anew that the draining peer serves badly, and tells it', async () => {
+    await mesh.setState(peerAt(3), 'draining');
+    (peerAt(3).shares.get(`${file.manifest.storageIndex}/3`) as Uint8Array).fill(7, 500);
+    const report = await repair({ wanted: [3] });
+    expect(report).toMatchObject({ ending: 'repaired', corrupt: [{ shareNumber: 3, peerId: peerAt(3).peerId }] });
+    await settle();
+    expect(peerAt(3).advisories).toHaveLength(1);
+    const written = report.written[0]?.peerId;
+    const copy = mesh.peers.find((peer) => peer.peerId === written)?.shares.get(`${file.manifest.storageIndex}/3`);
+    expect(Buffer.compare(copy as Uint8Array, file.shares[3] as Uint8Array)).toBe(0);
+  });
+
+  it('copies a share that is longer than its memory in pieces, and checks it at its new place', async () => {
+    file = await storeFile(mesh, coding, 4_000_000, 2, 192 * 1024);
+    await mesh.setState(peerAt(3), 'draining');
+    expect((file.shares[3] as Uint8Array).length).toBeGreaterThan(mesh.tools.settings.windowBytes);
+    expect(await repair({ wanted: [3] })).toMatchObject({ ending: 'repaired', sources: [peerAt(3).peerId] });
+    expectIdentical();
+  });
+
+  it('copies a share of a file of which too few are there to make any anew', async () => {
+    await loseShares(1, 2, 4, 5, 6, 7, 8, 9);
+    await mesh.setState(peerAt(3), 'draining');
+    expect(await repair({ wanted: [3] })).toMatchObject({ ending: 'repaired', errorCode: '' });
   });
 
   it('counts shares in grace: a suspect peer is not replaced', async () => {

@@ -2,81 +2,33 @@
  * One repair, from the entry of the at-risk list to restored and checked shares: look again, open k sources, find targets,
  * regenerate the missing shares straight from the k, read back a sample. Values of the outside come in as tools.
  */
-import type { Clock, Random } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { type PolicyRule, policyFor } from '#mesh/policy.ts';
-import type { DirectoryPeer } from '#peers/directory.ts';
-import { askPeers, type Located, locateShares, type PlacedShare } from '#peers/locate.ts';
-import type { PeerContact } from '#peers/peer-contact.ts';
+import { policyFor } from '#mesh/policy.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
-import type { PeerView } from '#peers/peer-view.ts';
-import { isFenced, type Transfer, type WorkTransfer } from '#peers/transfer.ts';
-import {
-  chooseSegmentBytes,
-  computeLayout,
-  regenerateShares,
-  shareTotalBytes,
-  type VerifiedShare,
-} from '#tahoe/share/index.ts';
+import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
+import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
+import { copyShare } from './copy.ts';
+import { lookAtFile, searchWidely } from './look.ts';
 import { withPlaces } from './placement.ts';
-import { isRepairUnneeded, type KnownShare, knownShares, planRepair, type RepairPlan } from './plan.ts';
+import { isRepairUnneeded, type KnownShare, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample, type ReadBack } from './read-back.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
+import { bytesOfNewShare, expectedShareBytes } from './share-bytes.ts';
 import { type SourceFault, SourcePool } from './sources.ts';
-import { Targets } from './targets.ts';
+import { type RefusedTarget, Targets } from './targets.ts';
+import type { RepairTools } from './tools.ts';
 import { pieceBytesFor, Upload } from './upload.ts';
-
-export interface RepairSettings {
-  /** Memory for blocks: half a window is worked on while the other half is read. Pieces under way take half as much again. */
-  readonly windowBytes: number;
-  /** Opening sources for longer than this brings in others beside them. */
-  readonly hedgeAfterMs: number;
-  /** Peers asked at once whether they still hold what they held. */
-  readonly recheckParallel: number;
-  /** Part of the written shares that is read back, at least one; when one is bad all are. */
-  readonly readBackRatio: number;
-  /** Most peers asked before a file is called irrecoverable. */
-  readonly locateMaxPeers: number;
-}
-
-export const defaultRepairSettings: RepairSettings = {
-  windowBytes: 16 * 1024 * 1024,
-  hedgeAfterMs: 500,
-  recheckParallel: 32,
-  readBackRatio: 0.25,
-  locateMaxPeers: 256,
-};
-
-/** Chance, time and secrets of a process that repairs. */
-export interface RepairRuntime {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** From a source fit for secrets. */
-  readonly randomBytes: (count: number) => Uint8Array;
-  /** 32 bytes, this controller's own: what leases are made from. A secret. */
-  readonly leaseSecret: Uint8Array;
-}
-
-export interface RepairMesh {
-  readonly transfer: Transfer;
-  readonly contact: PeerContact;
-  readonly peerView: PeerView;
-  readonly directory: { peer(peerId: PeerId): DirectoryPeer | undefined; peers(): readonly DirectoryPeer[] };
-}
-
-export interface RepairTools {
-  readonly mesh: RepairMesh;
-  readonly policies: readonly PolicyRule[];
-  readonly runtime: RepairRuntime;
-  readonly settings: RepairSettings;
-}
 
 export interface RepairJob {
   readonly id: string;
   readonly entry: AtRiskEntry;
-  readonly fence: Fence;
+  /** Left out where nobody else works on the file: a person's own repair. */
+  readonly fence?: Fence | undefined;
+  /** Restores just these, and not as many as the policy asks for. */
+  readonly wanted?: readonly number[] | undefined;
   /** Does not wait for the budget. */
   readonly urgent: boolean;
   /** Shares that an earlier repair wrote, which the entry may not show yet. */
@@ -117,7 +69,8 @@ class Repairing {
   #phase: RepairPhase = 'checking';
   #plan: RepairPlan | undefined;
   #sources: SourcePool | undefined;
-  #targets: Targets | undefined;
+  readonly #targets: Targets[] = [];
+  readonly #copiedFrom: PeerId[] = [];
   #uploads: readonly Upload[] = [];
   #written: readonly PlacedShare[] = [];
   #found: readonly PlacedShare[] = [];
@@ -174,7 +127,7 @@ class Repairing {
         ...faults.filter((fault) => fault.corrupt).map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
         ...this.#corrupt,
       ],
-      failedTargets: this.#targets?.refusals.map((refusal) => refusal.peerId) ?? [],
+      failedTargets: this.#refusals().map((refusal) => refusal.peerId),
       bytesRead: this.#transfer.bytesRead,
       bytesWritten: this.#transfer.bytesWritten,
       cost,
@@ -184,17 +137,64 @@ class Repairing {
   async #work(): Promise<{ ending: RepairEnding; error: unknown }> {
     const { entry } = this.#job;
     this.#transfer.signal.throwIfAborted();
-    const shares = await this.#look();
+    const shares = await lookAtFile(entry, this.#job.placed, this.#transfer, this.#tools);
     const plan = planRepair(
       entry,
       shares,
       (peerId) => this.#tools.mesh.contact.rank(peerId),
       expectedShareBytes(entry),
+      this.#job.wanted,
     );
     this.#plan = plan;
-    const { repairBelow } = policyFor(this.#tools.policies, entry.manifest, entry.tag);
-    if (isRepairUnneeded(entry, plan, repairBelow)) return { ending: 'not-needed', error: undefined };
+    if (this.#isUnneeded(plan)) return { ending: 'not-needed', error: undefined };
 
+    await this.#copy(plan, shares);
+    const copied = new Set(this.#written.map((share) => share.shareNumber));
+    const missing = plan.restore.filter((number) => !copied.has(number));
+    if (missing.length > 0) await this.#restore(missing, plan, shares);
+    return judge({
+      wanted: plan.restore,
+      restored: this.#written.length + this.#found.length,
+      firstTargetError: this.#refusals().find((refusal) => refusal.error !== undefined)?.error,
+    });
+  }
+
+  #isUnneeded(plan: RepairPlan): boolean {
+    const { entry, wanted } = this.#job;
+    if (wanted !== undefined) return plan.restore.length === 0;
+    const { repairBelow } = policyFor(this.#tools.policies, entry.manifest, entry.tag);
+    return isRepairUnneeded(entry, plan, repairBelow);
+  }
+
+  /** What peers that are about to go still serve is copied; where that fails, it is made anew like the rest. */
+  async #copy(plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
+    const { manifest } = this.#job.entry;
+    for (const shareNumber of plan.restore) {
+      const from = shares.find(
+        (share) => share.shareNumber === shareNumber && share.leaving === true && share.available,
+      );
+      if (from === undefined) continue;
+      this.#phase = 'transferring';
+      try {
+        const placed = await copyShare(from, {
+          manifest,
+          transfer: this.#transfer,
+          windowBytes: this.#tools.settings.windowBytes,
+          upload: async (number, shareBytes) => (await this.#startUploads([number], shares, shareBytes))[0],
+        });
+        if (placed !== undefined) {
+          this.#copiedFrom.push(from.peerId);
+          this.#written = [...this.#written, placed];
+        }
+      } catch (error) {
+        this.#transfer.signal.throwIfAborted();
+        this.#noteBad({ ...from, error, corrupt: isShareError(error) });
+      }
+    }
+  }
+
+  async #restore(missing: readonly number[], plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
+    const { entry } = this.#job;
     this.#phase = 'opening';
     const sources = new SourcePool({
       manifest: entry.manifest,
@@ -202,99 +202,47 @@ class Repairing {
       transfer: this.#transfer,
       clock: this.#tools.runtime.clock,
       hedgeAfterMs: this.#tools.settings.hedgeAfterMs,
-      more: () => this.#searchWidely(shares),
+      more: () => searchWidely(entry, shares, this.#transfer, this.#tools),
     });
     this.#sources = sources;
     const opened = await sources.open(entry.manifest.k);
-
-    await this.#restore(plan, shares, opened, sources);
-    return judge({
-      wanted: plan.restore,
-      restored: this.#written.length + this.#found.length,
-      firstTargetError: this.#targets?.refusals.find((refusal) => refusal.error !== undefined)?.error,
-    });
+    const uploads = await this.#startUploads(missing, shares, bytesOfNewShare(opened));
+    if (uploads.length > 0) await this.#regenerate(opened, sources, uploads);
+    await this.#verify(uploads);
   }
 
-  /** The file's state, from the peers themselves as far as they answer. */
-  async #look(): Promise<KnownShare[]> {
-    const { entry, placed } = this.#job;
-    const { settings } = this.#tools;
-    const { directory, contact, peerView } = this.#tools.mesh;
-    const stateOf = (peerId: PeerId) => peerView.fact(peerId)?.state;
-    const listed = new Map<PeerId, boolean>(placed.map(({ peerId }) => [peerId, true]));
-    for (const { peerId, available } of entry.placements) listed.set(peerId, available || listed.get(peerId) === true);
-    const asked = [...listed].filter(([peerId, available]) => {
-      const peer = directory.peer(peerId);
-      if (peer === undefined || peer.revoked || stateOf(peerId) === 'departed') return false;
-      return available || !contact.isAvoided(peerId);
-    });
-    const { answers, unreachable } = await this.#ask(
-      asked.map(([peerId]) => peerId),
-      settings.recheckParallel,
-    );
-    const silent = new Set(unreachable);
-    return knownShares(entry, stateOf, answers, placed).map((share) =>
-      // It counts as its state says, but nothing can be read from it now.
-      silent.has(share.peerId) ? { ...share, available: false } : share,
-    );
-  }
-
-  #ask(peers: readonly PeerId[], parallel: number): Promise<Located> {
-    const { storageIndex } = this.#job.entry.manifest;
-    return askPeers({
-      peers,
-      parallel,
-      signal: this.#transfer.signal,
-      list: (peerId) => this.#transfer.listShares(peerId, storageIndex),
-    });
-  }
-
-  /** The last resort: whoever is enrolled may hold a share that nobody told of. */
-  async #searchWidely(known: readonly KnownShare[]): Promise<readonly PlacedShare[]> {
-    const { manifest } = this.#job.entry;
-    const { mesh, settings } = this.#tools;
-    const retained = known.filter((share) => !share.available);
-    const located = await locateShares({
-      storageIndex: manifest.storageIndex,
-      peers: mesh.directory.peers().map((peer) => peer.peerId),
-      list: (peerId) => this.#transfer.listShares(peerId, manifest.storageIndex),
-      enough: manifest.n,
-      maxPeers: settings.locateMaxPeers,
-      parallel: settings.recheckParallel,
-      signal: this.#transfer.signal,
-    });
-    return [...located.shares.filter((share) => share.shareNumber < manifest.n), ...retained];
-  }
-
-  async #restore(
-    plan: RepairPlan,
+  /** Room for the shares where there is some, each with an upload that is to be written or aborted. */
+  async #startUploads(
+    shareNumbers: readonly number[],
     shares: readonly KnownShare[],
-    opened: readonly VerifiedShare[],
-    sources: SourcePool,
-  ): Promise<void> {
+    shareBytes: number,
+  ): Promise<readonly Upload[]> {
     const { entry, fence } = this.#job;
     const { mesh, runtime, settings } = this.#tools;
-    const shareBytes = bytesOfNewShare(opened);
+    const { storageIndex } = entry.manifest;
     this.#phase = 'allocating';
+    const held = [...shares, ...this.#written.map((share) => ({ ...share, counted: true }))];
+    const secrets = { leaseSecret: runtime.leaseSecret, uploadSecret: this.#uploadSecret, fence };
     const targets = new Targets({
-      storageIndex: entry.manifest.storageIndex,
+      storageIndex,
       shareBytes,
       field: mesh.peerView.writable(),
       held: withPlaces(
-        shares.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
+        held.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
       ),
       limits: entry,
       transfer: this.#transfer,
-      choice: { random: runtime.random, tieBreaker: entry.manifest.storageIndex },
-      secrets: { leaseSecret: runtime.leaseSecret, uploadSecret: this.#uploadSecret, fence },
+      choice: { random: runtime.random, tieBreaker: storageIndex },
+      secrets,
     });
-    this.#targets = targets;
-    const chosen = await targets.allocate(plan.restore, (share) => this.#isSound(share));
+    this.#targets.push(targets);
+    const chosen = await targets.allocate(shareNumbers, (share) => this.#isSound(share));
+    this.#found = [...this.#found, ...targets.found];
     const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2);
     const uploads = chosen.map(
       (target) =>
         new Upload({
-          storageIndex: entry.manifest.storageIndex,
+          storageIndex,
           target,
           shareBytes,
           uploadSecret: this.#uploadSecret,
@@ -310,10 +258,12 @@ class Repairing {
           },
         }),
     );
-    this.#uploads = uploads;
-    if (uploads.length > 0) await this.#regenerate(opened, sources, uploads);
-    this.#found = [...targets.found];
-    await this.#verify(uploads);
+    this.#uploads = [...this.#uploads, ...uploads];
+    return uploads;
+  }
+
+  #refusals(): readonly RefusedTarget[] {
+    return this.#targets.flatMap((targets) => targets.refusals);
   }
 
   /** Of a share that a target says to have already, though it was thought missing. */
@@ -352,7 +302,7 @@ class Repairing {
       .filter((upload) => upload.isComplete)
       .map(({ shareNumber, peerId }) => ({ shareNumber, peerId }));
     const written = await checkedSample(complete, this.#tools.settings.readBackRatio, this.#readBack);
-    this.#written = written.good;
+    this.#written = [...this.#written, ...written.good];
     for (const fault of written.bad) this.#noteBad(fault);
     this.#transfer.signal.throwIfAborted();
   }
@@ -378,24 +328,8 @@ class Repairing {
   }
 
   #sourcePeers(): PeerId[] {
-    return [...new Set(this.#sources?.used.map((share) => share.peerId))];
+    return [...new Set([...this.#copiedFrom, ...(this.#sources?.used ?? []).map((share) => share.peerId)])];
   }
 }
 
 const noCost = { bytesRead: 0, bytesWritten: 0, bytesPerShareOfMargin: 0 };
-const usualUebBytes = 336;
-
-/** For the plan, before a share tells. */
-export function expectedShareBytes({ manifest: { k, n, sizeBytes } }: Pick<AtRiskEntry, 'manifest'>): number {
-  return shareTotalBytes(
-    computeLayout({ k, n, sizeBytes, segmentBytes: chooseSegmentBytes(sizeBytes, k) }),
-    usualUebBytes,
-  );
-}
-
-/** New shares have the version that their numbers demand, as regeneration writes them: 2 only where every source has it. */
-function bytesOfNewShare(opened: readonly VerifiedShare[]): number {
-  const { ueb } = opened[0] as VerifiedShare;
-  const layout = opened.every((share) => share.layout.version === 2) ? computeLayout(ueb, 2) : computeLayout(ueb);
-  return shareTotalBytes(layout, ueb.bytes.length);
-}

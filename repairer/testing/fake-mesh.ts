@@ -16,7 +16,7 @@ import { createPeerView, type PeerFact, type PeerView } from '#peers/peer-view.t
 import { createTransfer, defaultTransferLimits } from '#peers/transfer.ts';
 import { encodePlaintext, type ShareSink } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
-import { defaultRepairSettings, type RepairTools } from '../repair/repair.ts';
+import { defaultRepairSettings, type RepairTools } from '../repair/tools.ts';
 import { FakePeer } from './fake-peer.ts';
 
 export interface FakeFile {

@@ -4,6 +4,7 @@ import type { EventLog } from '#log/port.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { settle } from '#mesh/testing/manual-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
+import type { DrainStore } from '../drain/leaving-files.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
 import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
 import { type FakeMesh, noMeter, noTracer } from './fake-mesh.ts';
@@ -20,6 +21,7 @@ export async function runRepairer(
   mesh: FakeMesh,
   log: EventLog,
   config: Partial<RepairerOptions['config']> = {},
+  drains?: DrainStore,
 ): Promise<RunningRepairer> {
   const rows: RepairRow[] = [];
   const events: RepairerEvent[] = [];
@@ -39,11 +41,14 @@ export async function runRepairer(
         close: () => Promise.resolve(),
       },
     },
-    writer: {
-      enqueue: (_table, added) => {
-        rows.push(...added);
-        return Promise.resolve();
+    store: {
+      writer: {
+        enqueue: (_table, added) => {
+          rows.push(...added);
+          return Promise.resolve();
+        },
       },
+      drains: drains ?? { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) },
     },
     runtime: mesh.tools.runtime,
     telemetry: {
