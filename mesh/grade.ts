@@ -26,8 +26,3 @@ export function gradeOf(available: number, policy: Policy): Grade {
 export function compareGrades(a: Grade, b: Grade): number {
   return grades.indexOf(a) - grades.indexOf(b);
 }
-
-/** Whether a file needs repair: it counts shares in grace too, so that a peer's short silence moves nothing. */
-export function needsRepair(counted: number, policy: Policy): boolean {
-  return counted < policy.repairBelow;
-}

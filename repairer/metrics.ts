@@ -11,6 +11,8 @@ export interface RepairerMetrics {
   unconfirmed(): void;
   /** Files that failed and need not rest on, since something came that could help. */
   woken(files: number): void;
+  /** A file that the analyzer lists was found well enough, and nothing had changed that explains it. */
+  disagreed(): void;
   /** A record or a row that could not be used or kept. */
   fault(kind: FaultKind): void;
 }
@@ -48,6 +50,9 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   });
   const woken = meter.createCounter('meshward_repairer_woken', {
     description: 'Files whose repair had failed that were taken up again because something came that could help.',
+  });
+  const disagreements = meter.createCounter('meshward_repairer_disagreements', {
+    description: 'Files that an analyzer lists for repair and this repairer found well enough.',
   });
   const seconds = meter.createHistogram('meshward_repairer_repair_seconds', {
     description: 'How long repairs took.',
@@ -88,6 +93,7 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   for (const kind of faultKinds) faults.add(0, { kind });
   unconfirmed.add(0);
   woken.add(0);
+  disagreements.add(0);
 
   return {
     ended(report, repairClass) {
@@ -102,6 +108,7 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
     confirmed: (after) => confirmSeconds.record(after),
     unconfirmed: () => unconfirmed.add(1),
     woken: (files) => woken.add(files),
+    disagreed: () => disagreements.add(1),
     fault: (kind) => faults.add(1, { kind }),
   };
 }

@@ -2,7 +2,8 @@
  * Files of partitions that other analyzers own: judged here by what the store has of them, up to one flush behind, and by the peers as they
  * are known here. So every analyzer answers for the whole mesh.
  */
-import { compareGrades, type Grade, needsRepair } from '#mesh/grade.ts';
+import { compareGrades, type Grade } from '#mesh/grade.ts';
+import { needsRepair } from '#mesh/share-counts.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Freshness } from '../mesh/freshness.ts';
 import type { AnalyzerStore, StoredFile } from '../ports.ts';

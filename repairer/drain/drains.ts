@@ -4,14 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
-import { gradeOf, marginOf } from '#mesh/grade.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { isAvailableState, isCountedState } from '#mesh/peer-state.ts';
 import { policyFor } from '#mesh/policy.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
+import { ownEntry } from '../queue/own-entry.ts';
 import { startRepair } from '../repair/repair.ts';
 import type { RepairReport } from '../repair/repair-report.ts';
 import type { RepairTools } from '../repair/tools.ts';
@@ -143,36 +142,16 @@ export class Drains {
     if (this.#resting.size > mostResting) this.#resting.delete(this.#resting.keys().next().value as StorageIndex);
   }
 
-  /** As an analyzer would list the file, if it listed it for this. */
   #entryOf({ manifest, tag, placements, leaving }: LeavingFile): AtRiskEntry {
-    const { tools } = this.#options;
-    const policy = policyFor(tools.policies, manifest, tag);
-    const nowMs = tools.runtime.clock.nowMs();
-    const stateOf = (peerId: PeerId) => tools.mesh.peerView.fact(peerId)?.state ?? 'down';
-    const distinct = (isMeant: (peerId: PeerId) => boolean): number =>
-      new Set(placements.flatMap(({ peerId, shareNumber }) => (isMeant(peerId) ? [shareNumber] : []))).size;
-    const available = distinct((peerId) => isAvailableState(stateOf(peerId)));
-    return {
+    const { mesh, policies, runtime } = this.#options.tools;
+    return ownEntry({
       manifest,
       tag,
-      grade: gradeOf(available, policy),
-      available,
-      retained: distinct((peerId) => stateOf(peerId) !== 'departed'),
-      counted: distinct((peerId) => isCountedState(stateOf(peerId))),
-      margin: marginOf(available, manifest.k),
-      placements: placements.map((placement) => ({
-        ...placement,
-        available: isAvailableState(stateOf(placement.peerId)),
-      })),
+      policy: policyFor(policies, manifest, tag),
+      placements,
+      stateOf: (peerId) => mesh.peerView.fact(peerId)?.state ?? 'down',
       cause: `${leaving.length === 1 ? '1 share' : `${leaving.length} shares`} on draining peers only`,
-      sinceMs: nowMs,
-      updatedAtMs: nowMs,
-      risk: 0,
-      repairUpTo: policy.repairUpTo,
-      maxSharesPerPeer: policy.maxSharesPerPeer,
-      maxSharesPerDomain: policy.maxSharesPerDomain,
-      revision: 0,
-      ownerGeneration: 0,
-    };
+      nowMs: runtime.clock.nowMs(),
+    });
   }
 }

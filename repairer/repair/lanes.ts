@@ -57,6 +57,7 @@ export interface LaneEvents {
 
 const recentKept = 100;
 const supersededRestMs = 5_000;
+const disagreementRestMs = 5_000;
 /** How long a lane waits for a store that takes nothing, before repairing goes on without the audit of this one. */
 const auditPatienceMs = 30_000;
 
@@ -223,10 +224,14 @@ export class RepairLanes {
     const restored = [...report.written, ...report.found];
     if (restored.length > 0) file.placed = restored;
     if (report.ending === 'repaired' || report.ending === 'not-needed') {
+      const isOurs = report.ending === 'repaired';
       // What the analyzer does not see is looked at more and more rarely.
-      file.attempts = report.ending === 'repaired' ? 0 : file.attempts + 1;
+      file.attempts = isOurs ? 0 : file.attempts + 1;
       file.repairedAtMs = nowMs;
-      queue.rest(file, nowMs + Math.min(3_600_000, config.confirmTimeoutMs * 2 ** Math.min(10, file.attempts)));
+      // Analyzer and repairer judge by the same rule: they differ for as long as one has not heard what the other has.
+      const firstMs = isOurs ? config.confirmTimeoutMs : Math.min(disagreementRestMs, config.confirmTimeoutMs);
+      queue.rest(file, nowMs + Math.min(3_600_000, firstMs * 2 ** Math.min(10, Math.max(0, file.attempts - 1))));
+      if (!isOurs) this.#noteDisagreement(report);
       return;
     }
     if (report.ending === 'cancelled' || report.ending === 'fenced') {
@@ -237,6 +242,16 @@ export class RepairLanes {
     file.attempts++;
     const rest = restMs(report, file.attempts, config, random);
     queue.rest(file, nowMs + (report.ending === 'partial' ? Math.max(rest, config.confirmTimeoutMs) : rest));
+  }
+
+  #noteDisagreement({ entry, availableBefore }: RepairReport): void {
+    const { metrics, logger } = this.#options.telemetry;
+    metrics.disagreed();
+    const { storageIndex } = entry.manifest;
+    logger.info(
+      { storageIndex, listedCounted: entry.counted, listedAvailable: entry.available, available: availableBefore },
+      'a file that is listed for repair was found well enough',
+    );
   }
 
   /** The analyzer has taken the file off its list. */

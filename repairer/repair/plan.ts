@@ -1,6 +1,7 @@
 /** What a repair would do, and what it would cost: a function of the at-risk entry and what is held of the peers. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import { isAvailableState, isCountedState, type PeerState } from '#mesh/peer-state.ts';
+import { needsRepair, sharesToRestore } from '#mesh/share-counts.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 
@@ -78,10 +79,10 @@ export function knownShares(
 
 /**
  * Whether there is nothing to do after all: everything is there, or what counts has grown since the entry was written and
- * stands at the trigger. (An entry that was written for another reason than the count is acted upon.)
+ * the analyzer's own rule would not list the file. (An entry that was written for another reason than the count is acted upon.)
  */
 export function isRepairUnneeded(entry: AtRiskEntry, plan: RepairPlan, repairBelow: number): boolean {
-  return plan.restore.length === 0 || (plan.counted > entry.counted && plan.counted >= repairBelow);
+  return plan.restore.length === 0 || (plan.counted > entry.counted && !needsRepair(plan.counted, { repairBelow }));
 }
 
 /**
@@ -102,7 +103,7 @@ export function planRepair(
   const missing = Array.from({ length: n }, (_, number) => number).filter((number) => !counted.has(number));
   const restore =
     wanted === undefined
-      ? missing.slice(0, Math.max(0, entry.repairUpTo - counted.size))
+      ? missing.slice(0, sharesToRestore(counted.size, entry))
       : missing.filter((number) => wanted.includes(number));
   const bytesRead = k * shareBytes;
   const bytesWritten = restore.length * shareBytes;

@@ -6,9 +6,9 @@ import { PeerTable } from '#analyzer/files/share-map/peer-table.ts';
 import type { FileHealth } from '#analyzer/files/share-map/share-map.ts';
 import { PlainShareMap } from '#analyzer/files/share-map/testing/plain-share-map.ts';
 import type { PeerBatch } from '#mesh/events/share-batch.ts';
-import { needsRepair } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';
+import { needsRepair } from '#mesh/share-counts.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 
 export interface ExpectedFile {

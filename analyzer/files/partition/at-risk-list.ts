@@ -6,8 +6,9 @@ import { crc32 } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { ManifestOrigin as Origin } from '#mesh/events/share-batch.ts';
 import { type AtRiskFile, AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/events_pb.js';
-import { compareGrades, type Grade, grades, needsRepair } from '#mesh/grade.ts';
+import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
+import { needsRepair } from '#mesh/share-counts.ts';
 import {
   type StorageIndex,
   storageIndexBytes,
