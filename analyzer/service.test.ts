@@ -38,7 +38,7 @@ describe('the analyzer', () => {
       expect((await mesh.atRisk()).get(fileOf(3))).toMatchObject({
         available: 3,
         grade: FileGrade.AT_RISK,
-        cause: '3 shares on no peer any more',
+        cause: '3 shares on no peer',
       });
       await mesh.committed();
       expect(store.rows.health.get(fileOf(2))).toMatchObject({ previousGrade: null });

@@ -17,6 +17,7 @@ export function describeFile(file: FileDetailAnswer, options: { readonly placeme
       'repair',
       `below ${file.repairBelow} counted shares, up to ${file.repairUpTo}${file.onAtRiskList ? '; on the at-risk list now' : ''}`,
     ],
+    ...(file.repair === undefined ? [] : [['tried', describeTries(file.repair)] as [string, string]]),
     ['cause', file.cause === '' ? '-' : file.cause],
     ['loss', describeLoss(file)],
     ['policy', `${file.policy}${file.tag === '' ? '' : `, tag ${file.tag}`}`],
@@ -49,9 +50,16 @@ export function describeFiles(files: readonly FileAnswerBody[]): string {
     file.counted,
     file.tolerancePeers,
     formatBytes(file.sizeBytes),
+    file.repair === undefined ? '-' : describeTries(file.repair),
     file.cause,
   ]);
-  return table(['storage index', 'grade', 'margin', 'available', 'counted', 'tolerance', 'size', 'cause'], rows);
+  const header = ['storage index', 'grade', 'margin', 'available', 'counted', 'tolerance', 'size', 'tried', 'cause'];
+  return table(header, rows);
+}
+
+function describeTries({ tries, errorMessage, errorCode, nextTryAtMs }: NonNullable<FileAnswerBody['repair']>): string {
+  const next = nextTryAtMs === null ? 'next in its turn' : `again at ${new Date(nextTryAtMs).toISOString()} or sooner`;
+  return `${tries === 1 ? 'once' : `${tries} times`}: ${errorMessage} [${errorCode}]; ${next}`;
 }
 
 export function describeFreshness({ state, asOfMs, reasons }: FreshnessAnswer): string {

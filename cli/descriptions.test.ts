@@ -64,6 +64,17 @@ describe('a file', () => {
   });
 
   test('takes one line in a list', () => {
+    const repair = {
+      tries: 3,
+      errorCode: 'repair-no-target',
+      errorMessage: '2 of 4 shares found no peer to take them',
+      failedAtMs: 1,
+      nextTryAtMs: 1_760_000_000_000,
+    };
+    const tried =
+      '3 times: 2 of 4 shares found no peer to take them [repair-no-target]; again at 2025-10-09T08:53:20.000Z or sooner';
+    expect(describeFiles([{ ...sampleFile, repair }])).toContain(tried);
+    expect(describeFile({ ...sampleFile, repair }, { placements: false })).toContain(tried);
     expect(describeFiles([sampleFile, sampleFile]).split('\n')).toHaveLength(3);
   });
 });

@@ -11,10 +11,11 @@ import { createBudget } from '#peers/budget.ts';
 import { gbsPeerStorage } from '#peers/gbs-storage.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import type { PeerStorage } from '#peers/peer-storage.ts';
-import type { PeerFact } from '#peers/peer-view.ts';
+import { createPeerView, type PeerFact } from '#peers/peer-view.ts';
 import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer } from '#peers/transfer.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
+import type { RepairMesh } from '#repairer/repair/tools.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 
 export interface MeshPeers {
@@ -23,6 +24,8 @@ export interface MeshPeers {
   readonly nameOf: (peerId: PeerId) => string;
   /** The peers that an upload may write to. */
   readonly field: PlacementField;
+  /** For repairing one file. */
+  readonly repairMesh: RepairMesh;
   /** For reading one file: from the peers that are known to hold it, or from any. */
   reading(storageIndex: StorageIndex, onBytes?: (bytes: number) => void): Promise<FileReading>;
   close(): Promise<void>;
@@ -43,6 +46,7 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
   const facts = await factsOf(peers, api, note);
   const client = createStorageClient();
   const storages = new Map<PeerId, PeerStorage>();
+  const contact = createPeerContact({ clock: systemClock });
   const transfer = createTransfer({
     storageOf(peerId) {
       const nurl = byId.get(peerId)?.nurl ?? '';
@@ -51,7 +55,7 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
     },
     domainsOf: (peerId) => byId.get(peerId)?.domains ?? {},
     budget: createBudget({ bytesPerSecond: 0 }, systemClock),
-    contact: createPeerContact({ clock: systemClock }),
+    contact,
     limits: defaultTransferLimits,
   });
   const everyPeer = peers.map((peer) => peer.peerId);
@@ -60,6 +64,12 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
     count: peers.length,
     nameOf: (peerId) => byId.get(peerId)?.name ?? peerId,
     field: buildPlacementField(facts.filter((fact) => isWritableState(fact.state) && byId.has(fact.peerId))),
+    repairMesh: {
+      transfer,
+      contact,
+      peerView: createPeerView({ facts: () => facts, ageMs: () => 0 }, 0),
+      directory: { peer: (peerId) => byId.get(peerId), peers: () => peers },
+    },
     async reading(storageIndex, onBytes) {
       const known = api === null ? null : await holdersOf(storageIndex, api);
       const chosen = known ?? everyPeer;

@@ -1,11 +1,11 @@
-/** Keeps proofs in ClickHouse, where the page and the history show them; proving works without it. */
+/** Keeps proofs and repairs of commands in ClickHouse, where the page and the history show them; both work without it. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
-import { type ProofRow, proofs } from '#store/tables.ts';
-import { createStoreWriter } from '#store/writer.ts';
+import { type ProofRow, proofs, type RepairRow, repairs } from '#store/tables.ts';
+import { createStoreWriter, type StoreWriter } from '#store/writer.ts';
 import { openStore } from './connections.ts';
 import { type Context, foldersOf } from './context.ts';
 import { findRunFile } from './run-file.ts';
@@ -19,7 +19,15 @@ export function newProofId(): string {
   return randomUUID();
 }
 
-export async function recordProofs(context: Context, rows: readonly ProofRow[]): Promise<Recording> {
+export function recordProofs(context: Context, rows: readonly ProofRow[]): Promise<Recording> {
+  return record(context, (writer) => writer.enqueue(proofs, rows));
+}
+
+export function recordRepair(context: Context, row: RepairRow): Promise<Recording> {
+  return record(context, (writer) => writer.enqueue(repairs, [row]));
+}
+
+async function record(context: Context, write: (writer: StoreWriter) => Promise<void>): Promise<Recording> {
   const withStore = await withClickHouse(context);
   if (withStore === null)
     return { recorded: false, reason: 'no ClickHouse is configured or runs with this data directory' };
@@ -33,7 +41,7 @@ export async function recordProofs(context: Context, rows: readonly ProofRow[]):
         random: Math.random,
         signal: AbortSignal.timeout(writeTimeoutMs),
       });
-      await writer.enqueue(proofs, rows);
+      await write(writer);
       await writer.close();
     } finally {
       await opened.close();

@@ -11,11 +11,26 @@ const runningRepair = z.object({
   bytes: z.number(),
 });
 
+const failingFile = z.object({
+  storageIndex: z.string(),
+  /** In a row. */
+  tries: z.number(),
+  errorCode: z.string(),
+  errorMessage: z.string(),
+  failedAtMs: z.number(),
+  /** Null where it is being tried or waits for its turn. */
+  nextTryAtMs: z.number().nullable(),
+});
+
+export type FailingFileStatus = z.infer<typeof failingFile>;
+
 export const repairerStatus = z.object({
   running: z.array(runningRepair),
   /** Why bulk repair holds, or null. */
   brake: z.string().nullable(),
   queued: z.record(z.string(), z.number()),
+  /** Files whose last repair did not end well, the newest first. */
+  failing: z.array(failingFile).optional(),
   /** What is being moved off draining peers; left out by releases that do not do so. */
   drain: z
     .object({

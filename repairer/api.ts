@@ -21,6 +21,7 @@ function statusOf(repairer: Repairer): RepairerStatus {
     })),
     brake: state.bulkHeld,
     queued: { ...state.files },
+    failing: [...state.failing],
     drain: { ...state.drain, peers: [...state.drain.peers] },
     peersAgeMs: Number.isFinite(state.peers.ageMs) ? state.peers.ageMs : -1,
   };

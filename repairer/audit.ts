@@ -9,7 +9,8 @@ const outcomeOfEnding: Readonly<Record<RepairEnding, RepairRow['outcome']>> = {
   repaired: 'repaired',
   partial: 'partial',
   'not-needed': 'not-needed',
-  // The error's code tells these two from other failures and from a stop.
+  // The error's code tells these from other failures and from a stop.
+  'too-few-shares': 'failed',
   irrecoverable: 'failed',
   fenced: 'cancelled',
   failed: 'failed',

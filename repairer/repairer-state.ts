@@ -5,6 +5,7 @@ import type { PeersFreshness } from '#peers/peer-view.ts';
 import type { DrainState } from './drain/drains.ts';
 import type { BrakeState } from './queue/brake.ts';
 import type { RepairClass } from './queue/risk.ts';
+import type { FailingFile } from './repair/failures.ts';
 import type { RepairProgress } from './repair/repair.ts';
 import type { RepairReport } from './repair/repair-report.ts';
 
@@ -26,6 +27,8 @@ export interface RepairerState {
   readonly bulkHeld: string | null;
   /** The newest first. */
   readonly recent: readonly RecentRepair[];
+  /** Files whose last repair did not end well, the newest first; bounded. */
+  readonly failing: readonly FailingFile[];
   readonly drain: DrainState;
   /** How old what is held of the peers is. */
   readonly peers: PeersFreshness;

@@ -252,8 +252,12 @@ describe('the repairer', () => {
     await log.append(topic, [recordOf(entry(file))]);
     await start({ retryAfterMs: 60_000 });
     await until(() => ended().length === 1, 'it failed');
-    expect(ended()[0]).toMatchObject({ ending: 'irrecoverable', errorCode: 'file-irrecoverable' });
-    expect(rows[0]).toMatchObject({ outcome: 'failed', errorCode: 'file-irrecoverable' });
+    expect(ended()[0]).toMatchObject({ ending: 'too-few-shares', errorCode: 'not-enough-shares' });
+    expect(rows[0]).toMatchObject({ outcome: 'failed', errorCode: 'not-enough-shares' });
+    expect(repairer.state().failing).toMatchObject([
+      { storageIndex: indexOf(file), tries: 1, errorCode: 'not-enough-shares' },
+    ]);
+    expect(repairer.state().failing[0]?.nextTryAtMs).toBeGreaterThan(mesh.clock.nowMs() + 50_000);
     await mesh.clock.advance(50_000);
     expect(ended()).toHaveLength(1);
     await mesh.clock.advance(20_000);
@@ -264,6 +268,7 @@ describe('the repairer', () => {
     await mesh.clock.advance(40_000);
     await until(() => ended().length === 3, 'it is tried a third time');
     expect(ended()[2]?.ending).toBe('repaired');
+    expect(repairer.state().failing).toEqual([]);
   });
 
   it('copies nothing for a peer that flaps: each time it is found back before its file is touched', async () => {

@@ -205,6 +205,7 @@ class RepairerService implements Repairer {
       brake: this.#watch.brake,
       bulkHeld: this.#watch.holdReason,
       recent: [...this.#lanes.recent],
+      failing: this.#lanes.failing(),
       drain: this.#drains.state,
       peers: this.#watch.freshness,
     };

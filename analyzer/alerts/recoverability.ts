@@ -105,7 +105,7 @@ function fileAlerts({ lost, critical, atRisk }: Stake, domains: readonly SilentD
       key: 'files-critical',
       severity,
       summary: `${files(critical)} critical: close to being lost${because}`,
-      next: 'Repair of critical files is never held back: watch it with `meshward file at-risk`, and see that repairers run.',
+      next: 'The brake does not hold their repair. `meshward file at-risk` shows what each was tried with and when it is tried again; `meshward file repair CAP` tries now.',
       files: critical,
       details: {},
     });
@@ -115,7 +115,7 @@ function fileAlerts({ lost, critical, atRisk }: Stake, domains: readonly SilentD
       key: 'files-at-risk',
       severity: 'warning',
       summary: `${files(atRisk)} at risk: below the repair threshold${because}`,
-      next: 'Repair has been asked for: `meshward file at-risk` shows the list and how far repair is.',
+      next: 'Files that lack too much without counting peers in grace are on the repair list; the others wait for the grace to end. `meshward file at-risk` shows the list with tries and reasons.',
       files: atRisk,
       details: {},
     });

@@ -9,6 +9,8 @@ import type { Freshness } from '../mesh/freshness.ts';
 
 import { staleReasonsInWords } from '../mesh/stale-reason.ts';
 import type { MeshHealth } from '../service.ts';
+
+import type { RunningRepairs } from './running-repairs.ts';
 import type {
   FileAnswerBody,
   FileDetailAnswer,
@@ -83,6 +85,14 @@ export function toFileAnswer(answer: FileAnswer): FileAnswerBody {
   };
 }
 
+/** With what repairers tell of it, where the last repair did not end well. */
+export function withTries<T extends FileAnswerBody>(file: T, failing: RunningRepairs['failing']): T {
+  const tries = failing.get(file.storageIndex);
+  if (tries === undefined) return file;
+  const { storageIndex: _storageIndex, ...repair } = tries;
+  return { ...file, repair };
+}
+
 export function toFileDetail(answer: FileAnswer, peerOf: (peer: string) => PeerFacts | undefined): FileDetailAnswer {
   return {
     ...toFileAnswer(answer),
@@ -144,6 +154,6 @@ export function toDrainAnswer(facts: PeerFacts, counts: LeavingCounts, freshness
     sharesLeft,
     filesLeft: counts.files,
     sharesOfUnknownFiles: counts.sharesWithoutManifest,
-    freshness: { ...freshness, reasons: [...freshness.reasons] },
+    freshness: toFreshnessAnswer(freshness),
   };
 }

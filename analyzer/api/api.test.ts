@@ -41,6 +41,15 @@ const proof = {
   durationMs: 5,
 };
 
+const failing = {
+  storageIndex: fileOf(2),
+  tries: 3,
+  errorCode: 'repair-no-target',
+  errorMessage: '2 of 4 shares found no peer to take them',
+  failedAtMs: 5,
+  nextTryAtMs: null,
+};
+
 describe('the HTTP API', () => {
   let mesh: TestMesh;
   let running: RunningAnalyzer;
@@ -79,7 +88,9 @@ describe('the HTTP API', () => {
       analyzer: running.analyzer,
       history,
       running: () =>
-        repairersFail ? Promise.reject(new Error('no repairer')) : Promise.resolve({ running: [], brake: 'held' }),
+        repairersFail
+          ? Promise.reject(new Error('no repairer'))
+          : Promise.resolve({ running: [], brake: 'held', failing: new Map([[fileOf(2), failing]]) }),
       config: { ...mesh.config.api, maxStreams: 2 },
       clock: systemClock,
       logger: silentLogger,
@@ -167,6 +178,15 @@ describe('the HTTP API', () => {
         ]),
       ).toEqual(peers.map((peer) => [peer, `peer-${peer}`, 'up', peer === 0]));
       expect(file.verifyCap).toMatch(/^URI:CHK-Verifier:/);
+    });
+
+    it('files with what repair was tried in vain, and without it where no repairer answers', async () => {
+      const { body } = await get(`/v1/files/${fileOf(2)}`, answers.FileDetail);
+      expect(body.repair).toMatchObject({ tries: 3, errorCode: 'repair-no-target', nextTryAtMs: null });
+      const list = await get('/v1/files/at-risk', answers.FileList);
+      expect(list.body.files.filter((file) => file.repair !== undefined)).toHaveLength(1);
+      repairersFail = true;
+      expect((await get(`/v1/files/${fileOf(2)}`, answers.FileDetail)).body.repair).toBeUndefined();
     });
 
     it('whether a peer may be switched off: only one that drains and of which all is elsewhere', async () => {

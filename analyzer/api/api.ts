@@ -13,10 +13,18 @@ import { parseStorageIndex } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
-import { toDrainAnswer, toFileAnswer, toFileDetail, toFreshnessAnswer, toMeshAnswer, toPeerAnswer } from './answers.ts';
+import {
+  toDrainAnswer,
+  toFileAnswer,
+  toFileDetail,
+  toFreshnessAnswer,
+  toMeshAnswer,
+  toPeerAnswer,
+  withTries,
+} from './answers.ts';
 import { EventStreams } from './event-streams.ts';
 import type { HistoryQueries } from './history.ts';
-import type { RunningRepairs } from './running-repairs.ts';
+import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
 import * as schemas from './schemas.ts';
 
 export interface ApiOptions {
@@ -36,6 +44,8 @@ const maxListed = 1000;
 
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { analyzer, history, config } = options;
+  // What repairers have to say is left out where they do not say it.
+  const repairers = (): Promise<RunningRepairs> => options.running().catch(() => nothingRuns);
   const app = fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } });
   await app.register(swagger, {
     refResolver: {
@@ -103,7 +113,12 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     },
     async (request) => {
       const { files, total } = await analyzer.listAtRisk(request.query);
-      return { files: files.map(toFileAnswer), total, freshness: toFreshnessAnswer(analyzer.health().freshness) };
+      const { failing } = await repairers();
+      return {
+        files: files.map((file) => withTries(toFileAnswer(file), failing)),
+        total,
+        freshness: toFreshnessAnswer(analyzer.health().freshness),
+      };
     },
   );
 
@@ -115,7 +130,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       const answer = await analyzer.lookUp(index);
       if (typeof answer === 'string') throw unanswered(answer, analyzer.health().freshness.state === 'stale');
       const peers = new Map(analyzer.health().peers.map((facts) => [facts.peer as string, facts]));
-      return toFileDetail(answer, (peer) => peers.get(peer));
+      const { failing } = await repairers();
+      return withTries(
+        toFileDetail(answer, (peer) => peers.get(peer)),
+        failing,
+      );
     },
   );
 

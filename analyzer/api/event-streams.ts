@@ -8,7 +8,7 @@ import type { AtRiskAnswer } from '../files/file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toMeshAnswer } from './answers.ts';
 import type { HistoryQueries, MarginMoment } from './history.ts';
-import type { RunningRepairs } from './running-repairs.ts';
+import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
 
 export interface EventStreamOptions {
   readonly analyzer: Analyzer;
@@ -173,7 +173,7 @@ export class EventStreams {
       return await running();
     } catch (error) {
       logger.debug({ error: describeError(error) }, 'repairers cannot be asked now');
-      return { running: [], brake: null };
+      return nothingRuns;
     }
   }
 

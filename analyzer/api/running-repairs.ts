@@ -1,18 +1,42 @@
 /** What repairers do at this moment, asked of their own state pages; a repairer that does not answer is left out. */
-import { type RepairerStatus, repairerStatus } from '#mesh/repairer-status.ts';
+import type { Clock } from '#mesh/clock.ts';
+import { type FailingFileStatus, type RepairerStatus, repairerStatus } from '#mesh/repairer-status.ts';
 
 export interface RunningRepairs {
   readonly running: RepairerStatus['running'];
   readonly brake: string | null;
+  /** By storage index: files whose last repair did not end well. */
+  readonly failing: ReadonlyMap<string, FailingFileStatus>;
 }
+
+export const nothingRuns: RunningRepairs = { running: [], brake: null, failing: new Map() };
 
 const answerTimeoutMs = 400;
 
-export async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
+/** An answer serves everybody who asks within this time: repairers are not asked once for each viewer. */
+const answerServesMs = 500;
+
+export function repairersAt(urls: readonly string[], clock: Clock): () => Promise<RunningRepairs> {
+  let answer: Promise<RunningRepairs> | undefined;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (answer === undefined || nowMs - askedAtMs >= answerServesMs) {
+      askedAtMs = nowMs;
+      answer = askRepairers(urls);
+    }
+    return answer;
+  };
+}
+
+async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
   const states = await Promise.all(urls.map(ask));
   return {
     running: states.flatMap((state) => state?.running ?? []),
     brake: states.map((state) => state?.brake ?? null).find((reason) => reason !== null) ?? null,
+    failing: new Map(
+      states.flatMap((state) => (state?.failing ?? []).map((file) => [file.storageIndex, file] as const)),
+    ),
   };
 }
 

@@ -43,6 +43,16 @@ export const meshAnswer = z
   })
   .meta({ description: 'The mesh as the last sweep found it.' });
 
+export const repairTries = z
+  .object({
+    tries: count.meta({ description: 'Repairs in a row that did not end well.' }),
+    errorCode: z.string(),
+    errorMessage: z.string(),
+    failedAtMs: count,
+    nextTryAtMs: count.nullable().meta({ description: 'Null while it is tried or waits for its turn.' }),
+  })
+  .meta({ description: 'Why the repair of a file has not succeeded so far.' });
+
 export const fileAnswer = z
   .object({
     storageIndex,
@@ -53,9 +63,11 @@ export const fileAnswer = z
     policy: z.string(),
     tag: z.string(),
     recoverableNow: z.boolean().meta({ description: 'At least k distinct shares are on peers that are up.' }),
-    available: count,
-    counted: count,
-    retained: count,
+    available: count.meta({ description: 'Distinct shares on peers that are up: margin and grade go by it.' }),
+    counted: count.meta({
+      description: 'Available shares and those on peers in grace or maintenance: a repair is asked for by it.',
+    }),
+    retained: count.meta({ description: 'Distinct shares on peers that are not departed.' }),
     corrupt: count,
     margin: z.number().int(),
     grade,
@@ -68,7 +80,8 @@ export const fileAnswer = z
     }),
     repairBelow: count,
     repairUpTo: count,
-    onAtRiskList: z.boolean(),
+    onAtRiskList: z.boolean().meta({ description: 'A repair has been asked for.' }),
+    repair: repairTries.optional(),
     cause: z.string(),
     freshness,
   })
@@ -179,6 +192,7 @@ export const answers = {
   Freshness: freshness,
   Alert: alert,
   Mesh: meshAnswer,
+  RepairTries: repairTries,
   File: fileAnswer,
   Placement: placement,
   FileDetail: fileDetailAnswer,

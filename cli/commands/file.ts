@@ -6,6 +6,7 @@ import { addFileDeleteCommand } from './file-delete.ts';
 import { addGetCommand } from './file-get.ts';
 import { addProveCommand } from './file-prove.ts';
 import { addPutCommand } from './file-put.ts';
+import { addFileRepairCommand } from './file-repair.ts';
 import { addFileShowCommand } from './file-show.ts';
 
 export function addFileCommands(program: Command): void {
@@ -17,6 +18,7 @@ export function addFileCommands(program: Command): void {
   addFileShowCommand(file);
   addAtRiskCommand(file);
   addProveCommand(file);
+  addFileRepairCommand(file);
   addFileDeleteCommand(file);
 }
 

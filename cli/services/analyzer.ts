@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
 import { createApi } from '#analyzer/api/api.ts';
-import { askRepairers } from '#analyzer/api/running-repairs.ts';
+import { repairersAt } from '#analyzer/api/running-repairs.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse/clickhouse-store.ts';
 import { StoreHistory } from '#analyzer/clickhouse/store-history.ts';
 import { instanceName } from '#analyzer/instance-name.ts';
@@ -40,7 +40,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const api = await createApi({
     analyzer,
     history: new StoreHistory(store, systemClock),
-    running: () => askRepairers(config.api.repairerUrls),
+    running: repairersAt(config.api.repairerUrls, systemClock),
     config: config.api,
     clock: systemClock,
     logger,

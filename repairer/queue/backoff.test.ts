@@ -4,7 +4,7 @@ import { restMs } from './backoff.ts';
 const settings = { attempts: 3, retryAfterMs: 60_000 };
 const middle = (): number => 0.5;
 const passing = { ending: 'failed', errorCode: 'gbs-unreachable' } as const;
-const lasting = { ending: 'irrecoverable', errorCode: 'file-irrecoverable' } as const;
+const lasting = { ending: 'too-few-shares', errorCode: 'not-enough-shares' } as const;
 
 describe('the rest after a failed repair', () => {
   it('is short for a few tries when the fault may pass, then long', () => {

@@ -28,6 +28,7 @@ import {
   type RunningState,
   recentOf,
 } from '../repairer-state.ts';
+import { type FailingFile, Failures } from './failures.ts';
 import { type RunningRepair, startRepair } from './repair.ts';
 import type { RepairReport } from './repair-report.ts';
 import type { RepairTools } from './tools.ts';
@@ -76,6 +77,7 @@ export class RepairLanes {
   readonly #options: RepairLanesOptions;
   readonly #lanes = new Set<Lane>();
   readonly #recent: RecentRepair[] = [];
+  readonly #failures = new Failures();
 
   constructor(options: RepairLanesOptions) {
     this.#options = options;
@@ -88,6 +90,14 @@ export class RepairLanes {
   /** The newest first. */
   get recent(): readonly RecentRepair[] {
     return this.#recent;
+  }
+
+  failing(): FailingFile[] {
+    return this.#failures.list((storageIndex) => {
+      const file = this.#options.queue.find(storageIndex);
+      if (file === undefined) return undefined;
+      return file.state === 'resting' ? file.restUntilMs : null;
+    });
   }
 
   count(kind: LaneKind): number {
@@ -227,6 +237,7 @@ export class RepairLanes {
       const isOurs = report.ending === 'repaired';
       // What the analyzer does not see is looked at more and more rarely.
       file.attempts = isOurs ? 0 : file.attempts + 1;
+      this.#failures.forget(file.storageIndex);
       file.repairedAtMs = nowMs;
       // Analyzer and repairer judge by the same rule: they differ for as long as one has not heard what the other has.
       const firstMs = isOurs ? config.confirmTimeoutMs : Math.min(disagreementRestMs, config.confirmTimeoutMs);
@@ -240,6 +251,7 @@ export class RepairLanes {
       return;
     }
     file.attempts++;
+    this.#failures.note(file.storageIndex, file.attempts, report, nowMs);
     const rest = restMs(report, file.attempts, config, random);
     queue.rest(file, nowMs + (report.ending === 'partial' ? Math.max(rest, config.confirmTimeoutMs) : rest));
   }
@@ -256,6 +268,7 @@ export class RepairLanes {
 
   /** The analyzer has taken the file off its list. */
   offTheList(file: QueuedFile): void {
+    this.#failures.forget(file.storageIndex);
     if (file.repairedAtMs !== null)
       this.#confirmed(file, this.#options.tools.runtime.clock.nowMs() - file.repairedAtMs);
   }

@@ -8,13 +8,15 @@ import type { RepairCost } from './plan.ts';
 
 /**
  * `repaired`: every wanted share was restored. `partial`: some were. `not-needed`: the file was found well enough.
- * `irrecoverable`: every share that can be had was tried, and fewer than k are good. `failed`: anything else went wrong.
+ * `too-few-shares`: every share that can be had was tried, and fewer than k are good. `irrecoverable`: k are good and make no
+ * file: it was uploaded wrongly. `failed`: anything else went wrong.
  * `fenced`: another repairer owns the file now. `cancelled`: called off by a stop.
  */
 export const repairEndings = [
   'repaired',
   'partial',
   'not-needed',
+  'too-few-shares',
   'irrecoverable',
   'failed',
   'fenced',
@@ -77,8 +79,8 @@ export function judgeError(error: unknown, signal: AbortSignal): { ending: Repai
   const code = cause instanceof MeshwardError ? cause.code : undefined;
   if (code === 'log-fenced') return { ending: 'fenced', error: cause };
   if (signal.aborted) return { ending: 'cancelled', error: cause };
-  if (code === 'not-enough-shares' || code === 'file-irrecoverable')
-    return { ending: 'irrecoverable', error: asIrrecoverable(cause) };
+  if (code === 'not-enough-shares') return { ending: 'too-few-shares', error: cause };
+  if (code === 'file-irrecoverable') return { ending: 'irrecoverable', error: cause };
   return { ending: 'failed', error: cause };
 }
 
@@ -88,12 +90,4 @@ export function errorFacts(error: unknown): { errorCode: ErrorCode | ''; errorMe
     errorCode: error instanceof MeshwardError ? error.code : 'internal',
     errorMessage: describeError(error).slice(0, 1000),
   };
-}
-
-function asIrrecoverable(cause: unknown): MeshwardError {
-  return new MeshwardError('file-irrecoverable', 'the file cannot be recovered from the shares that can be had now', {
-    next: 'Bring back peers that hold other shares of it; the repair is tried again by itself.',
-    retryable: true,
-    cause,
-  });
 }

@@ -258,7 +258,7 @@ describe('a repair', () => {
     for (const at of [6, 7]) peerAt(at).down = true;
     const entry = entryOfFile();
     const report = await repair({ entry });
-    expect(report).toMatchObject({ ending: 'irrecoverable', errorCode: 'file-irrecoverable', written: [] });
+    expect(report).toMatchObject({ ending: 'too-few-shares', errorCode: 'not-enough-shares', written: [] });
     expectNoUploads();
     // Also those that the list did not name were asked.
     expect(peerAt(12).calls.list).toBeGreaterThan(0);

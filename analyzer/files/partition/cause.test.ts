@@ -52,10 +52,10 @@ describe('the cause', () => {
   });
 
   it('tells corrupt shares from those that no peer has any more', () => {
-    expect(causeWith([up, up, { corrupt: true }])).toBe('1 share corrupt, 3 shares on no peer any more');
-    expect(causeWith([up, up, up, up, up, { state: 'departed' }])).toBe('1 share on no peer any more');
+    expect(causeWith([up, up, { corrupt: true }])).toBe('1 share corrupt, 3 shares on no peer');
+    expect(causeWith([up, up, up, up, up, { state: 'departed' }])).toBe('1 share on no peer');
     expect(causeWith([up, { state: 'down' }, { corrupt: true }, up, up])).toBe(
-      '1 share on peers that are not up, 1 share corrupt, 1 share on no peer any more',
+      '1 share on peers that are not up, 1 share corrupt, 1 share on no peer',
     );
   });
 });

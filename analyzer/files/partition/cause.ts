@@ -20,7 +20,7 @@ export function causeOf(
   }
   if (health.corrupt > 0) parts.push(`${shares(health.corrupt)} corrupt`);
   const gone = n - health.retained - Math.min(health.corrupt, n - health.retained);
-  if (gone > 0) parts.push(`${shares(gone)} on no peer any more`);
+  if (gone > 0) parts.push(`${shares(gone)} on no peer`);
   return parts.length === 0 ? 'all shares are available' : parts.join(', ');
 }
 
