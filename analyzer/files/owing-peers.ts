@@ -4,8 +4,7 @@ import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
 
 export function owingPeers(owned: Iterable<Pick<OwnedPartition, 'map'>>, table: PeerTable): readonly PeerId[] {
-  const owing = new Set<number>();
+  const owing = new Set<PeerId>();
   for (const { map } of owned) for (const peer of map.progress.owing) owing.add(peer);
-  const rows = [...owing].map((peer) => table.row(peer));
-  return rows.filter(({ counted }) => counted).map(({ peer }) => peer);
+  return [...owing].filter((peer) => table.row(table.numberOf(peer)).counted);
 }

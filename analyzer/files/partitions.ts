@@ -209,12 +209,12 @@ export class Partitions implements GroupConsumer {
    * its next inventory.
    */
   #lose(owned: OwnedPartition, records: number, firstOffset: number): void {
-    const { table, analyzer, register } = this.#options;
+    const { analyzer, register } = this.#options;
     const peers = register.facts().filter(({ state }) => state !== 'departed');
     owned.truncated(
       records,
       firstOffset,
-      peers.map(({ peer }) => table.numberOf(peer)),
+      peers.map(({ peer }) => peer),
     );
     analyzer.metrics.truncatedEvents.add(records);
     analyzer.logger.error(

@@ -29,17 +29,20 @@ describe('what an analyzer knows of the mesh', () => {
     facts.look();
   };
   const report = (partitions: readonly number[], staleReasons: readonly StaleReason[] = []): void =>
-    view.note({
-      analyzer: 'b',
-      atMs: now,
-      partitions: partitions.map((each) => ({ partition: each, generation: 1, totals: emptyTotals() })),
-      ownedPartitions: partitions.length,
-      inventoryAsks: [],
-      staleReasons,
-      refusedEvents: 0,
-      truncatedRecords: 0,
-      owedInventories: 0,
-    });
+    view.note(
+      {
+        analyzer: 'b',
+        atMs: now + 3_600_000,
+        partitions: partitions.map((each) => ({ partition: each, generation: 1, totals: emptyTotals() })),
+        ownedPartitions: partitions.length,
+        inventoryAsks: [],
+        staleReasons,
+        refusedEvents: 0,
+        truncatedRecords: 0,
+        owedInventories: 0,
+      },
+      now,
+    );
 
   beforeEach(() => {
     now = 0;
@@ -52,6 +55,9 @@ describe('what an analyzer knows of the mesh', () => {
       {
         owned,
         partitionCount: 2,
+        get reportTimeMs() {
+          return now;
+        },
         get ownedPartitions() {
           return owned.size;
         },

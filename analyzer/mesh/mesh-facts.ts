@@ -13,7 +13,14 @@ import type { StaleReason } from './stale-reason.ts';
 /** What this analyzer says of its own part. */
 export type OwnFacts = Pick<
   OwnPart,
-  'owned' | 'partitionCount' | 'ownedPartitions' | 'partitionsBehind' | 'freshness' | 'owingPeers' | 'judged'
+  | 'owned'
+  | 'partitionCount'
+  | 'ownedPartitions'
+  | 'partitionsBehind'
+  | 'reportTimeMs'
+  | 'freshness'
+  | 'owingPeers'
+  | 'judged'
 >;
 
 export class MeshFacts {
@@ -42,7 +49,7 @@ export class MeshFacts {
   whole(): WholeMesh {
     const { owned, partitionCount } = this.#own;
     const owns = new Set(owned.keys());
-    return this.#view.whole(this.#own.judged(), owns, this.troubles(), partitionCount, this.#clock.nowMs());
+    return this.#view.whole(this.#own.judged(), owns, this.troubles(), partitionCount, this.#own.reportTimeMs);
   }
 
   /** The freshness of the whole: of what this analyzer says itself, and of what the others report. */
@@ -51,7 +58,7 @@ export class MeshFacts {
     const unreported = this.#unreportedPartitions();
     const reasons: readonly StaleReason[] = [
       ...own.reasons,
-      ...this.#view.othersReasons(this.#clock.nowMs()),
+      ...this.#view.othersReasons(this.#own.reportTimeMs),
       ...(unreported > 0 ? [{ kind: 'unreported', partitions: unreported } as const] : []),
     ];
     return { state: reasons.length === 0 ? 'fresh' : 'stale', asOfMs: own.asOfMs, reasons };
@@ -83,10 +90,10 @@ export class MeshFacts {
 
   /** Partitions of others of which nobody has reported of late; 0 while nothing is known here either. */
   #unreportedPartitions(): number {
-    const { owned, partitionCount, partitionsBehind } = this.#own;
+    const { owned, partitionCount, partitionsBehind, reportTimeMs } = this.#own;
     const judged = this.#own.judged();
     if (judged.length === 0) return 0;
-    const known = this.#view.knownPartitions(judged, new Set(owned.keys()), this.#clock.nowMs()).size;
+    const known = this.#view.knownPartitions(judged, new Set(owned.keys()), reportTimeMs).size;
     return Math.max(0, partitionCount - known - partitionsBehind);
   }
 }

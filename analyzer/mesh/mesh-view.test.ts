@@ -75,6 +75,7 @@ describe('a report', () => {
 
 describe('the view of the mesh', () => {
   let view: MeshView;
+  const hear = (report: Report, heardMs = 1000): void => view.note(report, heardMs);
   beforeEach(() => {
     view = new MeshView({ analyzer: 'me', staleAfterMs: 500 });
   });
@@ -82,34 +83,41 @@ describe('the view of the mesh', () => {
     view.whole(own, new Set(own.map(({ partition }) => partition)), troubles, 4, nowMs);
 
   it('adds up its own partitions and what others report of theirs', () => {
-    view.note(reportOf('b', [judged(1, 1, 10), judged(2, 1, 20)]));
-    view.note(reportOf('c', [judged(3, 1, 40)]));
+    hear(reportOf('b', [judged(1, 1, 10), judged(2, 1, 20)]));
+    hear(reportOf('c', [judged(3, 1, 40)]));
     expect(whole([judged(0, 1, 5)])).toMatchObject({ totals: { files: 75, bytes: 750 }, unknownPartitions: 0 });
   });
 
   it('counts a partition that moves once, by its newest generation, whatever order reports come in', () => {
-    view.note(reportOf('b', [judged(1, 2, 11)]));
-    view.note(reportOf('c', [judged(1, 1, 10)]));
+    hear(reportOf('b', [judged(1, 2, 11)]));
+    hear(reportOf('c', [judged(1, 1, 10)]));
     expect(whole([]).totals.files).toBe(11);
     // It has come here.
     expect(whole([judged(1, 3, 12)]).totals.files).toBe(12);
   });
 
   it('says how many partitions nobody tells of: those of an analyzer that is silent too', () => {
-    view.note(reportOf('b', [judged(1, 1, 10)]));
+    hear(reportOf('b', [judged(1, 1, 10)]));
     expect(whole([judged(0, 1, 5)]).unknownPartitions).toBe(2);
     expect(whole([judged(0, 1, 5)], 1501)).toMatchObject({ unknownPartitions: 3, totals: { files: 5 } });
   });
 
+  it('compares no clocks: a report is as old as the log says, however wrong the clock of who sent it is', () => {
+    hear(reportOf('b', [judged(1, 1, 10)], { atMs: 1 }));
+    hear(reportOf('c', [judged(2, 1, 20)], { atMs: 9e15 }));
+    expect(whole([judged(0, 1, 5)], 1500)).toMatchObject({ unknownPartitions: 1, totals: { files: 35 } });
+    expect(whole([judged(0, 1, 5)], 1501)).toMatchObject({ unknownPartitions: 3, totals: { files: 5 } });
+  });
+
   it('hears nothing of itself in the log', () => {
-    view.note(reportOf('me', [judged(1, 1, 10)]));
+    hear(reportOf('me', [judged(1, 1, 10)]));
     expect(whole([]).totals.files).toBe(0);
   });
 
   it('tells of the troubles of all, and whose they are where there are several', () => {
     const mine = { staleReasons: [reason('slow')], refusedEvents: 1, truncatedRecords: 2, owedInventories: 3 };
     expect(whole([], 1000, mine).staleReasons).toEqual([reason('slow')]);
-    view.note(
+    hear(
       reportOf('b', [judged(1, 1, 1)], {
         staleReasons: [reason('lost')],
         refusedEvents: 4,
@@ -130,7 +138,7 @@ describe('the view of the mesh', () => {
   });
 
   it('forgets the troubles of an analyzer that owns nothing any more', () => {
-    view.note(reportOf('b', [], { staleReasons: [reason('left')] }));
+    hear(reportOf('b', [], { staleReasons: [reason('left')] }));
     expect(whole([]).staleReasons).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import type { StaleReason } from './stale-reason.ts';
 export interface MeshViewOptions {
   /** This analyzer's instance name: what it reports itself is left out. */
   readonly analyzer: string;
-  /** A report older than this does not count. */
+  /** A report that was heard longer ago than this, by the log's time, does not count. */
   readonly staleAfterMs: number;
 }
 
@@ -24,36 +24,43 @@ interface Known {
   readonly analyzer: string;
   readonly generation: number;
   readonly totals: SweepTotals;
-  readonly atMs: number;
+  readonly heardMs: number;
+}
+
+interface Heard {
+  readonly report: Report;
+  readonly heardMs: number;
 }
 
 export class MeshView {
   readonly #options: MeshViewOptions;
   readonly #partitions = new Map<number, Known>();
   /** The newest report of each other analyzer. */
-  readonly #analyzers = new Map<string, Report>();
+  readonly #analyzers = new Map<string, Heard>();
 
   constructor(options: MeshViewOptions) {
     this.#options = options;
   }
 
-  note(report: Report): void {
-    const { analyzer, atMs } = report;
+  /**
+   * @param heardMs elapsed log time where the report stands: what the clocks of two machines say is not compared, and a report that is
+   * read late is as old as it is.
+   */
+  note(report: Report, heardMs: number): void {
+    const { analyzer } = report;
     if (analyzer === this.#options.analyzer) return;
-    this.#analyzers.set(analyzer, report);
+    this.#analyzers.set(analyzer, { report, heardMs });
     for (const { partition, generation, totals } of report.partitions) {
       const known = this.#partitions.get(partition);
       if (known === undefined || generation >= known.generation)
-        this.#partitions.set(partition, { analyzer, generation, totals, atMs });
+        this.#partitions.set(partition, { analyzer, generation, totals, heardMs });
     }
-    for (const [name, { atMs: saidAtMs }] of this.#analyzers) {
-      if (saidAtMs < atMs - this.#options.staleAfterMs) this.#analyzers.delete(name);
-    }
+    for (const [name, heard] of this.#analyzers) if (!this.#isFresh(heard, heardMs)) this.#analyzers.delete(name);
   }
 
   /**
    * @param own partitions of this analyzer that it has judged. @param ownedNumbers those that it owns.
-   * @param troubles its own.
+   * @param troubles its own. @param nowMs elapsed log time, here and below.
    */
   whole(
     own: readonly JudgedPartition[],
@@ -97,11 +104,13 @@ export class MeshView {
   }
 
   #others(nowMs: number): readonly Report[] {
-    return [...this.#analyzers.values()].filter((report) => this.#isFresh(report, nowMs) && report.ownedPartitions > 0);
+    return [...this.#analyzers.values()]
+      .filter((heard) => this.#isFresh(heard, nowMs) && heard.report.ownedPartitions > 0)
+      .map(({ report }) => report);
   }
 
-  #isFresh({ atMs }: { readonly atMs: number }, nowMs: number): boolean {
-    return nowMs - atMs <= this.#options.staleAfterMs;
+  #isFresh({ heardMs }: { readonly heardMs: number }, nowMs: number): boolean {
+    return nowMs - heardMs <= this.#options.staleAfterMs;
   }
 }
 

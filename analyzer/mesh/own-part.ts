@@ -9,7 +9,7 @@ import type { Lifetime } from '../lifetime.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { PeersFollower } from '../peers/peers-follower.ts';
 import { type Freshness, freshnessOf } from './freshness.ts';
-import type { JudgedPartition } from './report.ts';
+import { type JudgedPartition, reportsPartition } from './report.ts';
 
 export interface OwnPartOptions {
   readonly analyzer: Pick<AnalyzerOptions, 'config' | 'clock' | 'store'>;
@@ -40,6 +40,11 @@ export class OwnPart {
   /** Of these, those that are still being rebuilt or read. */
   get partitionsBehind(): number {
     return this.#options.rebuilds.count + [...this.owned.values()].filter(({ caughtUp }) => !caughtUp).length;
+  }
+
+  /** Elapsed log time where reports of analyzers stand. */
+  get reportTimeMs(): number {
+    return this.#options.peers.times[reportsPartition]?.elapsedMs ?? 0;
   }
 
   /** Peers that owe an inventory and count. */

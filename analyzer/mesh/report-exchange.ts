@@ -4,7 +4,7 @@ import type { AnalyzerOptions } from '../options.ts';
 import { InventoryAsks } from './inventory-asks.ts';
 import type { MeshFacts } from './mesh-facts.ts';
 import type { OwnPart } from './own-part.ts';
-import { encodeReport, type Report } from './report.ts';
+import { encodeReport, type Report, reportsPartition } from './report.ts';
 
 export interface ReportExchangeOptions {
   readonly analyzer: Pick<AnalyzerOptions, 'log' | 'topics' | 'clock' | 'config'>;
@@ -32,7 +32,7 @@ export class ReportExchange {
     const { analyzer, complain } = this.#options;
     if (this.#underWay !== null || now < this.#nextMs) return;
     this.#nextMs = now + Math.min(reportIntervalMs, analyzer.config.analyzer.sweepIntervalMs);
-    const record = { partition: 0, key: null, value: encodeReport(this.#report(now)) };
+    const record = { partition: reportsPartition, key: null, value: encodeReport(this.#report(now)) };
     this.#underWay = analyzer.log
       .append(analyzer.topics.peerEvents.name, [record])
       .then(

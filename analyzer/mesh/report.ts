@@ -34,9 +34,13 @@ export interface JudgedPartition {
   readonly totals: SweepTotals;
 }
 
+/** Reports all stand in this partition of peer-events. */
+export const reportsPartition = 0;
+
 export interface Report extends AnalyzerTroubles {
   /** Instance name. */
   readonly analyzer: string;
+  /** By its own clock, for people. */
   readonly atMs: number;
   readonly partitions: readonly JudgedPartition[];
   /** Those that it has not judged yet too. */

@@ -27,7 +27,8 @@ export interface PeerChanges {
 
 /** Told of what analyzers say of their partitions, this one too. */
 export interface ReportReader {
-  note(report: Report): void;
+  /** @param heardMs elapsed log time of the partition that it stands in. */
+  note(report: Report, heardMs: number): void;
 }
 
 export class PeersFollower {
@@ -154,7 +155,7 @@ export class PeersFollower {
     const readAtMs = this.#options.clock.nowMs();
     await this.#each(records, ({ offset }, value) => {
       const read = readPeerEvents(value);
-      if (read.kind === 'report') this.#reports.note(readReport(read.report));
+      if (read.kind === 'report') this.#reports.note(readReport(read.report), this.#times[partition]?.elapsedMs ?? 0);
       else this.register.apply(read, { partition, offset, readAtMs });
       if (read.kind === 'event' && read.body.kind === 'announce') this.#versionsChanged = true;
     });

@@ -3,7 +3,7 @@ import type { AssignedPartition, LogRecord } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { readShareEvents, type ShareEventsValue } from '#mesh/events/records.ts';
 import type { PeerBatch } from '#mesh/events/share-batch.ts';
-import { peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
+import { type PeerId, peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
 import type { StoreChanges } from '../../ports.ts';
@@ -149,7 +149,7 @@ export class OwnedPartition {
   }
 
   /** Records were never read: what these peers hold is known once each has sent an inventory. */
-  truncated(records: number, firstOffset: number, peers: Iterable<number>): void {
+  truncated(records: number, firstOffset: number, peers: Iterable<PeerId>): void {
     this.lostRecords += records;
     this.nextOffset = Math.max(this.nextOffset, firstOffset);
     this.map.progress.oweInventories(peers);

@@ -79,7 +79,7 @@ export class NativeShareMap implements ShareMap {
     this.#classes = new FileClasses(this.#core, options.policyFor);
     this.#peers = new PeerNumbering(this.#core, options.peers);
     this.#healths = new NativeHealth(this.#classes, this.#peers);
-    this.progress = new PeerProgress(options.peers);
+    this.progress = new PeerProgress();
   }
 
   get fileCount(): number {
@@ -110,10 +110,14 @@ export class NativeShareMap implements ShareMap {
   apply(batch: PeerBatch, atMs: number): ApplyOutcome {
     const step = this.progress.take(batch);
     if (step === null) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
-    this.#peers.update();
     const conflicts = this.#register(batch.registrations, atMs);
-    const { peer, generation, endsInventory } = step;
-    this.#core.apply(peer, generation, batch.storageIndexes, batch.shareNumbers, batch.kinds);
+    const { generation, endsInventory } = step;
+    // Who holds nothing needs no number.
+    const peer = batch.kinds.length > 0 || endsInventory ? this.#options.peers.numberOf(batch.peer) : 0;
+    this.#peers.update();
+    if (batch.kinds.length > 0) {
+      this.#core.apply(peer, generation, batch.storageIndexes, batch.shareNumbers, batch.kinds);
+    }
     const forgotten = endsInventory ? this.#core.endInventory(peer, generation) : 0;
     if (forgotten > 0) this.#reaping = true;
     if (this.#reaping) this.#reaping = this.#core.reap(slabsReapedPerBatch);
@@ -311,8 +315,7 @@ export class NativeShareMap implements ShareMap {
 
   /** For tests and answers about one peer. */
   appliedOf(peer: PeerId): AppliedOrder | undefined {
-    const number = this.#options.peers.find(peer);
-    return number === undefined ? undefined : this.progress.find(number);
+    return this.progress.find(peer);
   }
 
   // --- inside ------------------------------------------------------------------------------------------------------

@@ -1,18 +1,16 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
-import { type BatchFields, batchOf, peerOf } from '#mesh/testing/share-events.ts';
+import { type BatchFields, batchOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { PeerIdIndex } from './peer-id-index.ts';
 import { PeerProgress } from './peer-progress.ts';
 import { PeerTable } from './peer-table.ts';
 
 describe('the progress of peers', () => {
-  let table: PeerTable;
   let progress: PeerProgress;
   let sequence: number;
   beforeEach(() => {
-    table = new PeerTable();
-    progress = new PeerProgress(table);
+    progress = new PeerProgress();
     sequence = 0;
   });
   const take = (fields: Omit<BatchFields, 'sequence'>) => progress.take(batchOf({ ...fields, sequence: ++sequence }));
@@ -44,21 +42,54 @@ describe('the progress of peers', () => {
   it('remembers who owes an inventory, over a restart too, until one was begun and ended', () => {
     take({ peer: 1, begin: 1 });
     progress.takeChanged();
-    progress.oweInventories([table.numberOf(peerOf(1)), table.numberOf(peerOf(2))]);
+    progress.oweInventories([peerOf(1), peerOf(2)]);
     expect(progress.takeChanged().map(({ peer, owesInventory }) => [peer, owesInventory])).toEqual([
       [peerOf(1), true],
       [peerOf(2), true],
     ]);
-    const restarted = new PeerProgress(table);
-    restarted.load([0, 1].map((number) => progress.find(number)).filter((order) => order !== undefined));
+    const restarted = new PeerProgress();
+    restarted.load([1, 2].map((number) => progress.find(peerOf(number))).filter((order) => order !== undefined));
     for (const each of [progress, restarted]) {
-      expect([...each.owing]).toEqual([0, 1]);
+      expect([...each.owing]).toEqual([peerOf(1), peerOf(2)]);
       each.take(batchOf({ peer: 1, sequence: 10, end: 1 }));
       each.take(batchOf({ peer: 1, sequence: 11, begin: 2 }));
-      expect([...each.owing]).toEqual([0, 1]);
+      expect([...each.owing]).toEqual([peerOf(1), peerOf(2)]);
       each.take(batchOf({ peer: 1, sequence: 12, end: 2 }));
-      expect([...each.owing]).toEqual([1]);
+      expect([...each.owing]).toEqual([peerOf(2)]);
     }
+  });
+
+  describe('of collectors, which speak for owners under an id of their own', () => {
+    const owner = (peer: number, fields: Partial<BatchFields> = {}) =>
+      progress.take(batchOf({ peer, sequence: 1, registrations: [registrationOf(1)], ...fields }));
+
+    it('is in order, and not stored', () => {
+      expect([owner(200), owner(200), owner(200, { sequence: 2, registrations: [], deleted: [1] })]).toEqual([
+        { generation: 0, endsInventory: false },
+        null,
+        { generation: 0, endsInventory: false },
+      ]);
+      expect(progress.takeChanged()).toEqual([]);
+    });
+
+    it('is kept of those that were at work last, however often collectors start', () => {
+      owner(1);
+      for (let start = 1000; start < 1255; start++) owner(start);
+      owner(1, { sequence: 2 });
+      for (let start = 2000; start < 2100; start++) owner(start);
+      expect(owner(1, { sequence: 2 })).toBeNull();
+      expect(owner(2099)).toBeNull();
+      // One that was at work longest ago is not known any more; what it said twice is the same as once.
+      expect(owner(1000)).not.toBeNull();
+    });
+
+    it('is that of a peer as soon as it holds shares; a peer that sends a manifest stays one', () => {
+      owner(3);
+      take({ peer: 3, incarnation: 2, events: [['stored', 1, 0]] });
+      expect(progress.takeChanged().map(({ peer }) => peer)).toEqual([peerOf(3)]);
+      take({ peer: 4, registrations: [registrationOf(1, { origin: 'derived' })] });
+      expect(progress.takeChanged().map(({ peer }) => peer)).toEqual([peerOf(4)]);
+    });
   });
 });
 

@@ -1,16 +1,14 @@
-/** How far each peer's batches have been applied in one partition: which batch is new, and which inventory its events belong to. */
+/** How far each sender's batches have been applied in one partition: which batch is new, and which inventory its events belong to. */
 
 import type { PeerBatch } from '#mesh/events/share-batch.ts';
 import { compareOrder } from '#mesh/incarnation.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { AppliedOrder } from './kept-rows.ts';
-import type { PeerTable } from './peer-table.ts';
 
 type Progress = { -readonly [K in Exclude<keyof AppliedOrder, 'peer'>]: AppliedOrder[K] };
 
 /** What is to be done with a batch that is new. */
 export interface BatchStep {
-  readonly peer: number;
   /** The inventory that its events belong to. */
   readonly generation: number;
   /** Behind its events the inventory is whole: what it has not named is lost. */
@@ -19,26 +17,34 @@ export interface BatchStep {
 
 const unheard: Progress = { incarnation: 0, sequence: 0, generation: 0, openGeneration: 0, owesInventory: false };
 
-export class PeerProgress {
-  readonly #peers: PeerTable;
-  readonly #known = new Map<number, Progress>();
-  readonly #changed = new Set<number>();
-  readonly #owing = new Set<number>();
+/**
+ * Collectors send what owners say under an id of their own, another one at each start. Their order tells a batch that comes twice in a
+ * row; what is read again after a restart is read from the committed offset on, and ends the same. So as many are kept as may be at
+ * work at once, and none in the store.
+ */
+const ownersKept = 256;
 
-  constructor(peers: PeerTable) {
-    this.#peers = peers;
-  }
+export class PeerProgress {
+  readonly #known = new Map<PeerId, Progress>();
+  /** Of senders that hold no shares, in the order in which they were heard last. */
+  readonly #owners = new Map<PeerId, Progress>();
+  readonly #changed = new Set<PeerId>();
+  readonly #owing = new Set<PeerId>();
 
   /** Null for a batch at or below the last one applied. */
   take(batch: PeerBatch): BatchStep | null {
-    const peer = this.#peers.numberOf(batch.peer);
-    const progress = this.#known.get(peer) ?? { ...unheard };
+    const { peer, inventory } = batch;
+    const progress = this.#known.get(peer) ?? this.#owners.get(peer) ?? { ...unheard };
     if (compareOrder(batch, progress) <= 0) return null;
-    this.#known.set(peer, progress);
-    this.#changed.add(peer);
     progress.incarnation = batch.incarnation;
     progress.sequence = batch.sequence;
-    const { inventory } = batch;
+    if (!this.#known.has(peer) && isOfOwner(batch)) {
+      this.#keepOwner(peer, progress);
+      return { generation: 0, endsInventory: false };
+    }
+    this.#owners.delete(peer);
+    this.#known.set(peer, progress);
+    this.#changed.add(peer);
     if (inventory?.phase === 'begin') progress.openGeneration = inventory.generation;
     const generation = progress.openGeneration === 0 ? progress.generation : progress.openGeneration;
     // Without its begin an inventory has not named everything: its end takes nothing away.
@@ -50,20 +56,29 @@ export class PeerProgress {
       progress.owesInventory = false;
       this.#owing.delete(peer);
     }
-    return { peer, generation, endsInventory };
+    return { generation, endsInventory };
+  }
+
+  #keepOwner(peer: PeerId, progress: Progress): void {
+    this.#owners.delete(peer);
+    this.#owners.set(peer, progress);
+    for (const oldest of this.#owners.keys()) {
+      if (this.#owners.size <= ownersKept) return;
+      this.#owners.delete(oldest);
+    }
   }
 
   /** A batch of this peer could not be read, or of any where it is null: what is under way has not named everything, and ends without effect. */
   tearInventories(id: PeerId | null): void {
     for (const [peer, progress] of this.#known) {
-      if (progress.openGeneration === 0 || (id !== null && this.#peers.row(peer).peer !== id)) continue;
+      if (progress.openGeneration === 0 || (id !== null && peer !== id)) continue;
       progress.openGeneration = 0;
       this.#changed.add(peer);
     }
   }
 
   /** Batches were lost unread: these peers each owe an inventory that begins after this. */
-  oweInventories(peers: Iterable<number>): void {
+  oweInventories(peers: Iterable<PeerId>): void {
     this.tearInventories(null);
     for (const peer of peers) {
       const progress = this.#known.get(peer) ?? { ...unheard };
@@ -74,31 +89,34 @@ export class PeerProgress {
     }
   }
 
-  /** Numbers of the peers that owe an inventory. */
-  get owing(): ReadonlySet<number> {
+  get owing(): ReadonlySet<PeerId> {
     return this.#owing;
   }
 
   load(rows: Iterable<AppliedOrder>): void {
-    for (const { peer: id, ...progress } of rows) {
-      const peer = this.#peers.numberOf(id);
+    for (const { peer, ...progress } of rows) {
       this.#known.set(peer, { ...progress });
       if (progress.owesInventory) this.#owing.add(peer);
     }
   }
 
   takeChanged(): readonly AppliedOrder[] {
-    const changed = [...this.#changed].map((peer) => this.#orderOf(peer, this.#known.get(peer) as Progress));
+    const changed = [...this.#changed].map((peer) => ({ peer, ...(this.#known.get(peer) as Progress) }));
     this.#changed.clear();
     return changed;
   }
 
-  find(peer: number): AppliedOrder | undefined {
+  /** Of a sender that holds shares, or did. */
+  find(peer: PeerId): AppliedOrder | undefined {
     const progress = this.#known.get(peer);
-    return progress === undefined ? undefined : this.#orderOf(peer, progress);
+    return progress === undefined ? undefined : { peer, ...progress };
   }
+}
 
-  #orderOf(peer: number, progress: Progress): AppliedOrder {
-    return { peer: this.#peers.row(peer).peer, ...progress };
-  }
+/** Peers say nothing in an owner's name. */
+function isOfOwner({ kinds, inventory, registrations, deletedFiles }: PeerBatch): boolean {
+  if (kinds.length > 0 || inventory !== null) return false;
+  return (
+    deletedFiles.length > 0 || (registrations.length > 0 && registrations.every(({ origin }) => origin === 'owner'))
+  );
 }

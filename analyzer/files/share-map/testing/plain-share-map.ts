@@ -75,7 +75,7 @@ export class PlainShareMap implements ShareMap {
 
   constructor(options: ShareMapOptions) {
     this.#options = options;
-    this.progress = new PeerProgress(options.peers);
+    this.progress = new PeerProgress();
   }
 
   get fileCount(): number {
@@ -85,10 +85,11 @@ export class PlainShareMap implements ShareMap {
   apply(batch: PeerBatch, atMs: number): ApplyOutcome {
     const step = this.progress.take(batch);
     if (step === null) return { applied: false, events: 0, forgotten: 0, conflicts: 0 };
+    const peer = this.#options.peers.numberOf(batch.peer);
     let conflicts = 0;
     for (const registration of batch.registrations) if (!this.#register(registration, atMs)) conflicts++;
-    for (let i = 0; i < batch.kinds.length; i++) this.#applyEvent(batch, i, step.peer, step.generation);
-    const forgotten = step.endsInventory ? this.#forgetUnnamed(step.peer, step.generation) : 0;
+    for (let i = 0; i < batch.kinds.length; i++) this.#applyEvent(batch, i, peer, step.generation);
+    const forgotten = step.endsInventory ? this.#forgetUnnamed(peer, step.generation) : 0;
     for (let i = 0; i < batch.deletedFiles.length; i += storageIndexBytes) {
       this.#delete(storageIndexFromBytes(batch.deletedFiles, i));
     }
@@ -425,7 +426,6 @@ export class PlainShareMap implements ShareMap {
 
   /** For tests and answers about one peer. */
   appliedOf(peer: PeerId): AppliedOrder | undefined {
-    const number = this.#options.peers.find(peer);
-    return number === undefined ? undefined : this.progress.find(number);
+    return this.progress.find(peer);
   }
 }
