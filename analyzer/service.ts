@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { sleep } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError } from '#mesh/errors.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import { AlertBoard, type OpenAlert } from './alerts/alert-board.ts';
@@ -184,6 +185,19 @@ export class Analyzer {
       ownedPartitions: this.#owned.size,
       partitions: this.#own.partitionCount,
     };
+  }
+
+  /** Of the whole mesh, as in `health`; costs no look at totals and peers. */
+  meshFreshness(): Freshness {
+    return this.#facts.freshness();
+  }
+
+  peers(): readonly PeerFacts[] {
+    return this.#peers.register.facts();
+  }
+
+  peer(id: PeerId): PeerFacts | undefined {
+    return this.#peers.register.find(id);
   }
 
   /** Of what is owned here. */

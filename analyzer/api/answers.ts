@@ -1,6 +1,7 @@
 /** The analyzer's values as the API answers them. */
 import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { freeBytesOf, type PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { LeavingCounts } from '#store/queries/drain.ts';
@@ -36,10 +37,7 @@ export function toMeshAnswer(health: MeshHealth): MeshAnswer {
     byMargin: [...totals.byMargin].flatMap(([policy, margins]) =>
       [...margins].sort(([a], [b]) => a - b).map(([margin, count]) => ({ policy, margin, ...count })),
     ),
-    peersByState: peerStates.map((state) => ({
-      state,
-      peers: health.peers.filter((peer) => peer.state === state).length,
-    })),
+    peersByState: countByState(health.peers),
     sweptAtMs: health.sweptAtMs,
     ownedPartitions: health.ownedPartitions,
     partitions: health.partitions,
@@ -52,6 +50,12 @@ export function toMeshAnswer(health: MeshHealth): MeshAnswer {
       sinceMs,
     })),
   };
+}
+
+function countByState(peers: readonly PeerFacts[]): MeshAnswer['peersByState'] {
+  const counts = new Map(peerStates.map((state) => [state, 0]));
+  for (const { state } of peers) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => ({ state, peers: count }));
 }
 
 export function toFileAnswer(answer: FileAnswer): FileAnswerBody {
@@ -93,7 +97,7 @@ export function withTries<T extends FileAnswerBody>(file: T, failing: RunningRep
   return { ...file, repair };
 }
 
-export function toFileDetail(answer: FileAnswer, peerOf: (peer: string) => PeerFacts | undefined): FileDetailAnswer {
+export function toFileDetail(answer: FileAnswer, peerOf: (peer: PeerId) => PeerFacts | undefined): FileDetailAnswer {
   return {
     ...toFileAnswer(answer),
     placements: [...answer.placements]

@@ -24,6 +24,7 @@ import {
 } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
 import type { HistoryQueries } from './history.ts';
+import { PeerOrder } from './peer-order.ts';
 import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
 import * as schemas from './schemas.ts';
 
@@ -92,6 +93,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   });
   const limit = { type: 'integer', minimum: 1, maximum: maxListed, default: 100 } as const;
 
+  const peerOrder = new PeerOrder();
   app.get(
     '/v1/mesh',
     { schema: { summary: 'The mesh as the last sweep found it', response: answers('Mesh') } },
@@ -117,7 +119,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       return {
         files: files.map((file) => withTries(toFileAnswer(file), failing)),
         total,
-        freshness: toFreshnessAnswer(analyzer.health().freshness),
+        freshness: toFreshnessAnswer(analyzer.meshFreshness()),
       };
     },
   );
@@ -128,11 +130,10 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     async (request) => {
       const index = parseStorageIndex(request.params.storageIndex);
       const answer = await analyzer.lookUp(index);
-      if (typeof answer === 'string') throw unanswered(answer, analyzer.health().freshness.state === 'stale');
-      const peers = new Map(analyzer.health().peers.map((facts) => [facts.peer as string, facts]));
+      if (typeof answer === 'string') throw unanswered(answer, analyzer.meshFreshness().state === 'stale');
       const { failing } = await repairers();
       return withTries(
-        toFileDetail(answer, (peer) => peers.get(peer)),
+        toFileDetail(answer, (peer) => analyzer.peer(peer)),
         failing,
       );
     },
@@ -152,12 +153,12 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       },
     },
     async (request) => {
-      const { freshness, peers } = analyzer.health();
       const { state } = request.query;
-      const chosen = peers.filter((peer) => state === undefined || peer.state === state);
+      const known = peerOrder.sort(analyzer.peers());
+      const chosen = known.filter((peer) => state === undefined || peer.state === state);
       return {
-        peers: chosen.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })).map(toPeerAnswer),
-        freshness: toFreshnessAnswer(freshness),
+        peers: chosen.map(toPeerAnswer),
+        freshness: toFreshnessAnswer(analyzer.meshFreshness()),
       };
     },
   );
@@ -173,7 +174,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     { schema: { summary: 'Whether a draining peer may be switched off', response: answers('PeerDrain') } },
     async (request) => {
       const facts = findPeer(analyzer, request.params.peerId);
-      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.health().freshness);
+      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.meshFreshness());
     },
   );
 
@@ -230,7 +231,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
 
 function findPeer(analyzer: Analyzer, text: string): PeerFacts {
   const peer = parsePeerId(text);
-  const facts = analyzer.health().peers.find((known) => known.peer === peer);
+  const facts = analyzer.peer(peer);
   if (facts !== undefined) return facts;
   throw new MeshwardError('peer-unknown', 'no peer has this id', { next: 'See /v1/peers for those that are known.' });
 }

@@ -1,4 +1,7 @@
-/** Server-sent events: every viewer gets the newest state, at most so often; what it cannot take is left out, never queued. */
+/**
+ * Server-sent events: every viewer gets the newest state, at most so often; what it cannot take is left out, never queued. Of peers,
+ * which are many and change seldom, a viewer is told again only what has changed since: a state without `peers` leaves them as they were.
+ */
 import type { FastifyReply } from 'fastify';
 import { toApiError } from '#mesh/api-error.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
@@ -8,6 +11,7 @@ import type { AtRiskAnswer } from '../files/file-answers.ts';
 import type { Analyzer } from '../service.ts';
 import { toFileAnswer, toMeshAnswer } from './answers.ts';
 import type { HistoryQueries, MarginMoment } from './history.ts';
+import { PeerOrder } from './peer-order.ts';
 import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
 
 export interface EventStreamOptions {
@@ -29,7 +33,9 @@ const listedRepairs = 50;
 
 export class EventStreams {
   readonly #options: EventStreamOptions;
-  readonly #replies = new Set<FastifyReply['raw']>();
+  /** By viewer, the peers that it was sent last. */
+  readonly #replies = new Map<FastifyReply['raw'], string>();
+  readonly #order = new PeerOrder();
   readonly #stopListening: () => void;
   #callOff: () => void = () => undefined;
   #due = false;
@@ -63,7 +69,7 @@ export class EventStreams {
       'cache-control': 'no-store',
       connection: 'keep-alive',
     });
-    this.#replies.add(reply.raw);
+    this.#replies.set(reply.raw, '');
     reply.raw.on('close', () => this.#replies.delete(reply.raw));
     reply.raw.on('error', () => this.#replies.delete(reply.raw));
     void this.#sendTo([reply.raw]);
@@ -73,7 +79,7 @@ export class EventStreams {
     this.#closed = true;
     this.#callOff();
     this.#stopListening();
-    for (const reply of this.#replies) reply.end();
+    for (const reply of this.#replies.keys()) reply.end();
     this.#replies.clear();
   }
 
@@ -90,13 +96,18 @@ export class EventStreams {
     if (this.#replies.size === 0 || (!this.#due && now - this.#lastSentMs < keepAliveMs / 5)) return;
     this.#due = false;
     this.#lastSentMs = now;
-    await this.#sendTo(this.#replies);
+    await this.#sendTo([...this.#replies.keys()]);
   }
 
   async #sendTo(replies: Iterable<FastifyReply['raw']>): Promise<void> {
     try {
-      const state = await this.#state();
-      for (const reply of replies) if (this.#replies.has(reply) && !reply.writableNeedDrain) reply.write(state);
+      const { state, peers } = await this.#state();
+      for (const reply of replies) {
+        const sent = this.#replies.get(reply);
+        if (sent === undefined || reply.writableNeedDrain) continue;
+        reply.write(`event: state\ndata: {${state}${sent === peers ? '' : `,"peers":${peers}`}}\n\n`);
+        this.#replies.set(reply, peers);
+      }
     } catch (error) {
       this.#options.logger.error(
         { error: describeError(error) },
@@ -106,7 +117,8 @@ export class EventStreams {
     }
   }
 
-  async #state(): Promise<string> {
+  /** As JSON: the fields of the state without its braces, and the peers. */
+  async #state(): Promise<{ readonly state: string; readonly peers: string }> {
     const { analyzer } = this.#options;
     const [histories, repairing] = await Promise.all([this.#histories(), this.#repairing()]);
     const health = analyzer.health();
@@ -120,15 +132,11 @@ export class EventStreams {
       running: repairing.running,
       brake: repairing.brake,
       repairs: histories,
-      peers: health.peers.map(({ peer, name, state, domains, flapScore }) => ({
-        peerId: peer,
-        name,
-        state,
-        domains,
-        flapScore,
-      })),
     };
-    return `event: state\ndata: ${JSON.stringify(state)}\n\n`;
+    const peers = this.#order.sort(health.peers).map(({ peer, name, state: peerState, domains, flapScore }) => {
+      return { peerId: peer, name, state: peerState, domains, flapScore: Math.round(flapScore * 10) / 10 };
+    });
+    return { state: JSON.stringify(state).slice(1, -1), peers: JSON.stringify(peers) };
   }
 
   /** The whole mesh's; where the database does not answer for other analyzers' part, this one's. */

@@ -9,7 +9,8 @@ let drawing = false;
 
 const stream = new EventSource('/v1/stream');
 stream.addEventListener('state', (event) => {
-  latest = JSON.parse(event.data);
+  // Peers are sent again only when they have changed.
+  latest = { ...latest, ...JSON.parse(event.data) };
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {
