@@ -35,7 +35,7 @@ import { MeshView } from './mesh/mesh-view.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
 import { OwnPart } from './mesh/own-part.ts';
 import { ReportExchange } from './mesh/report-exchange.ts';
-import { staleReasonsInWords } from './mesh/stale-reason.ts';
+import { isPassing, staleReasonsInWords } from './mesh/stale-reason.ts';
 import type { AnalyzerOptions } from './options.ts';
 import { PeersFollower } from './peers/peers-follower.ts';
 
@@ -205,10 +205,10 @@ export class Analyzer {
     return this.#own.freshness();
   }
 
-  /** As `freshness`, except that what only inventories of peers can mend is no reason to ask another analyzer. */
+  /** As `freshness`, except that what only inventories of peers can mend, or passes by itself, is no reason to ask another analyzer. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
-    const { state, reasons } = this.#own.readiness();
-    return { ready: state === 'fresh', reasons: staleReasonsInWords(reasons) };
+    const reasons = this.#own.readiness().reasons.filter((reason) => !isPassing(reason));
+    return { ready: reasons.length === 0, reasons: staleReasonsInWords(reasons) };
   }
 
   /** Of a partition that is owned here; undefined where its health cannot be told: `unanswered` says why. */

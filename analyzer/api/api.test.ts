@@ -437,7 +437,7 @@ describe('the HTTP API', () => {
       expect((await get(url, z.looseObject({ freshness: z.unknown() }))).body.freshness).toMatchObject(stale);
     }
     expect(await refusal(`/v1/files/${fileOf(77)}`)).toEqual([503, 'file-unknown']);
-    await mesh.tick(peers);
+    await mesh.pass(15_000, peers);
     await mesh.seenBy(running);
     expect((await get('/v1/mesh', answers.Mesh)).body.freshness.state).toBe('fresh');
   });

@@ -39,6 +39,8 @@ export function freshnessOf(
   if (times.some(({ ticksAhead }) => ticksAhead > 0)) reasons.push({ kind: 'ticks-ahead' });
   if (asOfMs === 0) reasons.push({ kind: 'no-tick' });
   else if (now - asOfMs > staleAfterMs) reasons.push({ kind: 'old-tick', ageMs: now - asOfMs });
+  const patienceMs = Math.max(0, ...peerTimes.map((time) => time.patienceMs));
+  if (patienceMs > 0) reasons.push({ kind: 'resuming', leftMs: patienceMs });
   const behind = rebuilding + owned.filter(({ caughtUp }) => !caughtUp).length;
   if (behind > 0) reasons.push({ kind: 'rebuilding', partitions: behind });
   const waitingSinceMs = store.waitingSinceMs();

@@ -8,7 +8,7 @@ import { Lasting } from './lasting.ts';
 import type { MeshView, WholeMesh } from './mesh-view.ts';
 import type { OwnPart } from './own-part.ts';
 import type { AnalyzerTroubles } from './report.ts';
-import type { StaleReason } from './stale-reason.ts';
+import { isPassing, type StaleReason } from './stale-reason.ts';
 
 /** What this analyzer says of its own part. */
 export type OwnFacts = Pick<
@@ -41,7 +41,7 @@ export class MeshFacts {
   /** To be called again and again: what was not seen has not lasted. */
   look(): void {
     const now = this.#clock.monotonicMs();
-    this.#stale.see(this.#own.freshness().state === 'stale', now);
+    this.#stale.see(this.#lasting().length > 0, now);
     this.#unreported.see(this.#unreportedPartitions() > 0, now);
   }
 
@@ -77,8 +77,12 @@ export class MeshFacts {
       refusedEvents += map.refusedFiles;
       if (map.progress.owing.size > 0) truncatedRecords += lostRecords;
     }
-    const staleReasons = this.#stale.hasLasted(this.#clock.monotonicMs()) ? this.#own.freshness().reasons : [];
+    const staleReasons = this.#stale.hasLasted(this.#clock.monotonicMs()) ? this.#lasting() : [];
     return { staleReasons, refusedEvents, truncatedRecords, owedInventories: this.#own.owingPeers().length };
+  }
+
+  #lasting(): readonly StaleReason[] {
+    return this.#own.freshness().reasons.filter((reason) => !isPassing(reason));
   }
 
   /** That nobody reports of a partition, where it has been so for long. */

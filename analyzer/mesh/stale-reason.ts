@@ -6,6 +6,8 @@ export type StaleCause =
   | { readonly kind: 'ticks-ahead' }
   | { readonly kind: 'no-tick' }
   | { readonly kind: 'old-tick'; readonly ageMs: number }
+  /** Ticks are back after a pause, and peers may still be waiting to be heard: their silence does not count yet. */
+  | { readonly kind: 'resuming'; readonly leftMs: number }
   | { readonly kind: 'rebuilding'; readonly partitions: number }
   | { readonly kind: 'store-waiting'; readonly waitedMs: number }
   | { readonly kind: 'inventories-owed'; readonly peers: number }
@@ -16,6 +18,11 @@ export type StaleCause =
 
 /** A cause, and which analyzer's it is where several speak. */
 export type StaleReason = StaleCause & { readonly analyzer?: string };
+
+/** What passes by itself within a minute: nobody is told of it, and no other analyzer would know better. */
+export function isPassing({ kind }: StaleCause): boolean {
+  return kind === 'resuming';
+}
 
 export function staleReasonWords(reason: StaleReason): string {
   const words = causeWords(reason);
@@ -42,6 +49,8 @@ function causeWords(cause: StaleCause): string {
       return 'the log has had no tick yet: is a collector running?';
     case 'old-tick':
       return `the log's newest tick is ${seconds(cause.ageMs)} s old: collectors are away, or this analyzer lags`;
+    case 'resuming':
+      return `the log has had a pause: peers have ${seconds(cause.leftMs)} s to be heard again before their silence counts`;
     case 'rebuilding':
       return cause.partitions === 1
         ? '1 partition is being rebuilt'

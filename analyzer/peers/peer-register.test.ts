@@ -67,8 +67,10 @@ describe('the register of peers', () => {
     expect([stateOf(2), stateOf(3)]).toEqual(['down', 'up']);
     expect([inTable(2), inTable(3)]).toEqual(['down', 'up']);
     expect(register.find(peerOf(3))?.silenceMs).toBe(0);
-    // The gap between two ticks counts as three of their steps at most.
-    pass(1000, 1);
+    // A gap between ticks counts for nothing, nor does the time after it in which peers that backed off are heard again.
+    pass(23_000, 1);
+    expect(stateOf(3)).toBe('up');
+    pass(3000, 1);
     expect(stateOf(3)).toBe('suspect');
   });
 

@@ -211,8 +211,13 @@ export class TestMesh {
   async tick(heard: readonly number[] = [], stepMs = tickMs): Promise<void> {
     this.wallMs += stepMs;
     if (heard.length > 0) await this.beat(heard);
-    await this.log.append(this.topics.peerEvents.name, this.#inEach(this.#peerPartitions, peerTick(this.wallMs)));
-    await this.log.append(this.topics.shareEvents.name, this.#inEach(this.partitions, shareTick(this.wallMs)));
+    await this.appendTicks(this.wallMs);
+  }
+
+  /** Ticks of a collector whose clock says this. */
+  async appendTicks(atMs: number): Promise<void> {
+    await this.log.append(this.topics.peerEvents.name, this.#inEach(this.#peerPartitions, peerTick(atMs)));
+    await this.log.append(this.topics.shareEvents.name, this.#inEach(this.partitions, shareTick(atMs)));
   }
 
   #inEach(partitions: number, value: Uint8Array) {

@@ -38,6 +38,7 @@ export class PeerVoice {
   readonly #options: PeerVoiceOptions;
   #isSilent = true;
   #announced = '';
+  #saidIntervalMs = 0;
 
   constructor(options: PeerVoiceOptions) {
     this.#options = options;
@@ -62,8 +63,8 @@ export class PeerVoice {
 
   /** The rate of heartbeats changed. */
   setPace(): void {
-    if (!this.#isSilent)
-      this.#options.timers.after(heartbeatTimer, this.#options.rates.rates.heartbeatMs, () => this.#beat());
+    // At once: who listens must learn of a longer interval before it is waited for.
+    if (this.#options.rates.rates.heartbeatMs !== this.#saidIntervalMs) this.#beat();
   }
 
   say(statement: PeerStatement): void {
@@ -73,7 +74,8 @@ export class PeerVoice {
 
   #beat(): void {
     if (this.#isSilent) return;
-    this.setPace();
+    this.#saidIntervalMs = this.#options.rates.rates.heartbeatMs;
+    this.#options.timers.after(heartbeatTimer, this.#saidIntervalMs, () => this.#beat());
     this.#heartbeat().catch((error: unknown) => {
       this.#options.agent.log.error({ error: describeError(error) }, 'a heartbeat could not be made');
     });
@@ -100,7 +102,10 @@ export class PeerVoice {
       spoolDroppedInventories: BigInt(droppedInventories),
       processMemoryBytesMib: host.processMemoryMib,
     });
-    this.say({ case: 'heartbeat', value: create(HeartbeatSchema, { vitals }) });
+    this.say({
+      case: 'heartbeat',
+      value: create(HeartbeatSchema, { vitals, intervalMs: this.#saidIntervalMs }),
+    });
   }
 
   async #announce(): Promise<void> {

@@ -26,7 +26,12 @@ export type PeerEventBody =
       readonly agentVersion: string;
       readonly capacityBytes: number;
     }
-  | { readonly kind: 'heartbeat'; readonly vitals: PeerVitals | null }
+  | {
+      readonly kind: 'heartbeat';
+      readonly vitals: PeerVitals | null;
+      /** When the next one is to come, where the peer says so. */
+      readonly intervalMs?: number;
+    }
   | { readonly kind: 'drain'; readonly draining: boolean }
   | { readonly kind: 'maintenance'; readonly untilMs: number }
   | { readonly kind: 'depart' };

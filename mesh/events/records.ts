@@ -140,10 +140,12 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
       return { kind: 'announce', name, domains, host, port, agentVersion, capacityBytes: wholeNumber(capacityBytes) };
     }
     case 'heartbeat': {
-      const vitals = body.value.vitals;
-      if (vitals === undefined) return { kind: 'heartbeat', vitals: null };
+      const { vitals, intervalMs } = body.value;
+      const interval = intervalMs === 0 ? {} : { intervalMs };
+      if (vitals === undefined) return { kind: 'heartbeat', vitals: null, ...interval };
       return {
         kind: 'heartbeat',
+        ...interval,
         vitals: {
           cpuUsedRatio: Number.isFinite(vitals.cpuUsedRatio) ? vitals.cpuUsedRatio : 0,
           memoryUsedBytes: wholeNumber(vitals.memoryUsedBytes),

@@ -363,6 +363,13 @@ export declare type Heartbeat = Message<"meshward.events.v1.Heartbeat"> & {
    * @generated from field: meshward.events.v1.HostVitals vitals = 1;
    */
   vitals?: HostVitals | undefined;
+
+  /**
+   * until the next one; 0 where it is not said
+   *
+   * @generated from field: uint32 interval_ms = 2;
+   */
+  intervalMs: number;
 };
 
 /**

@@ -96,6 +96,36 @@ describe('a peer', () => {
     expect(peer.stateAt(200_000)).toBe('down');
   });
 
+  it('is missed by the interval that it says itself, as soon as it says another', () => {
+    const beat = (intervalMs?: number): PeerEventBody => {
+      return { kind: 'heartbeat', vitals: null, ...(intervalMs === undefined ? {} : { intervalMs }) };
+    };
+    const peer = new Peer();
+    for (let at = 0; at <= 20_000; at += 2000) peer.says(beat(2000), at);
+    expect(peer.stateAt(20_000 + 5000)).toBe('suspect');
+    peer.says(beat(10_000), 26_000);
+    for (let at = 36_000; at <= 96_000; at += 10_000) {
+      expect(peer.stateAt(at - 1)).toBe('up');
+      peer.says(beat(10_000), at);
+    }
+    expect(peer.stateAt(96_000 + 24_999)).toBe('up');
+    expect(peer.stateAt(96_000 + 25_000)).toBe('suspect');
+    // Nobody can make itself never missed.
+    peer.says(beat(2 ** 31), 122_000);
+    expect(peer.stateAt(122_000 + 2.5 * 600_000)).toBe('suspect');
+  });
+
+  it('that does not say its interval is learned while it looks suspect too', () => {
+    const peer = new Peer();
+    for (let at = 0; at <= 100_000; at += 2000) peer.says({ kind: 'heartbeat', vitals: null }, at);
+    const states: string[] = [];
+    for (let at = 110_000; at <= 200_000; at += 10_000) {
+      states.push(peer.stateAt(at - 1));
+      peer.says({ kind: 'heartbeat', vitals: null }, at);
+    }
+    expect(states.slice(-5)).toEqual(['up', 'up', 'up', 'up', 'up']);
+  });
+
   it('is never worse for having been heard later', () => {
     const rank = ['up', 'suspect', 'down', 'departed'];
     fc.assert(
@@ -115,8 +145,32 @@ describe('log time', () => {
     time.tick(1_000_000, 1_000_000);
     time.tick(1_001_000, 1_001_000);
     time.tick(1_500_000, 1_500_000);
-    expect(time.elapsedMs).toBe(4000);
+    expect(time.elapsedMs).toBe(1000);
     expect(time.watermarkMs).toBe(1_500_000);
+  });
+
+  const ticksUntil = (time: LogTime, fromMs: number, toMs: number): void => {
+    for (let atMs = fromMs; atMs <= toMs; atMs += 1000) time.tick(atMs, atMs);
+  };
+
+  it('goes on after a pause only when agents that backed off can have been heard again', () => {
+    const time = new LogTime(3000);
+    ticksUntil(time, 1_000_000, 1_010_000);
+    expect(time).toMatchObject({ elapsedMs: 10_000, patienceMs: 0 });
+    // 40 s of a full disk: agents pause for up to a minute.
+    ticksUntil(time, 1_050_000, 1_109_000);
+    expect(time).toMatchObject({ elapsedMs: 10_000, patienceMs: 1000 });
+    ticksUntil(time, 1_110_000, 1_115_000);
+    expect(time).toMatchObject({ elapsedMs: 15_000, patienceMs: 0 });
+  });
+
+  it('waits less after a short pause, in which agents have not backed off far', () => {
+    const time = new LogTime(3000);
+    ticksUntil(time, 1_000_000, 1_010_000);
+    ticksUntil(time, 1_015_000, 1_025_000);
+    expect(time).toMatchObject({ elapsedMs: 10_000, patienceMs: 0 });
+    ticksUntil(time, 1_026_000, 1_030_000);
+    expect(time.elapsedMs).toBe(15_000);
   });
 
   it('never runs backwards, whatever order ticks come in', () => {

@@ -34,8 +34,10 @@ export interface PeerLife {
   /** Null: known by others' words only, never heard. */
   readonly lastHeardMs: number | null;
   readonly stateSinceMs: number;
-  /** Smoothed span between heartbeats. */
+  /** The span between heartbeats: as the peer says itself, or else a smoothed one. */
   readonly heartbeatMs: number;
+  /** Whether its heartbeats say their interval; those of older agents do not. */
+  readonly saysInterval: boolean;
   readonly draining: boolean;
   /** By the wall clock of the log's ticks. 0: no window. */
   readonly maintenanceUntilMs: number;
@@ -62,6 +64,7 @@ export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
     lastHeardMs: null,
     stateSinceMs: nowMs,
     heartbeatMs: rules.defaultHeartbeatMs,
+    saysInterval: false,
     draining: false,
     maintenanceUntilMs: 0,
     departed: false,
@@ -78,6 +81,9 @@ export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
     vitals: null,
   };
 }
+
+/** A peer that says it speaks less often than this is suspect in between: nobody would miss it for too long. */
+const longestHeartbeatMs = 10 * 60_000;
 
 /** Whether the peer itself said it (its order counts), or an operator said it of the peer. */
 export type Speaker = 'peer' | 'operator';
@@ -116,7 +122,12 @@ function changesOf(event: PeerEventBody): Partial<PeerLife> {
       return facts;
     }
     case 'heartbeat':
-      return event.vitals === null ? {} : { vitals: event.vitals };
+      return {
+        ...(event.vitals === null ? {} : { vitals: event.vitals }),
+        ...(event.intervalMs === undefined
+          ? { saysInterval: false }
+          : { saysInterval: true, heartbeatMs: Math.min(event.intervalMs, longestHeartbeatMs) }),
+      };
     case 'drain':
       return { draining: event.draining };
     case 'maintenance':
@@ -130,22 +141,26 @@ function changesOf(event: PeerEventBody): Partial<PeerLife> {
 function afterSilence(life: PeerLife, rules: LivenessRules, nowMs: number): PeerLife {
   if (life.lastHeardMs === null) return life;
   const silenceMs = nowMs - life.lastHeardMs;
-  if (life.state !== 'suspect' && life.state !== 'down') {
-    // Heartbeats that come close together (after a stall) must not teach a span of nothing.
-    const heartbeatMs = silenceMs < life.heartbeatMs / 10 ? life.heartbeatMs : life.heartbeatMs * 0.8 + silenceMs * 0.2;
-    return { ...life, heartbeatMs };
-  }
+  if (life.state !== 'suspect' && life.state !== 'down') return { ...life, heartbeatMs: learnedMs(life, silenceMs) };
   const remembered = Math.max(
     faded(life.rememberedOutageMs, nowMs - life.rememberedAtMs, rules),
     Math.min(silenceMs, rules.graceMaxMs),
   );
   return {
     ...life,
+    // An agent that speaks less often than before looks suspect each time until that is learned; an outage teaches little.
+    heartbeatMs: learnedMs(life, Math.min(silenceMs, rules.suspectAfterHeartbeats * life.heartbeatMs)),
     rememberedOutageMs: remembered,
     rememberedAtMs: nowMs,
     flapScore: faded(life.flapScore, nowMs - life.flapScoreAtMs, rules) + 1,
     flapScoreAtMs: nowMs,
   };
+}
+
+function learnedMs({ heartbeatMs, saysInterval }: PeerLife, silenceMs: number): number {
+  // Heartbeats that come close together (after a stall) must not teach a span of nothing.
+  if (saysInterval || silenceMs < heartbeatMs / 10) return heartbeatMs;
+  return Math.min(longestHeartbeatMs, heartbeatMs * 0.8 + silenceMs * 0.2);
 }
 
 export function graceOf(life: PeerLife, rules: LivenessRules, nowMs: number): number {

@@ -88,7 +88,9 @@ export class PeerRegister {
 
   /** Before the first event: goes on from what an earlier run knew. */
   resume(lives: ReadonlyMap<PeerId, PeerLife>): void {
-    for (const [peer, life] of lives) {
+    for (const [peer, stored] of lives) {
+      // What an older release stored says less.
+      const life = { ...newPeer(this.#rules, 0), ...stored };
       this.#lives.set(peer, life);
       this.#publish(peer, life);
     }
