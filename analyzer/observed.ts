@@ -13,6 +13,9 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
   const bytes = meter.createObservableGauge('meshward_file_bytes', {
     description: 'Bytes of files by grade, of the partitions owned here.',
   });
+  const withoutManifest = meter.createObservableGauge('meshward_files_without_manifest', {
+    description: 'Files that have shares and no manifest, of the partitions owned here: they are not watched.',
+  });
   const peers = meter.createObservableGauge('meshward_peers', { description: 'Peers by state.' });
   const versions = meter.createObservableGauge('meshward_peers_by_version', {
     description: 'Peers that have not left, by the release of their agent.',
@@ -28,12 +31,13 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
         result.observe(files, health.ownTotals.byGrade.get(grade)?.files ?? 0, { grade });
         result.observe(bytes, health.ownTotals.byGrade.get(grade)?.bytes ?? 0, { grade });
       }
+      result.observe(withoutManifest, health.ownTotals.filesWithoutManifest);
       for (const state of peerStates)
         result.observe(peers, health.peers.filter((peer) => peer.state === state).length, { state });
       for (const [version, count] of versionsOf(health.peers)) result.observe(versions, count, { version });
       result.observe(stale, health.freshness.state === 'stale' ? 1 : 0);
       result.observe(owned, health.ownedPartitions);
     },
-    [files, bytes, peers, versions, stale, owned],
+    [files, bytes, withoutManifest, peers, versions, stale, owned],
   );
 }

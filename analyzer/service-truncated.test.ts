@@ -1,6 +1,6 @@
 /** Retention takes what was never read: nothing is lost by that, it is said, and it heals by inventories. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
+import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { staleReasonsInWords } from './mesh/stale-reason.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
@@ -123,6 +123,28 @@ describe('a log that lost records before they were read', () => {
     await mesh.seenBy(running);
     expect([1, 2].map((file) => availableOf(running, file))).toEqual([6, 6]);
     expect(owing(running)).toBe(peers.length);
+  });
+
+  it('is not fresh while files have shares and nobody says what they are, though every inventory has come', async () => {
+    await mesh.close();
+    mesh = await TestMesh.open({ flags: { 'analyzer.manifestPatienceMs': 100 } });
+    const running = await restartedBehindGap(() => mesh.put([3]));
+    for (const peer of peers) await inventoryOf(peer, 1, [1, 2, 3]);
+    await mesh.seenBy(running);
+    expect(owing(running)).toBe(0);
+    expect(running.analyzer.health().totals.filesWithoutManifest).toBe(1);
+    await eventually(() =>
+      expect(running.analyzer.health().freshness.reasons).toEqual([{ kind: 'without-manifest', files: 1 }]),
+    );
+    const warned = () => running.analyzer.health().alerts.map(({ alert }) => [alert.key, alert.severity]);
+    await eventually(() => expect(warned()).toEqual([['files-unwatched', 'warning']]));
+    // Its peers say what it is, as they do when they are asked for an inventory.
+    await mesh.says({ peer: 0, registrations: [registrationOf(3, { origin: 'derived' })] });
+    await mesh.tick(peers);
+    await mesh.seenBy(running);
+    expect(availableOf(running, 3)).toBe(6);
+    await eventually(() => expect(running.analyzer.health().freshness.state).toBe('fresh'));
+    await eventually(() => expect(warned()).toEqual([]));
   });
 
   it('is noticed by a new database too, which has never seen what was there', async () => {

@@ -55,7 +55,7 @@ describe('alerts of the mesh', () => {
   });
 
   const update = (mesh: WholeMesh, now: number, isWhole = true): void =>
-    alerts.update({ mesh, isWhole, peers: [], now, atMs: 70_000 + now });
+    alerts.update({ mesh, isWhole, unwatchedFiles: 0, peers: [], now, atMs: 70_000 + now });
   const written = () => changes.map(({ id, state, alert }) => [id, state, alert.key]);
 
   it('wait for those that are open, and go on with them', async () => {

@@ -22,6 +22,8 @@ export interface MeshAlertsOptions {
 /** Of one moment. */
 export interface AlertMoment {
   readonly mesh: WholeMesh;
+  /** Files that have shares and, for long, no manifest. */
+  readonly unwatchedFiles: number;
   /** Every partition is judged: without one the totals lack its files, and no alert of files begins or ends by that. */
   readonly isWhole: boolean;
   readonly peers: readonly PeerFacts[];
@@ -44,11 +46,11 @@ export class MeshAlerts {
     this.#options = options;
   }
 
-  update({ mesh, isWhole, peers, now, atMs }: AlertMoment): void {
+  update({ mesh, isWhole, unwatchedFiles, peers, now, atMs }: AlertMoment): void {
     const { board, history } = this.#options;
     const isWriter = this.#takesTurn(now);
     if (isWriter && !this.#resumed) return;
-    const alerts = recoverabilityAlerts({ ...mesh, peers, lostDomainRatio });
+    const alerts = recoverabilityAlerts({ ...mesh, unwatchedFiles, peers, lostDomainRatio });
     const changes = board.update(alerts, atMs, (key) => isWhole || key === staleAlertKey);
     if (!isWriter) return;
     for (const change of changes) this.#log(change);

@@ -16,6 +16,7 @@ function alertsOf(input: Partial<Omit<AlertInput, 'totals'>> & { files?: Partial
     refusedEvents: 0,
     truncatedRecords: 0,
     owedInventories: 0,
+    unwatchedFiles: 0,
     ...rest,
   });
 }
@@ -100,11 +101,13 @@ describe('recoverability alerts', () => {
       refusedEvents: 3,
       truncatedRecords: 4,
       owedInventories: 2,
+      unwatchedFiles: 1,
     });
     expect(alerts.map(({ key, severity }) => [key, severity])).toEqual([
       ['health-stale', 'page'],
       ['files-refused', 'page'],
       ['events-truncated', 'page'],
+      ['files-unwatched', 'warning'],
     ]);
     expect(alerts[0]?.summary).toBe('health is stale: one; b: two');
     expect(alerts[2]?.next).toContain('are asked for one by collectors');

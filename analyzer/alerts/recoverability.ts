@@ -34,6 +34,8 @@ export interface AlertInput {
   readonly truncatedRecords: number;
   /** Inventories of peers that will make them good. */
   readonly owedInventories: number;
+  /** Files that have shares and, for long, no manifest. */
+  readonly unwatchedFiles: number;
 }
 
 export const staleAlertKey = 'health-stale';
@@ -138,7 +140,12 @@ function staleAlert(reasons: readonly StaleReason[]): readonly Alert[] {
 }
 
 /** What keeps the analyzer from seeing everything. */
-function operationAlerts({ refusedEvents, truncatedRecords, owedInventories }: AlertInput): readonly Alert[] {
+function operationAlerts({
+  refusedEvents,
+  truncatedRecords,
+  owedInventories,
+  unwatchedFiles,
+}: AlertInput): readonly Alert[] {
   const alerts: Alert[] = [];
   if (refusedEvents > 0) {
     alerts.push({
@@ -159,6 +166,16 @@ function operationAlerts({ refusedEvents, truncatedRecords, owedInventories }: A
       next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Where retention was faster, raise log.retentionMs and log.retentionBytes, or start more analyzers; where records cannot be read, `meshward dead-letters list --code log-corrupt` says why.',
       files: 0,
       details: { truncatedRecords, owedInventories },
+    });
+  }
+  if (unwatchedFiles > 0) {
+    alerts.push({
+      key: 'files-unwatched',
+      severity: 'warning',
+      summary: `${files(unwatchedFiles)} not watched: peers hold shares, and nobody has said what the files are`,
+      next: 'An inventory brings what peers can read from their shares: `meshward peer inventory`. What stays has no share that can be read: its owner must register it again, or a peer holds what is no file of this mesh.',
+      files: unwatchedFiles,
+      details: {},
     });
   }
   return alerts;

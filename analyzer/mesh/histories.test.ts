@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import type { ExposureRecord, SweepRecord } from '../ports.ts';
 import { ExposureHistory } from './exposure-history.ts';
-import { Lasting } from './lasting.ts';
+import { Lasting, LastingCount } from './lasting.ts';
 import { MeshHistory } from './mesh-history.ts';
 
 const totals = emptyTotals();
@@ -52,6 +52,28 @@ describe('the history of exposure', () => {
     history.addWhenDue(new Map([[1, null]]), 0, 10);
     history.withdraw(20);
     expect(rows.at(-1)).toEqual({ kind: 'zone', domain: 'a', atMs: 20, filesBelowK: 0, filesBelowRepair: 0 });
+  });
+});
+
+describe('a count of which that part counts which has lasted', () => {
+  const lastingOf = (counts: readonly number[]): readonly number[] => {
+    const count = new LastingCount(300);
+    return counts.map((each, i) => {
+      count.see(each, i * 100);
+      return count.lasting;
+    });
+  };
+
+  it('is nothing before it has lasted, and then the least that was seen', () => {
+    expect(lastingOf([5, 7, 6, 6, 6, 9, 9])).toEqual([0, 0, 0, 5, 5, 5, 6]);
+  });
+
+  it('is less at once when less is seen', () => {
+    expect(lastingOf([5, 5, 5, 5, 2, 0, 5])).toEqual([0, 0, 0, 5, 2, 0, 0]);
+  });
+
+  it('is nothing where each moment has others', () => {
+    expect(lastingOf([3, 0, 4, 0, 5, 0, 3, 0])).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
   });
 });
 

@@ -2,9 +2,11 @@
  * What this analyzer knows of the whole mesh: its own part as its last sweep found it, the rest as others report it. Reading changes
  * nothing; `look` notes since when what it sees has been so.
  */
+
+import type { SweepTotals } from '../files/share-map/share-map.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { Freshness } from './freshness.ts';
-import { Lasting } from './lasting.ts';
+import { Lasting, LastingCount } from './lasting.ts';
 import type { MeshView, WholeMesh } from './mesh-view.ts';
 import type { OwnPart } from './own-part.ts';
 import type { AnalyzerTroubles } from './report.ts';
@@ -29,6 +31,7 @@ export class MeshFacts {
   readonly #view: MeshView;
   readonly #stale: Lasting;
   readonly #unreported: Lasting;
+  readonly #withoutManifest: LastingCount;
 
   constructor({ clock, config }: Pick<AnalyzerOptions, 'clock' | 'config'>, own: OwnFacts, view: MeshView) {
     this.#clock = clock;
@@ -36,6 +39,7 @@ export class MeshFacts {
     this.#view = view;
     this.#stale = new Lasting(config.analyzer.staleAfterMs);
     this.#unreported = new Lasting(config.analyzer.staleAfterMs);
+    this.#withoutManifest = new LastingCount(config.analyzer.manifestPatienceMs);
   }
 
   /** To be called again and again: what was not seen has not lasted. */
@@ -43,6 +47,7 @@ export class MeshFacts {
     const now = this.#clock.monotonicMs();
     this.#stale.see(this.#lasting().length > 0, now);
     this.#unreported.see(this.#unreportedPartitions() > 0, now);
+    this.#withoutManifest.see(this.#filesWithoutManifest(), now);
   }
 
   /** The mesh with the own partitions as the last sweep found them. */
@@ -60,6 +65,9 @@ export class MeshFacts {
       ...own.reasons,
       ...this.#view.othersReasons(this.#own.reportTimeMs),
       ...(unreported > 0 ? [{ kind: 'unreported', partitions: unreported } as const] : []),
+      ...(this.lastingWithoutManifest > 0
+        ? [{ kind: 'without-manifest', files: this.lastingWithoutManifest } as const]
+        : []),
     ];
     return { state: reasons.length === 0 ? 'fresh' : 'stale', asOfMs: own.asOfMs, reasons };
   }
@@ -85,6 +93,22 @@ export class MeshFacts {
     return this.#own.freshness().reasons.filter((reason) => !isPassing(reason));
   }
 
+  /** Files of the mesh that have shares and, for long, no manifest. */
+  get lastingWithoutManifest(): number {
+    return this.#withoutManifest.lasting;
+  }
+
+  #filesWithoutManifest(): number {
+    let files = 0;
+    for (const { filesWithoutManifest } of this.#knownPartitions().values()) files += filesWithoutManifest;
+    return files;
+  }
+
+  #knownPartitions(): ReadonlyMap<number, SweepTotals> {
+    const { owned, reportTimeMs } = this.#own;
+    return this.#view.knownPartitions(this.#own.judged(), new Set(owned.keys()), reportTimeMs);
+  }
+
   /** That nobody reports of a partition, where it has been so for long. */
   lastingUnreported(): readonly StaleReason[] {
     const partitions = this.#unreportedPartitions();
@@ -94,10 +118,8 @@ export class MeshFacts {
 
   /** Partitions of others of which nobody has reported of late; 0 while nothing is known here either. */
   #unreportedPartitions(): number {
-    const { owned, partitionCount, partitionsBehind, reportTimeMs } = this.#own;
-    const judged = this.#own.judged();
-    if (judged.length === 0) return 0;
-    const known = this.#view.knownPartitions(judged, new Set(owned.keys()), reportTimeMs).size;
-    return Math.max(0, partitionCount - known - partitionsBehind);
+    const { partitionCount, partitionsBehind } = this.#own;
+    if (this.#own.judged().length === 0) return 0;
+    return Math.max(0, partitionCount - this.#knownPartitions().size - partitionsBehind);
   }
 }

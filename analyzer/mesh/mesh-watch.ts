@@ -52,7 +52,7 @@ export class MeshWatch {
     const whole = facts.whole();
     const isWhole = whole.unknownPartitions === 0 && facts.areAllJudged;
     const mesh = { ...whole, staleReasons: [...whole.staleReasons, ...facts.lastingUnreported()] };
-    alerts.update({ mesh, isWhole, peers: register.facts(), now, atMs });
+    alerts.update({ mesh, isWhole, unwatchedFiles: facts.lastingWithoutManifest, peers: register.facts(), now, atMs });
     if (isWhole && owned.has(meshWriterPartition)) this.#totals.addWhenDue(whole, now, atMs);
   }
 

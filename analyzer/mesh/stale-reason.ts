@@ -11,6 +11,8 @@ export type StaleCause =
   | { readonly kind: 'rebuilding'; readonly partitions: number }
   | { readonly kind: 'store-waiting'; readonly waitedMs: number }
   | { readonly kind: 'inventories-owed'; readonly peers: number }
+  /** Files of which peers hold shares, and of which for long nobody has said what they are: they are not watched. */
+  | { readonly kind: 'without-manifest'; readonly files: number }
   /** Partitions of which no analyzer has reported of late. */
   | { readonly kind: 'unreported'; readonly partitions: number }
   /** What another analyzer has said in its report, in its words. */
@@ -61,6 +63,8 @@ function causeWords(cause: StaleCause): string {
       const peers = cause.peers === 1 ? '1 peer owes' : `${cause.peers} peers owe`;
       return `records of the log were never read: ${peers} an inventory since`;
     }
+    case 'without-manifest':
+      return `${cause.files === 1 ? '1 file has' : `${cause.files} files have`} shares and no manifest: nobody has said what it takes to watch them`;
     case 'unreported':
       return `no analyzer has told of ${cause.partitions === 1 ? '1 partition' : `${cause.partitions} partitions`}`;
     case 'reported':

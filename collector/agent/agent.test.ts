@@ -312,7 +312,10 @@ test('an operator may ask for an inventory: each asking brings one, and a start 
   const collector = new FakeCollector();
   const rates = { heartbeatMs: 0, inventoryIntervalS: 0, verifyBytesPerSecond: 0, serveBytesPerSecond: 0, version: 1 };
   collector.central = { ...rates, inventoryRequest: 7 };
-  const made = await run({ collector });
+  const folder = await PeerFolder.make();
+  await folder.put(indexOf(1), 0);
+  await folder.put(indexOf(2), 1);
+  const made = await run({ collector, folder });
   const settled = async () => {
     const answered = collector.settingsAnswered;
     while (collector.settingsAnswered < answered + 3) await nextTurn();
@@ -320,10 +323,15 @@ test('an operator may ask for an inventory: each asking brings one, and a start 
   };
   await settled();
   expect(collector.inventories).toBe(1);
+  const known = [...collector.manifests.keys()];
+  expect(known).toHaveLength(2);
+  collector.manifests.clear();
   collector.central = { ...rates, inventoryRequest: 8 };
   await collector.until(() => collector.inventories === 2);
   await settled();
   expect(collector.inventories).toBe(2);
+  // What was lost with the records that are asked for again may have been what files are.
+  expect([...collector.manifests.keys()].sort()).toEqual(known.sort());
   // A collector of an earlier release does not say the count: that asks for nothing, and forgets nothing.
   collector.central = { ...rates, version: 2 };
   await settled();

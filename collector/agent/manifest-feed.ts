@@ -28,6 +28,7 @@ export class ManifestFeed {
   readonly #options: ManifestFeedOptions;
   readonly #stopping = new AbortController();
   #feeding: Promise<void> | null = null;
+  #isWanted = false;
 
   constructor(options: ManifestFeedOptions) {
     this.#options = options;
@@ -37,9 +38,15 @@ export class ManifestFeed {
     return this.#feeding !== null;
   }
 
-  /** Goes once over the table, unless it does already. */
+  /** Goes once over the table; where it does already, once more behind that. */
   start(): void {
-    if (this.#feeding !== null || this.#stopping.signal.aborted) return;
+    this.#isWanted = true;
+    if (this.#feeding === null) this.#feedWhileWanted();
+  }
+
+  #feedWhileWanted(): void {
+    if (!this.#isWanted || this.#stopping.signal.aborted) return;
+    this.#isWanted = false;
     this.#feeding = feedManifests(this.#options, this.#stopping.signal)
       .catch((error: unknown) => {
         if (!this.#stopping.signal.aborted)
@@ -47,6 +54,7 @@ export class ManifestFeed {
       })
       .finally(() => {
         this.#feeding = null;
+        this.#feedWhileWanted();
       });
   }
 

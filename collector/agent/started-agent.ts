@@ -5,6 +5,7 @@ import type { AgentParts } from './agent-parts.ts';
 import type { AgentContext } from './options.ts';
 import type { PeerStatement } from './peer-lane.ts';
 import { settingsPollMs } from './settings.ts';
+import { manifestFlag } from './share-table.ts';
 import { type AgentStatus, otherFilesOf } from './status.ts';
 
 export class StartedAgent {
@@ -101,7 +102,13 @@ export class StartedAgent {
     const { isChanged, isInventoryAsked } = await this.#parts.rates.refresh();
     if (this.#isStopping) return;
     if (isChanged) this.#applyRates();
-    if (isInventoryAsked) this.requestInventory();
+    if (isInventoryAsked) this.#inventoryAsked();
+  }
+
+  /** Whoever asks has lost what was said: what each file is, is said again too. */
+  #inventoryAsked(): void {
+    this.#parts.folder.table.clearFlag(manifestFlag);
+    this.requestInventory();
   }
 
   #applyRates(): void {

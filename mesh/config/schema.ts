@@ -122,6 +122,12 @@ export const configSchema = z.strictObject({
       'ms',
       'How long a new file may take to show enough shares before it is judged.',
     ),
+    manifestPatienceMs: key(
+      durationMs,
+      5 * minuteMs,
+      'ms',
+      'How long shares of a file may be there before somebody says what the file is; after that health is not called fresh.',
+    ),
     priorShareLossRatio: key(
       ratio,
       0.1,
