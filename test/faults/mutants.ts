@@ -142,8 +142,8 @@ export const mutants: readonly Mutant[] = [
   // --- peers ---------------------------------------------------------------------------------------------------------
   {
     name: 'who answers under a foreign key is believed',
-    file: 'tahoe/gbs/pinned-connect.ts',
-    from: 'settle(pinMismatch(peer));',
+    file: 'tahoe/identity/pinned-connector.ts',
+    from: 'settle(failures.pinMismatch(shown));',
     to: 'settle(null);',
     caughtBy: test('tahoe/gbs/client.test.ts'),
   },
@@ -157,8 +157,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what a repair moves is on no account',
     file: 'peers/budget.ts',
-    from: 'this.#level -= bytes;',
-    to: 'this.#level -= 0;',
+    from: 'buckets.map((bucket) => bucket.take(bytes))',
+    to: 'buckets.map((bucket) => bucket.take(0))',
     caughtBy: test('peers/budget.test.ts'),
   },
 ];
