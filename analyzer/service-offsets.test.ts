@@ -211,7 +211,9 @@ describe('the analyzer and its store', () => {
       await mesh.committed();
       store.hang();
       for (let file = 0; file < 20; file++) await mesh.put([file]);
-      await eventually(() => expect(running.analyzer.freshness().reasons).toEqual([]));
+      // How long the store has hung by then is a matter of the machine.
+      const others = () => running.analyzer.freshness().reasons.filter(({ kind }) => kind !== 'store-waiting');
+      await eventually(() => expect(others()).toEqual([]));
       const { asOfMs } = running.analyzer.freshness();
       const { sweeps } = running.counted;
       await mesh.tick(peers);
