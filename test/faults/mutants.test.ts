@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { faultOf } from './faults.ts';
-import { mutants } from './mutants.ts';
-import { mutatedText } from './mutation-run.ts';
+import { mutants, mutatedText } from './mutants.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -162,3 +162,13 @@ export const mutants: readonly Mutant[] = [
     caughtBy: test('peers/budget.test.ts'),
   },
 ];
+
+/** @throws Error where the text to change is not there exactly once. */
+export function mutatedText({ name, file, from, to }: Mutant, text: string): string {
+  const pieces = text.split(from);
+  if (pieces.length !== 2)
+    throw new Error(
+      `the mutant "${name}" does not fit ${file} any more: what it changes stands there ${pieces.length - 1} times`,
+    );
+  return pieces.join(to);
+}

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type CampaignReport, DisagreementError, runCampaign, type Subject } from './campaign.ts';
 import { type Fault, faultOf } from './faults.ts';
-import type { Mutant } from './mutants.ts';
+import { type Mutant, mutatedText } from './mutants.ts';
 
 export interface MutationOptions {
   /** Of the sources that are put to the test. */
@@ -87,16 +87,6 @@ async function tryMutant(subject: Subject, mutant: Mutant, { seed }: MutationOpt
   } finally {
     await writeFile(path, original);
   }
-}
-
-/** @throws Error where the text to change is not there exactly once. */
-export function mutatedText({ name, file, from, to }: Mutant, text: string): string {
-  const pieces = text.split(from);
-  if (pieces.length !== 2)
-    throw new Error(
-      `the mutant "${name}" does not fit ${file} any more: what it changes stands there ${pieces.length - 1} times`,
-    );
-  return pieces.join(to);
 }
 
 function strike(subject: Subject, faults: readonly Fault[], seed: number): Promise<CampaignReport> {
