@@ -82,10 +82,10 @@ export const mutants: readonly Mutant[] = [
     caughtBy: fault('answers of the store break'),
   },
   {
-    name: 'inserts have no token',
-    file: 'store/client.ts',
-    from: 'const settings = { ...insertSettings, insert_deduplication_token: options.token };',
-    to: 'const settings = { ...insertSettings, insert_deduplicate: 0 as const };',
+    name: 'batches that differ have one token',
+    file: 'store/write-batch.ts',
+    from: 'for (const { bytes } of this.#parts) hash.update(bytes);',
+    to: '',
     caughtBy: fault('answers of the store break'),
   },
   // --- fences and generations ----------------------------------------------------------------------------------------
