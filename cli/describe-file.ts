@@ -12,7 +12,7 @@ export function describeFile(file: FileDetailAnswer, options: { readonly placeme
     ['shares counted', `${file.counted} (with those on peers that are silent for a moment)`],
     ['shares retained', `${file.retained} (with those on peers that are down)`],
     ...(file.corrupt === 0 ? [] : [['shares corrupt', String(file.corrupt)] as [string, string]]),
-    ['tolerance', describeTolerance(file)],
+    ['survives', describeTolerance(file)],
     [
       'repair',
       `below ${file.repairBelow} counted shares, up to ${file.repairUpTo}${file.onAtRiskList ? '; on the at-risk list now' : ''}`,
@@ -48,12 +48,22 @@ export function describeFiles(files: readonly FileAnswerBody[]): string {
     signed(file.margin),
     `${file.available}/${file.k}-of-${file.n}`,
     file.counted,
-    file.tolerancePeers,
+    Math.max(0, file.tolerancePeers - 1),
     formatBytes(file.sizeBytes),
     file.repair === undefined ? '-' : describeTries(file.repair),
     file.cause,
   ]);
-  const header = ['storage index', 'grade', 'margin', 'available', 'counted', 'tolerance', 'size', 'tried', 'cause'];
+  const header = [
+    'storage index',
+    'grade',
+    'margin',
+    'available',
+    'counted',
+    'survives loss of',
+    'size',
+    'tried',
+    'cause',
+  ];
   return table(header, rows);
 }
 
@@ -67,14 +77,16 @@ export function describeFreshness({ state, asOfMs, reasons }: FreshnessAnswer): 
   return state === 'fresh' ? `fresh${asOf}` : `stale${asOf}: ${reasons.join('; ')}`;
 }
 
-/** Tolerance is the fewest whose loss is too much. */
+/** Tolerance is the fewest whose loss is too much: any one fewer may go. */
 function describeTolerance({ tolerancePeers, toleranceDomains }: FileAnswerBody): string {
-  if (tolerancePeers === 0) return 'none: it is beyond recovery until peers come back';
+  if (tolerancePeers === 0) return 'no further loss: it cannot be recovered until peers come back';
+  const any = (tolerance: number, what: string): string =>
+    tolerance <= 1 ? `of no ${what}` : `of any ${tolerance - 1} ${what}${tolerance === 2 ? '' : 's'}`;
   const ways = [
-    tolerancePeers === 1 ? 'one peer' : `${tolerancePeers} peers`,
-    ...Object.entries(toleranceDomains).map(([kind, count]) => `${count} of kind ${kind}`),
+    any(tolerancePeers, 'peer'),
+    ...Object.entries(toleranceDomains).map(([kind, tolerance]) => any(tolerance, kind)),
   ];
-  return `it takes the loss of ${ways.join(', or of ')}`;
+  return `the loss ${ways.join(', or ')}`;
 }
 
 /** Files are ordered by it; it says nothing about failures that peers share. */

@@ -23,7 +23,7 @@ describe('a file', () => {
     expect(text.split('\n')[0]).toMatch(/no: 24 of 25 needed shares are available/);
     expect(text).toMatch(/grade\s+lost/);
     expect(text).toMatch(/margin\s+-1 /);
-    expect(text).toMatch(/tolerance\s+none/);
+    expect(text).toMatch(/survives\s+no further loss/);
   });
 
   test('shows every figure that the API gives', () => {
@@ -33,8 +33,7 @@ describe('a file', () => {
       '99',
       '100',
       '+73',
-      '74 peers',
-      '4 of kind zone',
+      'the loss of any 73 peers, or of any 3 zones',
       'below 50',
       'up to 93',
       'at-risk list',
@@ -46,6 +45,23 @@ describe('a file', () => {
     }
     expect(text).toMatch(/shares corrupt\s+3/);
     expect(text).toContain('fresh, as of 2025-10-09T');
+  });
+
+  test('of 3-of-10 on ten peers survives the loss of any seven, as people expect', () => {
+    const full = {
+      ...sampleFile,
+      k: 3,
+      n: 10,
+      available: 10,
+      margin: 7,
+      tolerancePeers: 8,
+      toleranceDomains: { rack: 1, zone: 2 },
+    };
+    expect(describeFile(full, { placements: false })).toMatch(
+      /survives\s+the loss of any 7 peers, or of no rack, or of any 1 zone\n/,
+    );
+    expect(describeFiles([full])).toMatch(/survives loss of/);
+    expect(describeFiles([full])).toMatch(/ 7 +1\.00 MiB/);
   });
 
   test('lists its placements by share number where they are asked for', () => {

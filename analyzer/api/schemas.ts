@@ -19,7 +19,7 @@ export const freshness = z
 
 export const alert = z.object({
   key: z.string(),
-  severity: z.enum(['page', 'warning']),
+  severity: z.enum(['page', 'warning']).meta({ description: 'page calls a person; warning does not.' }),
   summary: z.string(),
   next: z.string(),
   files: count,
@@ -67,22 +67,28 @@ export const fileAnswer = z
     counted: count.meta({
       description: 'Available shares and those on peers in grace or maintenance: a repair is asked for by it.',
     }),
-    retained: count.meta({ description: 'Distinct shares on peers that are not departed.' }),
-    corrupt: count,
-    margin: z.number().int(),
+    retained: count.meta({ description: 'Distinct shares on peers that are not departed: what comes back with them.' }),
+    corrupt: count.meta({ description: 'Shares that are there and damaged.' }),
+    margin: z.number().int().meta({ description: 'Available shares above k; negative: it cannot be recovered now.' }),
     grade,
-    settling: z.boolean(),
-    distinctPeers: count,
-    tolerancePeers: count,
-    toleranceDomains: z.record(z.string(), count),
+    settling: z.boolean().meta({ description: 'New: its shares are still being reported.' }),
+    distinctPeers: count.meta({ description: 'Peers that hold an available share.' }),
+    tolerancePeers: count.meta({
+      description:
+        'The fewest peers whose loss leaves fewer than k available shares: it survives the loss of any one fewer. 0: it cannot be recovered now.',
+    }),
+    toleranceDomains: z.record(z.string(), count).meta({
+      description:
+        'The same for each kind of failure domain, such as zone: the fewest domains whose loss leaves fewer than k.',
+    }),
     log10Loss: z.number().meta({
       description: 'log10 of the probability of loss by independent failures; orders files, promises nothing.',
     }),
-    repairBelow: count,
-    repairUpTo: count,
+    repairBelow: count.meta({ description: 'With fewer counted shares it is repaired.' }),
+    repairUpTo: count.meta({ description: 'How many available shares a repair restores.' }),
     onAtRiskList: z.boolean().meta({ description: 'A repair has been asked for.' }),
     repair: repairTries.optional(),
-    cause: z.string(),
+    cause: z.string().meta({ description: 'Why shares are missing.' }),
     freshness,
   })
   .meta({ description: 'Could this file be recovered now, and how far is it from not?' });
