@@ -5,6 +5,7 @@ export interface AnalyzerMetrics {
   readonly events: Counter;
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
+  readonly droppedEvents: Counter;
   readonly refusedEvents: Counter;
   readonly refusedPlacements: Counter;
   readonly droppedRows: Counter;
@@ -16,7 +17,7 @@ export interface AnalyzerMetrics {
 }
 
 /** Why records become dead letters here: what is unforeseen is `internal`. */
-const deadLetterReasons = ['batch-malformed', 'event-unknown', 'internal'] as const;
+const deadLetterReasons = ['batch-malformed', 'event-unknown', 'log-corrupt', 'internal'] as const;
 
 /** Counters stand at zero from the start, so that alerts on them can exist. */
 export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
@@ -39,6 +40,10 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
     truncatedEvents: counter(
       'truncated_events',
       'Records that were not read: retention took them, or nobody can read them.',
+    ),
+    droppedEvents: counter(
+      'dropped_peer_events',
+      'Events of peers that were dropped as old: sent twice, or of a peer whose count of starts fell behind.',
     ),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
     refusedPlacements: counter(

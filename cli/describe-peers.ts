@@ -10,7 +10,7 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
   if (peers.length === 0) return `No peers. ${health}`;
   const rows = peers.map((peer) => [
     peer.name,
-    peer.revoked ? `${peer.state}, revoked` : peer.state,
+    [peer.state, ...(peer.revoked ? ['revoked'] : []), ...(isDeaf(peer) ? ['not heard'] : [])].join(', '),
     formatDomains(peer.domains),
     peer.shares,
     formatBytes(peer.shareBytes),
@@ -21,6 +21,13 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
   ]);
   const header = ['peer', 'state', 'domains', 'shares', 'bytes', 'free', 'silent', 'grace', 'flaps'];
   return [table(header, rows), '', describeStates(peers), describeVersions(peers), health].join('\n');
+}
+
+/** So many in a row are not one that was sent twice: what it says is dropped as old. */
+const deafFrom = 3;
+
+export function isDeaf({ droppedEvents }: PeerAnswer): boolean {
+  return (droppedEvents ?? 0) >= deafFrom;
 }
 
 function describeStates(peers: readonly PeerAnswer[]): string {

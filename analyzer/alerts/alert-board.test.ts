@@ -42,6 +42,23 @@ describe('the alert board', () => {
     expect(board.open()[0]?.alert.severity).toBe('page');
   });
 
+  it('says that an alert became a graver one, where its files did, and that it ended, where they are mended', () => {
+    const files = (key: string, count: number): Alert => ({ ...alert(key), files: count });
+    const ends = (alerts: readonly Alert[], atMs: number) =>
+      board
+        .update(alerts, atMs)
+        .filter(({ state }) => state === 'resolved')
+        .map(({ alert: { key }, escalatedTo }) => [key, escalatedTo?.key ?? 'mended']);
+    expect(ends([files('files-at-risk', 5)], 0)).toEqual([]);
+    expect(ends([files('files-critical', 5)], 1)).toEqual([['files-at-risk', 'files-critical']]);
+    expect(ends([files('files-critical', 5), files('files-at-risk', 2)], 2)).toEqual([]);
+    expect(ends([files('files-critical', 5)], 3)).toEqual([['files-at-risk', 'mended']]);
+    expect(ends([files('files-critical', 5), files('files-at-risk', 2)], 4)).toEqual([]);
+    expect(ends([files('files-critical', 7)], 5)).toEqual([['files-at-risk', 'files-critical']]);
+    expect(ends([files('files-lost', 7)], 6)).toEqual([['files-critical', 'files-lost']]);
+    expect(ends([], 7)).toEqual([['files-lost', 'mended']]);
+  });
+
   it('leaves alerts as they are of which nothing can be told now', () => {
     update([alert('a'), alert('b')], 0);
     expect(update([alert('c')], 1, (key) => key === 'b')).toEqual([['id-2', 'resolved', 'b', 0]]);

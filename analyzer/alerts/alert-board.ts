@@ -8,6 +8,8 @@ export interface AlertChange {
   readonly state: 'firing' | 'changed' | 'resolved';
   readonly atMs: number;
   readonly sinceMs: number;
+  /** Of one that ended: it did not get better, its files are told of by a graver alert now. */
+  readonly escalatedTo?: Alert;
 }
 
 export interface OpenAlert {
@@ -21,6 +23,12 @@ interface BoardEntry extends OpenAlert {
   readonly toldSummary: string;
   readonly toldAtMs: number;
 }
+
+/** What files of an alert fall into where nobody mends them. */
+const graver: Readonly<Record<string, readonly string[]>> = {
+  'files-at-risk': ['files-critical', 'files-lost'],
+  'files-critical': ['files-lost'],
+};
 
 /** An alert whose words change is told again at most this often: its first words went out at once. */
 const retellMs = 10_000;
@@ -54,8 +62,10 @@ export class AlertBoard {
     const keys = new Set(alerts.map((alert) => alert.key));
     for (const [key, { id, alert, sinceMs }] of this.#open) {
       if (keys.has(key) || !canTell(key)) continue;
+      const escalatedTo = this.#escalated(key, alerts);
       this.#open.delete(key);
-      changes.push({ id, alert, state: 'resolved', atMs, sinceMs });
+      const end = { id, alert, state: 'resolved', atMs, sinceMs } as const;
+      changes.push(escalatedTo === undefined ? end : { ...end, escalatedTo });
     }
     for (const alert of alerts) {
       if (!canTell(alert.key)) continue;
@@ -64,6 +74,14 @@ export class AlertBoard {
       else changes.push(...this.#goOn(known, alert, atMs));
     }
     return changes;
+  }
+
+  /** The graver alert that has begun, or grown, as this one ends. */
+  #escalated(key: string, alerts: readonly Alert[]): Alert | undefined {
+    return alerts.find((alert) => {
+      const before = this.#open.get(alert.key)?.alert.files ?? 0;
+      return graver[key]?.includes(alert.key) === true && alert.files > before;
+    });
   }
 
   #begin(alert: Alert, atMs: number): AlertChange {
@@ -76,8 +94,8 @@ export class AlertBoard {
     const { id, sinceMs } = known;
     // What paged once stays a page until it is over.
     const alert: Alert = known.alert.severity === 'page' ? { ...now, severity: 'page' } : now;
-    const graver = alert.severity !== known.alert.severity;
-    const tell = graver || (alert.summary !== known.toldSummary && atMs - known.toldAtMs >= retellMs);
+    const isGraver = alert.severity !== known.alert.severity;
+    const tell = isGraver || (alert.summary !== known.toldSummary && atMs - known.toldAtMs >= retellMs);
     const told = tell ? { toldSummary: alert.summary, toldAtMs: atMs } : known;
     this.#open.set(alert.key, { id, alert, sinceMs, toldSummary: told.toldSummary, toldAtMs: told.toldAtMs });
     return tell ? [{ id, alert, state: 'changed', atMs, sinceMs }] : [];

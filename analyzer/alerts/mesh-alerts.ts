@@ -88,10 +88,15 @@ export class MeshAlerts {
     this.#resumed = true;
   }
 
-  #log({ alert, state }: AlertChange): void {
+  #log({ alert, state, escalatedTo }: AlertChange): void {
     const { logger } = this.#options.analyzer;
     const fields = { alert: alert.key, severity: alert.severity, files: alert.files, next: alert.next };
     if (state === 'firing') logger.warn(fields, alert.summary);
-    if (state === 'resolved') logger.info(fields, `resolved: ${alert.summary}`);
+    if (escalatedTo !== undefined)
+      logger.warn(
+        { ...fields, escalatedTo: escalatedTo.key },
+        `graver now: ${escalatedTo.summary} (was: ${alert.summary})`,
+      );
+    else if (state === 'resolved') logger.info(fields, `resolved: ${alert.summary}`);
   }
 }

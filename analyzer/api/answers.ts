@@ -137,6 +137,7 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     incarnation: life.order.incarnation,
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
+    droppedEvents: facts.droppedEvents,
   };
 }
 

@@ -301,7 +301,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   async saveAlerts(changes: readonly AlertChange[]): Promise<void> {
     await this.#writer.enqueue(
       tables.alerts,
-      changes.map(({ id, alert, state, atMs, sinceMs }) => ({
+      changes.map(({ id, alert, state, atMs, sinceMs, escalatedTo }) => ({
         id,
         at: Math.round(atMs),
         kind: alert.key,
@@ -310,6 +310,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
         summary: alert.summary,
         details: JSON.stringify({
           ...alert.details,
+          ...(escalatedTo === undefined ? {} : { escalatedTo: escalatedTo.key }),
           next: alert.next,
           sinceMs,
           analyzer: this.#analyzer,

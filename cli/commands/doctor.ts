@@ -10,12 +10,13 @@ import { findRunFile } from '../run-file.ts';
 export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
-    .description('check this installation one by one, and say what to do about what is not in order');
+    .description('check this installation and its mesh one by one, and say what to do about what is not in order');
   describeUse(command, {
     examples: ['meshward doctor', 'meshward --data-dir /var/lib/meshward doctor'],
     exits: {
       2: 'the configuration or this machine is not in order',
-      4: 'a service or the database is away, or health is stale',
+      4: 'a service or the database is away or takes nothing, or health is stale',
+      5: 'all that runs is in order, and the mesh is not: files at risk, repairs that fail, peers that are not heard, dead letters',
     },
   });
   command.action((_flags: object, command: Command) => doctor(command));
@@ -55,6 +56,7 @@ async function seeInstallation(context: Context, see: (checks: readonly Check[])
   const { storageChecks } = await import('../doctor/storage-checks.ts');
   const { serviceChecks } = await import('../doctor/service-checks.ts');
   const { clockChecks } = await import('../doctor/clock-checks.ts');
+  const { meshChecks } = await import('../doctor/mesh-checks.ts');
   if (context.config.log.adapter === 'kafka') {
     const { kafkaChecks } = await import('../doctor/kafka-checks.ts');
     await see(kafkaChecks(context));
@@ -62,6 +64,7 @@ async function seeInstallation(context: Context, see: (checks: readonly Check[])
   await see(storageChecks(context));
   await see(serviceChecks(context, run));
   await see(clockChecks(context, run));
+  await see(meshChecks(context, run));
 }
 
 function report(results: readonly CheckResult[], output: Output): void {
@@ -70,7 +73,8 @@ function report(results: readonly CheckResult[], output: Output): void {
     failed.length === 0 ? 'Everything is in order.' : `${failed.length} of ${results.length} checks failed.`,
   );
   if (failed.some((result) => result.kind === 'machine')) process.exitCode = exitCodes.usage;
-  else if (failed.length > 0) process.exitCode = exitCodes.unavailable;
+  else if (failed.some((result) => result.kind === 'service')) process.exitCode = exitCodes.unavailable;
+  else if (failed.length > 0) process.exitCode = exitCodes.negative;
 }
 
 export function describeCheck({ name, state, detail, next }: CheckResult): string {

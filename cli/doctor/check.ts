@@ -7,8 +7,8 @@ export const startServices =
 
 export interface Check {
   readonly name: string;
-  /** What is out of order where it fails: this machine and its configuration, or something that runs. */
-  readonly kind: 'machine' | 'service';
+  /** What is out of order where it fails: this machine and its configuration, something that runs, or what it watches over. */
+  readonly kind: 'machine' | 'service' | 'mesh';
   run(): Promise<Finding>;
 }
 

@@ -2,9 +2,10 @@
 import { createApiClient } from '#analyzer/api/client.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { RepairerStatus } from '#mesh/repairer-status.ts';
-import { connectStore } from '#store/client.ts';
+import { connectStore, type Store } from '#store/client.ts';
 import { migrations } from '#store/migrations/list.ts';
 import { uint32 } from '#store/row-binary/columns.ts';
+import { hasServerType } from '#store/store-errors.ts';
 import { readPassword } from '../connections.ts';
 import type { Context } from '../context.ts';
 import { describeFreshness } from '../describe-file.ts';
@@ -77,7 +78,7 @@ async function lookAtClickHouse(context: Context): Promise<Finding> {
     );
     const own = migrations.at(-1)?.version ?? 0;
     const version = row?.version ?? 0;
-    if (version === own) return passed(`answers; schema version ${version}`);
+    if (version === own) return await tryToWrite(store, version);
     const next =
       version < own
         ? 'Start an analyzer of this version: it brings the schema up to date.'
@@ -86,6 +87,29 @@ async function lookAtClickHouse(context: Context): Promise<Finding> {
   } finally {
     await store.close();
   }
+}
+
+/**
+ * A database whose disk is full answers, and takes nothing. What is written is what stands there already: the newest step of the schema,
+ * under its own key and moment.
+ */
+export async function tryToWrite(store: Pick<Store, 'command' | 'qualified'>, version: number): Promise<Finding> {
+  const table = store.qualified('schema_migrations');
+  try {
+    await store.command(
+      `INSERT INTO ${table} SELECT * FROM ${table} FINAL ORDER BY version DESC LIMIT 1 SETTINGS insert_deduplicate = 0`,
+    );
+  } catch (error) {
+    if (hasServerType(error, 'ACCESS_DENIED'))
+      return passed(
+        `answers; schema version ${version}; whether it takes anything is not known: this user may not write`,
+      );
+    return failed(
+      `answers, but takes nothing: ${describeError(error)}`,
+      'See that its disk has room (`SELECT name, free_space FROM system.disks`), and that its tables are not read-only. Events wait in the log meanwhile.',
+    );
+  }
+  return passed(`answers and takes what is written; schema version ${version}`);
 }
 
 /** Null where the service is ready. */

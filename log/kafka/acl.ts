@@ -43,7 +43,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     peerEvents: ['read'],
     atRisk: ['look'],
     enrolments: ['look'],
-    deadLetters: ['look'],
+    deadLetters: ['read'],
   },
   operator: {
     shareEvents: ['append', 'read'],
