@@ -7,6 +7,9 @@ export type PeerId = string & { readonly [brand]: 'PeerId' };
 
 export const peerIdBytes = 32;
 
+/** The same as a regular expression: the last character holds four bits. */
+export const peerIdPattern = '^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$';
+
 export function isPeerId(text: string): text is PeerId {
   return /^[A-Za-z0-9_-]{43}$/.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text;
 }

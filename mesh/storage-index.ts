@@ -8,6 +8,9 @@ export type StorageIndex = string & { readonly [brand]: 'StorageIndex' };
 
 export const storageIndexBytes = 16;
 
+/** The same as a regular expression: the last character holds three bits. */
+export const storageIndexPattern = '^[a-z2-7]{25}[aeimquy4]$';
+
 /** @throws MeshwardError `bad-input` where the text is not 26 canonical base32 characters. */
 export function parseStorageIndex(text: string): StorageIndex {
   if (!isStorageIndex(text)) {

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
+import { isPeerId, peerIdPattern } from '#mesh/peer-id.ts';
+import { isStorageIndex, storageIndexPattern } from '#mesh/storage-index.ts';
 import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from '../testing/mesh.ts';
@@ -240,6 +242,27 @@ describe('the HTTP API', () => {
       }
     });
 
+    it('methods that are not there with 405 and those that are, whatever the body', async () => {
+      const urls = [
+        '/v1/mesh',
+        '/v1/files/at-risk',
+        `/v1/files/${fileOf(1)}`,
+        `/v1/peers/${peerOf(1)}`,
+        '/v1/stream',
+        '/openapi.json',
+      ];
+      for (const url of urls) {
+        for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+          const response = await app.inject({ method, url, headers: { 'content-type': 'text/odd' }, payload: 'x' });
+          expect([url, method, response.statusCode]).toEqual([url, method, 405]);
+          expect(response.headers['allow']).toBe('GET, HEAD');
+          expect(answers.Error.parse(response.json()).error.code).toBe('bad-input');
+        }
+      }
+      expect((await app.inject({ method: 'HEAD', url: '/v1/mesh' })).statusCode).toBe(200);
+      expect((await app.inject({ method: 'POST', url: '/v1/nothing' })).statusCode).toBe(404);
+    });
+
     it('what only the database knows with 503 while it is away, and defects with 500', async () => {
       historyFails = new MeshwardError('store-unavailable', 'away', { next: 'Start it.', retryable: true });
       expect(await refusal('/v1/repairs')).toEqual([503, 'store-unavailable']);
@@ -299,6 +322,25 @@ describe('the HTTP API', () => {
         if (path !== '/v1/stream')
           expect(Object.keys(at(operation, 'responses'))).toEqual(['200', '400', '404', '503']);
       }
+    });
+
+    it('says what storage indexes and peer ids look like, and takes those and no others', async () => {
+      const text = JSON.stringify(await documentOf());
+      expect(text.split(storageIndexPattern).length - 1).toBeGreaterThan(4);
+      expect(text.split(peerIdPattern).length - 1).toBeGreaterThan(2);
+      for (let i = 0; i < 200; i++) {
+        expect(fileOf(i)).toMatch(new RegExp(storageIndexPattern));
+        expect(peerOf(i)).toMatch(new RegExp(peerIdPattern));
+      }
+      // The last character holds fewer bits than it could.
+      for (const odd of [`${fileOf(1).slice(0, 25)}b`, fileOf(1).toUpperCase(), `${fileOf(1)}a`]) {
+        expect([isStorageIndex(odd), new RegExp(storageIndexPattern).test(odd)]).toEqual([false, false]);
+      }
+      const odd = `${peerOf(1).slice(0, 42)}B`;
+      expect([isPeerId(odd), new RegExp(peerIdPattern).test(odd)]).toEqual([false, false]);
+      const { body } = await get('/v1/files/short', answers.Error);
+      expect(body.error.message).toBe('"short" is not a storage index');
+      expect((await get('/v1/proofs?storageIndex=short', answers.Error)).body.error.message).not.toContain('pattern');
     });
 
     it('holds schemas that the real answers fit, and that refuse others', async () => {

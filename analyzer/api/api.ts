@@ -7,9 +7,10 @@ import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { Logger } from '#mesh/logger.ts';
-import { parsePeerId } from '#mesh/peer-id.ts';
+import { watchMethods } from '#mesh/other-methods.ts';
+import { parsePeerId, peerIdPattern } from '#mesh/peer-id.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
-import { parseStorageIndex } from '#mesh/storage-index.ts';
+import { parseStorageIndex, storageIndexPattern } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
@@ -64,7 +65,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   app.setErrorHandler(async (error, _request, reply) => {
     const asked = error as { validation?: unknown; statusCode?: number };
     if (asked.validation !== undefined || (asked.statusCode !== undefined && asked.statusCode < 500)) {
-      const refusal = new MeshwardError('bad-input', (error as Error).message, {
+      const message = (error as Error).message.replace(
+        /^querystring\/storageIndex must match pattern .*$/,
+        'storageIndex is not a storage index: 26 characters of a-z and 2-7',
+      );
+      const refusal = new MeshwardError('bad-input', message, {
         next: 'See /openapi.json for what the request may hold.',
       });
       return reply.code(400).send(toApiError(refusal));
@@ -84,6 +89,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     ),
   );
 
+  const otherMethods = watchMethods(app);
   for (const schema of schemas.answerSchemas()) app.addSchema(schema);
   const answers = (name: schemas.AnswerName): Record<number, unknown> => ({
     200: { description: 'The answer.', $ref: `${name}#` },
@@ -126,7 +132,15 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
 
   app.get<{ Params: { storageIndex: string } }>(
     '/v1/files/:storageIndex',
-    { schema: { summary: 'Could I recover this file now?', response: answers('FileDetail') } },
+    {
+      schema: {
+        summary: 'Could I recover this file now?',
+        params: onlyParam('storageIndex', storageIndexPattern),
+        response: answers('FileDetail'),
+      },
+      // What does not fit is told in our own words below.
+      attachValidation: true,
+    },
     async (request) => {
       const index = parseStorageIndex(request.params.storageIndex);
       const answer = await analyzer.lookUp(index);
@@ -165,13 +179,23 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
 
   app.get<{ Params: { peerId: string } }>(
     '/v1/peers/:peerId',
-    { schema: { summary: 'One peer', response: answers('Peer') } },
+    {
+      schema: { summary: 'One peer', params: onlyParam('peerId', peerIdPattern), response: answers('Peer') },
+      attachValidation: true,
+    },
     async (request) => toPeerAnswer(findPeer(analyzer, request.params.peerId)),
   );
 
   app.get<{ Params: { peerId: string } }>(
     '/v1/peers/:peerId/drain',
-    { schema: { summary: 'Whether a draining peer may be switched off', response: answers('PeerDrain') } },
+    {
+      schema: {
+        summary: 'Whether a draining peer may be switched off',
+        params: onlyParam('peerId', peerIdPattern),
+        response: answers('PeerDrain'),
+      },
+      attachValidation: true,
+    },
     async (request) => {
       const facts = findPeer(analyzer, request.params.peerId);
       return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.meshFreshness());
@@ -198,7 +222,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
         querystring: {
           type: 'object',
           additionalProperties: false,
-          properties: { limit, storageIndex: { type: 'string' } },
+          properties: { limit, storageIndex: { type: 'string', pattern: storageIndexPattern } },
         },
         response: answers('ProofList'),
       },
@@ -225,6 +249,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   app.addHook('onClose', async () => streams.close());
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   options.addRoutes(app);
+  void app.register(otherMethods);
   await app.ready();
   return app;
 }
@@ -234,6 +259,10 @@ function findPeer(analyzer: Analyzer, text: string): PeerFacts {
   const facts = analyzer.peer(peer);
   if (facts !== undefined) return facts;
   throw new MeshwardError('peer-unknown', 'no peer has this id', { next: 'See /v1/peers for those that are known.' });
+}
+
+function onlyParam(name: string, pattern: string): Readonly<Record<string, unknown>> {
+  return { type: 'object', required: [name], properties: { [name]: { type: 'string', pattern } } };
 }
 
 function unanswered(why: Unanswered, stale: boolean): MeshwardError {

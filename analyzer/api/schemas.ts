@@ -1,11 +1,20 @@
 /** What the HTTP API answers: one schema for validation, serialisation and the OpenAPI document. Times are milliseconds since the epoch. */
 import { z } from 'zod';
 import { grades } from '#mesh/grade.ts';
+import { peerIdPattern } from '#mesh/peer-id.ts';
 import { peerStates } from '#mesh/peer-state.ts';
+import { storageIndexPattern } from '#mesh/storage-index.ts';
 
 const count = z.number().int().min(0);
 const grade = z.enum(grades).meta({ description: 'Worst first: lost, critical, at-risk, degraded, healthy.' });
-const storageIndex = z.string().length(26).meta({ description: 'Storage index: 26 characters of base32.' });
+const storageIndex = z
+  .string()
+  .regex(new RegExp(storageIndexPattern))
+  .meta({ description: 'Storage index: 26 characters of base32.' });
+const peerId = z
+  .string()
+  .regex(new RegExp(peerIdPattern))
+  .meta({ description: 'Peer id: 43 characters of base64url, the SHA-256 of its public key.' });
 
 export const freshness = z
   .object({
@@ -95,7 +104,7 @@ export const fileAnswer = z
 
 export const placement = z.object({
   shareNumber: count,
-  peerId: z.string(),
+  peerId,
   peerName: z.string(),
   peerState: z.enum(peerStates),
   available: z.boolean(),
@@ -106,7 +115,7 @@ export const fileDetailAnswer = fileAnswer.extend({ placements: z.array(placemen
 export const fileListAnswer = z.object({ files: z.array(fileAnswer), total: count, freshness });
 
 export const peerAnswer = z.object({
-  peerId: z.string(),
+  peerId,
   name: z.string(),
   state: z.enum(peerStates),
   domains: z.record(z.string(), z.string()),

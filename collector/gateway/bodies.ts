@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import { MeshwardError } from '#mesh/errors.ts';
 import { maxManifestsPerBatch, maxTextLength } from '#mesh/limits.ts';
+import { peerIdPattern } from '#mesh/peer-id.ts';
+import { storageIndexPattern } from '#mesh/storage-index.ts';
 import { domainKindPattern, isPrintable, maxDomains } from './check-post.ts';
 
 const text = z.string().max(maxTextLength);
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const peerId = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const peerId = z.string().regex(new RegExp(peerIdPattern));
 const domains = z.record(z.string().regex(domainKindPattern), text.min(1)).meta({ maxProperties: maxDomains });
 
 export const enrolBody = z.strictObject({
@@ -97,7 +99,7 @@ export type SettingsBody = z.infer<typeof settingsBody>;
 export type MaintenanceBody = z.infer<typeof maintenanceBody>;
 
 export const peerParams = z.strictObject({ peerId });
-export const fileParams = z.strictObject({ storageIndex: z.string().regex(/^[a-z2-7]{26}$/) });
+export const fileParams = z.strictObject({ storageIndex: z.string().regex(new RegExp(storageIndexPattern)) });
 
 /** As fastify takes it. */
 export function jsonSchema(schema: z.ZodType): Record<string, unknown> {

@@ -8,6 +8,7 @@ import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
 import { type Logger, silentLogger } from '#mesh/logger.ts';
+import { watchMethods } from '#mesh/other-methods.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
@@ -243,8 +244,10 @@ function createApp(
     }
     return sendAnswer(reply, answer, service.random);
   });
+  const otherMethods = watchMethods(app);
   void app.register(async (scope) => postRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => peerRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => operatorRoutes(service)(scope as GatewayApp));
+  void app.register(async (scope) => otherMethods(scope as GatewayApp));
   return app;
 }

@@ -163,6 +163,8 @@ test('a peer that is not enrolled, and bad bodies, are said so', async () => {
   expect([extra.status, errorOf(extra).code]).toEqual([400, 'bad-input']);
   const nowhere = await rawRequest(`${gateway.url}/v1/nothing`, operator, { method: 'GET' });
   expect([nowhere.status, errorOf(nowhere).code]).toEqual([404, 'bad-input']);
+  const odd = await rawRequest(`${gateway.url}/v1/tokens`, operator, { method: 'DELETE' });
+  expect([odd.status, errorOf(odd).code, odd.headers['allow']]).toEqual([405, 'bad-input', 'POST']);
   expect(await gateway.client(peer).postEvents(batchPost(peer))).toEqual({ accepted: 8 });
 });
 

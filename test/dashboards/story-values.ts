@@ -169,6 +169,7 @@ export function alertsOf(mesh: StoryMesh, totals: SweepTotals): readonly Alert[]
     refusedEvents: 0,
     truncatedRecords: 0,
     owedInventories: 0,
+    unwatchedFiles: 0,
   });
 }
 
