@@ -149,6 +149,7 @@ export function factsOf(mesh: StoryMesh, minute: number): PeerFacts[] {
       inStateMs: (minute - peer.stateSince) * minuteMs,
       graceMs: 300_000,
       flapScore: peer.flapScore,
+      droppedEvents: 0,
     };
   });
 }

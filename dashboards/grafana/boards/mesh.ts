@@ -241,7 +241,7 @@ const openAlerts: Unplaced = table(
     unit: 'short',
     overrides: [
       column('severity', {
-        mappings: words({ critical: 'red', warning: 'orange', info: 'blue' }),
+        mappings: words({ page: 'red', critical: 'red', warning: 'orange', info: 'blue' }),
         'custom.cellOptions': { type: 'color-background', mode: 'basic' },
         'custom.width': 90,
       }),
@@ -259,7 +259,7 @@ FROM (
   SELECT id, any(kind) AS kind, argMax(severity, at) AS severity, min(at) AS began, argMax(files, at) AS files,
     argMax(summary, at) AS summary, argMax(details, at) AS details, argMax(state, (at, state)) AS newest
   FROM ${database}.alerts WHERE at <= $__toTime GROUP BY id
-) WHERE newest = 'firing' ORDER BY severity = 'critical' DESC, files DESC, since LIMIT 50`),
+) WHERE newest = 'firing' ORDER BY severity IN ('page', 'critical') DESC, files DESC, since LIMIT 50`),
 );
 
 const worstDomains: Unplaced = table(
