@@ -101,6 +101,23 @@ describe('files', () => {
     expect(ran.stderr).toContain('1 ≤ k ≤ n ≤ 256');
   });
 
+  it('nobody has a share of are unknown to every command, and nothing is recorded or deleted', async () => {
+    const key = 'a'.repeat(26);
+    const cap = `URI:CHK:${key}:mlnhnybfrydbjodsugg5kyyt7xlsd5d5akoozoyjhql2g2ivfofq:3:10:1000`;
+    const proofs = (await api.proofs(1000)).length;
+    for (const words of [
+      ['get', cap, join(folder, 'unknown')],
+      ['file', 'prove', cap],
+      ['file', 'show', cap],
+      ['file', 'delete', cap],
+    ]) {
+      const ran = await demo.meshward('--json', ...words);
+      expect(ran.exitCode, words.slice(0, 2).join(' ')).toBe(3);
+      expect((JSON.parse(ran.stderr) as { error: { code: string } }).error.code).toBe('file-unknown');
+    }
+    expect(await api.proofs(1000)).toHaveLength(proofs);
+  });
+
   it('nobody knows of are said to be unknown', async () => {
     await expect(api.file('aaaaaaaaaaaaaaaaaaaaaaaaaa' as StorageIndex)).rejects.toMatchObject({
       code: 'file-unknown',
