@@ -42,6 +42,7 @@ const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'peer-unknown': exitCodes.forbidden,
   'peer-revoked': exitCodes.forbidden,
   'peer-impersonation': exitCodes.forbidden,
+  'peer-outdated': exitCodes.forbidden,
   'log-forbidden': exitCodes.forbidden,
   'operator-unknown': exitCodes.forbidden,
   'token-invalid': exitCodes.forbidden,

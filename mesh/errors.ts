@@ -48,6 +48,7 @@ export const errorCodes = [
   'peer-unknown',
   'peer-revoked',
   'peer-impersonation',
+  'peer-outdated',
   'peer-limit',
   'operator-unknown',
   'token-invalid',

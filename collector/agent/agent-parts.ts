@@ -1,6 +1,8 @@
 /** The parts of a running agent, each made from those above it. Made anew at each start. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PeerEvent } from '#mesh/generated/events_pb.js';
+import { AddressReport } from './address-report.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { CollectorContact } from './collector-contact.ts';
 import { defaultFollowerTiming, FolderFollower } from './folder-follower.ts';
@@ -77,8 +79,11 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
     table.clearFlag(manifestFlag);
     if (needsInventory) owed.owe();
   };
+  const batchesFolder = join(state.directory, batchesFolderName);
+  // They were counted below what the mesh has heard: nobody would take them, and the first inventory says it all again.
+  if (context.own.hasLostCount) await rm(batchesFolder, { recursive: true, force: true });
   const spool = await Spool.open({
-    directory: join(state.directory, batchesFolderName),
+    directory: batchesFolder,
     maxBytes: config.spoolMaxBytes,
     clock,
     log,
@@ -88,7 +93,7 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
     },
   });
 
-  const contact = new CollectorContact(metrics, owed);
+  const contact = new CollectorContact({ metrics, owed, log, onOutdated: context.onOutdated });
   const sending = {
     collector,
     clock,
@@ -131,7 +136,18 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
   const inventories = new InventoryTaker({ agent: context, folder, reconciler, outbox, batches, owed, metrics });
   const feed = new ManifestFeed({ table, root, sink: outbox, clock, log });
   const senders = [shareSender, peerSender];
-  const presence = new PeerPresence({ agent: context, voice, verifier, senders, serving, inventories, keeper, feed });
+  const address = new AddressReport(context, timers);
+  const presence = new PeerPresence({
+    agent: context,
+    voice,
+    verifier,
+    senders,
+    serving,
+    address,
+    inventories,
+    keeper,
+    feed,
+  });
   const follower = new FolderFollower({
     folder,
     reconciler,

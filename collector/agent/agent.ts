@@ -2,6 +2,7 @@
  * The agent beside a storage peer: says which shares are there, which are sound, and that the peer is alive. It owns no
  * thread and no process: sixty of them fit into one (the demo), each with a handful of timers.
  */
+
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '#mesh/clock.ts';
@@ -13,6 +14,7 @@ import { type AgentFolders, agentFolders } from './folders.ts';
 import type { AgentContext, AgentOptions } from './options.ts';
 import type { PeerStatement } from './peer-lane.ts';
 import { ShareRoot } from './share-root.ts';
+import { StartAnew } from './start-anew.ts';
 import { StartedAgent } from './started-agent.ts';
 import { AgentState } from './state.ts';
 import { type AgentStatus, stoppedStatus } from './status.ts';
@@ -46,7 +48,13 @@ export function createAgent(options: AgentOptions): Agent {
     const state = await AgentState.open(folders.state, identity.peerId, log);
     await prepareRoot(root, state, config.serve, folders);
     const mark = await root.readMark().catch(() => null);
-    await state.beginIncarnation(mark ?? { incarnation: 0, generation: 0 });
+    const heard = await lastHeard(options);
+    const hasLostCount = await state.beginIncarnation(mark ?? { incarnation: 0, generation: 0 }, heard);
+    if (hasLostCount)
+      log.warn(
+        { heard, incarnation: state.incarnation },
+        'this peer lost its count of starts; it goes on above the one that the mesh has heard',
+      );
     const { system } = options;
     const context: AgentContext = {
       ...options,
@@ -57,7 +65,8 @@ export function createAgent(options: AgentOptions): Agent {
         startServer: system?.startServer ?? storageServing(identity, clock, log),
         meter: system?.meter,
       },
-      own: { state, root, folders },
+      own: { state, root, folders, hasLostCount },
+      onOutdated: (isDoubled) => anew.soon(isDoubled),
     };
     const made = new StartedAgent(context, await makeParts(context));
     try {
@@ -69,15 +78,29 @@ export function createAgent(options: AgentOptions): Agent {
     }
   };
 
+  const halt = async (): Promise<void> => {
+    const stopping = running;
+    running = null;
+    await stopping?.stop();
+  };
+
+  const anew = new StartAnew(options.clock, options.random, () => {
+    if (running === null) return;
+    starting = halt().then(start);
+    starting.catch((error: unknown) =>
+      options.log.error({ error: describeError(error) }, 'the agent could not start anew; start it by hand'),
+    );
+  });
+
   return {
     peerId: options.identity.peerId,
     start: () => (starting ??= start()),
     async stop() {
+      anew.cancel();
       await starting?.catch(() => undefined);
-      const stopping = running;
-      running = null;
+      await halt();
+      anew.cancel();
       starting = null;
-      await stopping?.stop();
     },
     status: () => running?.status() ?? stoppedStatus(options.identity.peerId),
     say(statement) {
@@ -95,6 +118,27 @@ export function createAgent(options: AgentOptions): Agent {
 function started(running: StartedAgent | null): StartedAgent {
   if (running !== null) return running;
   throw new MeshwardError('service-unavailable', 'the agent is not running', { next: 'Start it first.' });
+}
+
+/** How long a start waits to hear from the collector what it knows. */
+const askTimeoutMs = 5000;
+
+/** The highest incarnation that the mesh has heard of this peer; 0 where the collector cannot be asked now: it tells later. */
+async function lastHeard({ collector, clock, log }: AgentOptions): Promise<number> {
+  const asked = new AbortController();
+  try {
+    const patience = sleep(clock, askTimeoutMs, asked.signal).then(
+      () => null,
+      () => null,
+    );
+    const settings = await Promise.race([collector.settings?.(0, 0), patience]);
+    return settings?.lastIncarnation ?? 0;
+  } catch (error) {
+    log.debug({ error: describeError(error) }, 'the collector could not be asked how this peer was heard last');
+    return 0;
+  } finally {
+    asked.abort(new MeshwardError('cancelled', 'the collector was asked', { next: 'Nothing to do.' }));
+  }
 }
 
 /** Finds out whether this is the peer's folder; at a peer's first start, makes it so. */

@@ -67,6 +67,7 @@ export function createAgentMetrics(peer: string, meter: Meter = metrics.getMeter
       '1 while the collector takes posts.',
       (s) => (s.collectorReachable ? 1 : 0),
     ],
+    ['meshward_agent_doubled', '1', "1 while another agent speaks with this peer's key.", (s) => (s.isDoubled ? 1 : 0)],
   ];
   const instruments = gauges.map(([name, unit, description]) =>
     meter.createObservableGauge(name, { unit, description }),

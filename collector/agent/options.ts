@@ -1,9 +1,11 @@
 /** What an agent is made with. */
+
 import type { Meter } from '@opentelemetry/api';
 import type { Clock, Random } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
+import type { CollectorContactOptions } from './collector-contact.ts';
 import type { FollowerTiming } from './folder-follower.ts';
 import type { AgentFolders } from './folders.ts';
 import type { CheckShare, CollectorPort, StartShareServer } from './ports.ts';
@@ -57,5 +59,8 @@ export interface AgentContext extends AgentOptions {
     readonly state: AgentState;
     readonly root: ShareRoot;
     readonly folders: AgentFolders;
+    /** The mesh knows a higher incarnation than was remembered here: what waits in the spool was counted below it. */
+    readonly hasLostCount: boolean;
   };
+  readonly onOutdated: CollectorContactOptions['onOutdated'];
 }

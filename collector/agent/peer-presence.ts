@@ -1,4 +1,5 @@
 /** What the peer does as its share folder comes and goes: with it, it serves, verifies and is heard; without it, it falls silent. */
+import type { AddressReport } from './address-report.ts';
 import type { FolderSequel } from './folder-follower.ts';
 import type { InventoryTaker } from './inventory-taker.ts';
 import type { ManifestFeed } from './manifest-feed.ts';
@@ -16,6 +17,7 @@ export interface PeerPresenceOptions {
   readonly verifier: Verifier;
   readonly senders: readonly Pick<Sender<unknown>, 'pause' | 'resume'>[];
   readonly serving: ShareServing;
+  readonly address: AddressReport;
   readonly inventories: InventoryTaker;
   readonly keeper: TableKeeper;
   readonly feed: ManifestFeed;
@@ -29,13 +31,14 @@ export class PeerPresence implements FolderSequel {
   }
 
   async present(): Promise<void> {
-    const { agent, voice, verifier, senders, serving } = this.#options;
+    const { agent, voice, verifier, senders, serving, address } = this.#options;
     if (!voice.isSilent) return;
     await this.#mark(agent);
     await serving.start();
     verifier.resume();
     for (const sender of senders) sender.resume();
     await voice.speakUp();
+    void address.send();
   }
 
   gone(condition: RootCondition): void {

@@ -13,6 +13,8 @@ export interface CollectorPort {
   post(body: Uint8Array, signal: AbortSignal): Promise<void>;
   /** What the operators set centrally for this peer; null where that is as this agent knows it. */
   settings?(knownVersion: number, knownInventoryRequest: number): Promise<CentralSettings | null>;
+  /** Tells where the shares are served: a NURL, which holds a secret. @returns whether that was news. */
+  changeAddress?(nurl: string): Promise<boolean>;
 }
 
 export interface CentralSettings {
@@ -26,6 +28,8 @@ export interface CentralSettings {
   readonly version: number;
   /** Counts the inventories that operators asked for; collectors of earlier releases do not say it. */
   readonly inventoryRequest?: number;
+  /** The highest incarnation that this peer was heard under; collectors of earlier releases do not say it. */
+  readonly lastIncarnation?: number;
 }
 
 /** A share whose content was checked. */

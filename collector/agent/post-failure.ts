@@ -11,7 +11,12 @@ export type PostFailure =
   /** Neither is said: worth some tries, not worth holding up the lane for ever. */
   | { readonly kind: 'unclear' };
 
-const unwelcomeCodes: ReadonlySet<ErrorCode> = new Set(['peer-unknown', 'peer-revoked', 'peer-impersonation']);
+const unwelcomeCodes: ReadonlySet<ErrorCode> = new Set([
+  'peer-unknown',
+  'peer-revoked',
+  'peer-impersonation',
+  'peer-outdated',
+]);
 const refusedCodes: ReadonlySet<ErrorCode> = new Set(['batch-malformed', 'event-unknown', 'batch-too-large']);
 
 export function classifyPostFailure(error: unknown): PostFailure {

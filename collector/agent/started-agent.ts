@@ -90,6 +90,7 @@ export class StartedAgent {
       otherFiles: otherFilesOf(folder),
       otherFileExamples: oddities.examples(20),
       collectorReachable: contact.isReachable,
+      isDoubled: contact.isDoubled,
       lastErrorCode: shareSender.lastErrorCode ?? peerSender.lastErrorCode,
       spool: spool.stats,
       watches: watcher.count,

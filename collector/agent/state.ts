@@ -86,13 +86,18 @@ export class AgentState {
     return this.#stored.enrolment;
   }
 
-  /** Counts this start. @param atLeast an incarnation that is known to have been used, from the mark in the share folder. */
-  async beginIncarnation(atLeast: { incarnation: number; generation: number }): Promise<number> {
+  /**
+   * Counts this start, above every one that is known.
+   * @param mark what the share folder remembers. @param heard the highest incarnation that the mesh has heard; 0 where it does not say.
+   * @returns whether the mesh knew more than this machine does: its count was lost.
+   */
+  async beginIncarnation(mark: { incarnation: number; generation: number }, heard: number): Promise<boolean> {
+    const remembered = Math.max(this.#stored.incarnation, mark.incarnation);
     await this.#write({
-      incarnation: Math.max(this.#stored.incarnation, atLeast.incarnation) + 1,
-      generation: Math.max(this.#stored.generation, atLeast.generation),
+      incarnation: Math.max(remembered, heard) + 1,
+      generation: Math.max(this.#stored.generation, mark.generation),
     });
-    return this.#stored.incarnation;
+    return heard > remembered;
   }
 
   /** The number of the inventory that begins now; durable before its first batch exists. */

@@ -31,6 +31,8 @@ export interface AgentStatus {
   /** Some of these, by their path in the share folder. */
   readonly otherFileExamples: readonly { readonly path: string; readonly kind: OddityKind }[];
   readonly collectorReachable: boolean;
+  /** Another agent speaks with this peer's key, and is heard instead of this one. */
+  readonly isDoubled: boolean;
   /** Code of the last failure of a post, or null. */
   readonly lastErrorCode: string | null;
   readonly spool: SpoolStats;
@@ -79,6 +81,7 @@ export function stoppedStatus(peerId: PeerId): AgentStatus {
     },
     otherFileExamples: [],
     collectorReachable: false,
+    isDoubled: false,
     lastErrorCode: null,
     spool: { batches: 0, bytes: 0, droppedBatches: 0, droppedInventories: 0, setAsideBatches: 0, damagedFiles: 0 },
     watches: 0,

@@ -42,6 +42,7 @@ const statusOfCode: Partial<Record<ErrorCode, number>> = {
   'peer-unknown': 401,
   'peer-revoked': 403,
   'peer-impersonation': 403,
+  'peer-outdated': 409,
   'operator-unknown': 403,
   'token-invalid': 403,
   'file-unknown': 404,

@@ -29,11 +29,19 @@ export const settings = z.strictObject({
   version: whole,
   /** Counts the inventories that operators asked for; collectors of earlier releases do not say it. */
   inventoryRequest: whole.exactOptional(),
+  /** The highest incarnation that the peer was heard under; 0 for none. Collectors of earlier releases do not say it. */
+  lastIncarnation: whole.exactOptional(),
 });
 export type SettingsAnswer = z.infer<typeof settings>;
 
 export const enrolAnswer = z.strictObject({ peerId, domains, settings });
 export type EnrolAnswer = z.infer<typeof enrolAnswer>;
+
+/** Where the peer's shares are served; holds the secret to do so. */
+export const addressBody = z.strictObject({ nurl: z.string().min(1).max(1000) });
+export type AddressBody = z.infer<typeof addressBody>;
+export const addressAnswer = z.strictObject({ changed: z.boolean() });
+export type AddressAnswer = z.infer<typeof addressAnswer>;
 
 export const postAnswer = z.strictObject({ accepted: whole, duplicate: z.boolean().exactOptional() });
 export type PostAnswer = z.infer<typeof postAnswer>;
@@ -59,6 +67,8 @@ export const directoryPeer = z.strictObject({
   revoked: z.boolean(),
   revokedReason: z.string(),
   settings: settings,
+  /** When a post under an earlier incarnation than was heard was refused; 0 where none was since. Collectors of earlier releases do not say it. */
+  outdatedAtMs: whole.exactOptional(),
 });
 export const directoryAnswer = z.strictObject({
   peers: z.array(directoryPeer),

@@ -12,6 +12,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
+  AddressAnswer,
   DirectoryAnswer,
   DirectoryPeer,
   EnrolAnswer,
@@ -58,6 +59,9 @@ export interface CollectorClient {
   enrol(request: EnrolBody): Promise<EnrolAnswer>;
   /** @param knownVersion the answer is null where the settings still have this version, and no inventory was asked for since `knownInventoryRequest`. */
   settings(knownVersion?: number, knownInventoryRequest?: number): Promise<SettingsAnswer | null>;
+
+  /** Tells where this peer's shares are served from now on. */
+  changeAddress(nurl: string): Promise<AddressAnswer>;
 
   createToken(request: TokenBody): Promise<TokenAnswer>;
   /** Every enrolled peer; holds secrets. */
@@ -172,6 +176,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
           ? {}
           : { headers: { 'if-none-match': settingsTag(knownVersion, knownInventoryRequest) } }),
       }),
+    changeAddress: (nurl) => json('PUT', '/v1/address', { nurl }),
     createToken: (request) => json('POST', '/v1/tokens', request),
     async directory() {
       const peers: DirectoryPeer[] = [];

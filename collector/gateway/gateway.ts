@@ -19,6 +19,7 @@ import { answerClientError } from './client-errors.ts';
 import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
 import { DeadLetters, lettersPerSender } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
+import { Incarnations } from './incarnations.ts';
 import { InventoryAsks } from './inventory-asks.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
@@ -104,6 +105,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     unreadable: () => metrics.unreadableEnrolment(),
   });
+  const incarnations = new Incarnations({
+    enrolments,
+    clock,
+    logger,
+    outdated: (kind) => metrics.outdated(kind),
+  });
   const inventoryAsks = new InventoryAsks({
     log,
     topic: topics.peerEvents,
@@ -143,6 +150,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       metrics,
     }),
     enrolments,
+    incarnations,
     ownerBatches: new OwnerBatches(log, topics.shareEvents, clock),
   };
   const app = createApp(service, options.tls, limits, () => state === 'closing');

@@ -9,6 +9,8 @@ export interface GatewayMetrics {
   /** A post was acknowledged. */
   accepted(kind: PostKind, eventCount: number, appendSeconds: number): void;
   duplicate(kind: PostKind): void;
+  /** A post came under an earlier incarnation than the peer was heard under, and was refused. */
+  outdated(kind: PostKind): void;
   refused(code: string): void;
   /** @param reason code of the refusal. */
   deadLetter(outcome: 'kept' | 'limited' | 'failed', reason: string): void;
@@ -43,6 +45,7 @@ const refusalCodes: readonly ErrorCode[] = [
   'batch-too-large',
   'peer-unknown',
   'peer-revoked',
+  'peer-outdated',
   'peer-impersonation',
   'peer-limit',
   'operator-unknown',
@@ -62,11 +65,14 @@ const deadLetterReasons: readonly ErrorCode[] = [
   'batch-too-large',
   'peer-unknown',
   'peer-revoked',
+  'peer-outdated',
   'peer-impersonation',
 ];
 
 export function createGatewayMetrics(meter: Meter, topics: Topics, observed: ObservedState): GatewayMetrics {
-  const posts = meter.createCounter('meshward_collector_posts', { description: 'Posts that were acknowledged.' });
+  const posts = meter.createCounter('meshward_collector_posts', {
+    description: 'Posts by kind and outcome: accepted, known already, or outdated and refused.',
+  });
   const events = meter.createCounter('meshward_collector_share_events', {
     description: 'Share events that were acknowledged.',
   });
@@ -134,7 +140,7 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     });
 
   for (const kind of ['batch', 'event'])
-    for (const outcome of ['accepted', 'duplicate']) posts.add(0, { kind, outcome });
+    for (const outcome of ['accepted', 'duplicate', 'outdated']) posts.add(0, { kind, outcome });
   for (const code of refusalCodes) refusals.add(0, { code });
   for (const reason of deadLetterReasons)
     for (const outcome of ['kept', 'limited', 'failed']) letters.add(0, { outcome, reason });
@@ -155,6 +161,7 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
       appendSeconds.record(seconds, { kind });
     },
     duplicate: (kind) => posts.add(1, { kind, outcome: 'duplicate' }),
+    outdated: (kind) => posts.add(1, { kind, outcome: 'outdated' }),
     refused: (code) => refusals.add(1, { code }),
     deadLetter: (outcome, reason) => letters.add(1, { outcome, reason }),
     unknownEvents: () => unknownEvents.add(1),

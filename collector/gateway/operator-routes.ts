@@ -298,6 +298,7 @@ function directoryEntry(peer: EnrolledPeer): DirectoryPeer {
     enrolledAtMs: Number(peer.enrolledAtMs),
     revoked: peer.revoked,
     revokedReason: peer.revokedReason,
+    outdatedAtMs: Number(peer.outdatedAtMs),
     settings: settingsAnswer(peer),
   };
 }

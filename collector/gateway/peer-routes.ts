@@ -2,6 +2,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { EnrolledPeer, PeerSettings } from '#mesh/generated/events_pb.js';
 import {
+  type AddressAnswer,
+  type AddressBody,
+  addressAnswer,
+  addressBody,
   type EnrolAnswer,
   type EnrolBody,
   enrolAnswer,
@@ -12,9 +16,10 @@ import {
   settings,
 } from './bodies.ts';
 import { admitPeer, requireKey, requirePeer, withinRate } from './callers.ts';
+import { lastIncarnationOf } from './incarnations.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
 import { settingsTag } from './settings-tag.ts';
-import { enrolPeer } from './tokens.ts';
+import { changeAddress, enrolPeer } from './tokens.ts';
 
 /** Largest body of an enrolment. */
 export const maxEnrolBytes = 16 * 1024;
@@ -52,6 +57,20 @@ export function peerRoutes(service: GatewayService) {
       },
     );
 
+    app.put<{ Body: AddressBody }>(
+      '/v1/address',
+      {
+        schema: { body: jsonSchema(addressBody), response: { 200: jsonSchema(addressAnswer) } },
+        bodyLimit: maxEnrolBytes,
+        onRequest: limitToPeers(service),
+      },
+      async (request, reply): Promise<AddressAnswer> => {
+        const { id } = requirePeer(service, request);
+        reply.header('cache-control', 'no-store');
+        return { changed: await changeAddress(service.enrolments, id, request.body.nurl) };
+      },
+    );
+
     app.get(
       '/v1/settings',
       { schema: { response: { 200: jsonSchema(settings), 304: { type: 'null' } } }, onRequest: limitToPeers(service) },
@@ -82,5 +101,6 @@ export function settingsAnswer(peer: EnrolledPeer): SettingsAnswer {
     serveBytesPerSecond: Number(said?.serveBytesPerSecond ?? 0n),
     version: Number(said?.version ?? 0n),
     inventoryRequest: Number(said?.inventoryRequest ?? 0n),
+    lastIncarnation: lastIncarnationOf(peer),
   };
 }

@@ -90,6 +90,7 @@ async function takePost(service: GatewayService, peer: PeerId, request: FastifyR
     withinRate(service.unknownRate, peer, 1, 'batches with what this release does not know');
     service.metrics.unknownEvents();
   }
+  await service.incarnations.admit(peer, checked.kind, checked.order.incarnation);
   const { duplicate } = await traced('collector.post', header(request, 'traceparent'), (headers) =>
     service.order.run(`${checked.kind}:${peer}`, checked.order, async () => {
       const startedMs = service.clock.monotonicMs();
@@ -122,7 +123,8 @@ async function appendDurably(service: GatewayService, topic: string, records: re
 async function keepRefused(service: GatewayService, error: unknown, request: FastifyRequest): Promise<void> {
   const { status, body } = answerOf(error);
   const { code } = body.error;
-  if (status === 429 || status >= 500) return;
+  // What is outdated is told to its sender and to people, and worth nothing to who would replay it.
+  if (status === 429 || status >= 500 || code === 'peer-outdated') return;
   const sender = identityOf(request);
   const payload = request.body instanceof Uint8Array ? request.body : new Uint8Array();
   const refused = {

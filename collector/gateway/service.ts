@@ -14,6 +14,7 @@ import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Enrolments } from './enrolments.ts';
+import type { Incarnations } from './incarnations.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { OwnerBatches } from './owner-batches.ts';
 import type { PostOrder } from './post-order.ts';
@@ -44,5 +45,6 @@ export interface GatewayService {
   readonly order: PostOrder;
   readonly deadLetters: DeadLetters;
   readonly enrolments: Enrolments;
+  readonly incarnations: Incarnations;
   readonly ownerBatches: OwnerBatches;
 }

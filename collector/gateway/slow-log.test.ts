@@ -122,6 +122,7 @@ test('strangers and those who want to enrol wait apart from the posts of peers',
   const log = hangingLog(memory);
   const underTest = await startGateway({ log, config: { maxConcurrentPosts: 2 } });
   const peer = await newPeer(log, underTest);
+  await underTest.client(peer).postEvents(batchPost(peer));
   log.hang(testTopics.deadLetters.name, testTopics.enrolments.name);
   const stranger = await createPeerIdentity();
   const strange = Array.from({ length: 3 }, () =>
@@ -132,7 +133,7 @@ test('strangers and those who want to enrol wait apart from the posts of peers',
     .client(stranger)
     .enrol({ token: 'none', name: '', domains: {}, nurl: nurlOf(stranger), capacityBytes: 0 })
     .catch((error: unknown) => error);
-  expect(await underTest.client(peer).postEvents(batchPost(peer))).toEqual({ accepted: 8 });
+  expect(await underTest.client(peer).postEvents(batchPost(peer, { sequence: 2 }))).toEqual({ accepted: 8 });
   log.goOn();
   expect((await Promise.all(strange)).map(({ status }) => status)).toEqual([401, 401, 401]);
   expect(await held).toMatchObject({ code: 'token-invalid' });

@@ -15,7 +15,7 @@ import {
 } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Topics } from '#mesh/topics.ts';
-import { parseNurl } from '#tahoe/identity/nurl.ts';
+import { type Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
 import { claimRecord, nonceBytes, operatorRecord, tokenRecord, tokenTombstone } from './enrolment-records.ts';
 import type { Enrolments } from './enrolments.ts';
 
@@ -96,12 +96,7 @@ export async function enrolPeer(
   caller: PeerId,
   request: EnrolRequest,
 ): Promise<EnrolledPeer> {
-  const nurl = parseNurl(request.nurl);
-  if (nurl.peerId !== caller) {
-    throw new MeshwardError('peer-impersonation', "the pin of the NURL is not the caller's own key", {
-      next: 'Enrol with the key that serves the shares.',
-    });
-  }
+  const nurl = ownNurl(request.nurl, caller);
   const hash = hashOf(request.token);
   if (enrolments.table.token(hash.toString('hex')) === undefined) await enrolments.catchUp();
   const token = enrolments.table.token(hash.toString('hex'));
@@ -130,6 +125,28 @@ export async function enrolPeer(
     });
   }
   return peer;
+}
+
+/**
+ * The caller's shares are served elsewhere than before, or under another secret.
+ * @returns whether that was news. @throws MeshwardError `peer-impersonation`, `peer-revoked`, `bad-input`.
+ */
+export async function changeAddress(enrolments: Enrolments, caller: PeerId, text: string): Promise<boolean> {
+  const nurl = ownNurl(text, caller).revealText();
+  let isNews = false;
+  await enrolments.changePeer(caller, (current) => {
+    isNews = current !== undefined && !current.revoked && current.nurl !== nurl;
+    return isNews ? create(EnrolledPeerSchema, { ...(current as EnrolledPeer), nurl }) : null;
+  });
+  return isNews;
+}
+
+function ownNurl(text: string, caller: PeerId): Nurl {
+  const nurl = parseNurl(text);
+  if (nurl.peerId === caller) return nurl;
+  throw new MeshwardError('peer-impersonation', "the pin of the NURL is not the caller's own key", {
+    next: 'Enrol with the key that serves the shares.',
+  });
 }
 
 /**

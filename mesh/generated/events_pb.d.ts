@@ -838,6 +838,27 @@ export declare type EnrolledPeer = Message<"meshward.events.v1.EnrolledPeer"> & 
    * @generated from field: uint64 capacity_bytes = 9;
    */
   capacityBytes: bigint;
+
+  /**
+   * the highest that an event of this peer was taken under
+   *
+   * @generated from field: uint64 event_incarnation = 10;
+   */
+  eventIncarnation: bigint;
+
+  /**
+   * the same of its batches
+   *
+   * @generated from field: uint64 batch_incarnation = 11;
+   */
+  batchIncarnation: bigint;
+
+  /**
+   * when a post below these was refused; 0 once a later incarnation was heard
+   *
+   * @generated from field: uint64 outdated_at_ms = 12;
+   */
+  outdatedAtMs: bigint;
 };
 
 /**

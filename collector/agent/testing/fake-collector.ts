@@ -23,6 +23,14 @@ const stateOfKind: Readonly<Record<number, ViewedShare>> = {
   [ShareEventKind.CORRUPT]: 'corrupt',
 };
 
+const firstSettings: CentralSettings = {
+  heartbeatMs: 0,
+  inventoryIntervalS: 0,
+  verifyBytesPerSecond: 0,
+  serveBytesPerSecond: 0,
+  version: 1,
+};
+
 export class FakeCollector implements CollectorPort {
   /** `storage index/share number` → what the collector believes of it. */
   readonly view = new Map<string, ViewedShare>();
@@ -38,6 +46,9 @@ export class FakeCollector implements CollectorPort {
   refuse: (post: AgentPost) => Error | null = () => null;
   central: CentralSettings | null = null;
   settingsAnswered = 0;
+  /** What an enrolment remembers: posts below it are refused. */
+  lastIncarnation = 0;
+  readonly addresses: string[] = [];
   #last: Record<'batch' | 'event', EventOrder | null> = { batch: null, event: null };
   readonly #seen = new Set<string>();
   #named: Set<string> | null = null;
@@ -51,6 +62,10 @@ export class FakeCollector implements CollectorPort {
       return Promise.reject(refusal);
     }
     const checked = checkPost(post);
+    if (checked.order.incarnation < this.lastIncarnation) {
+      this.#wake();
+      return Promise.reject(new MeshwardError('peer-outdated', 'heard later', { next: 'Wait.' }));
+    }
     if (this.#isNew(checked.kind, checked.order)) {
       if (checked.kind === 'event') this.events.push(checked.event);
       else this.#apply(checked.batch);
@@ -60,10 +75,18 @@ export class FakeCollector implements CollectorPort {
   }
 
   settings(knownVersion: number, knownInventoryRequest: number): Promise<CentralSettings | null> {
-    const { central } = this;
+    const { lastIncarnation } = this;
+    const central = this.central === null ? null : { ...this.central, lastIncarnation };
     this.settingsAnswered++;
+    if (central === null && lastIncarnation > 0) return Promise.resolve({ ...firstSettings, lastIncarnation });
     const isKnown = central?.version === knownVersion && (central.inventoryRequest ?? 0) === knownInventoryRequest;
     return Promise.resolve(isKnown ? null : central);
+  }
+
+  changeAddress(nurl: string): Promise<boolean> {
+    const isNews = this.addresses.at(-1) !== nurl;
+    if (isNews) this.addresses.push(nurl);
+    return Promise.resolve(isNews);
   }
 
   eventsOf(kind: NonNullable<PeerEvent['body']['case']>): PeerEvent[] {

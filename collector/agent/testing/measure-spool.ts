@@ -85,7 +85,7 @@ class SqliteThread {
       new Promise((resolve) => {
         const id = ++this.#calls;
         this.#waiting.set(id, resolve);
-        this.#worker.postMessage({ id, path, what, record });
+        this.#worker.postMessage({ id, path, what, record }, []);
       });
     return { append: (record) => call('append', record), passOne: () => call('passOne'), close: () => call('close') };
   }
@@ -103,7 +103,7 @@ function serveSpools(): void {
     if (what === 'append') spool.append(record as SpoolRecord);
     else if (what === 'passOne') spool.passOne();
     else spool.close();
-    parentPort?.postMessage(id);
+    parentPort?.postMessage(id, []);
   });
 }
 
