@@ -3,6 +3,7 @@ import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 
 export interface AnalyzerMetrics {
   readonly events: Counter;
+  readonly duplicateBatches: Counter;
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
   readonly droppedEvents: Counter;
@@ -36,6 +37,10 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
   for (const reason of deadLetterReasons) malformedRecords.add(0, { reason });
   return {
     events: counter('events', 'Share events applied.'),
+    duplicateBatches: counter(
+      'duplicate_batches',
+      'Batches at or below the last one applied of their peer; passed over.',
+    ),
     malformedRecords,
     truncatedEvents: counter(
       'truncated_events',

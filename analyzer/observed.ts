@@ -20,6 +20,12 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
   const versions = meter.createObservableGauge('meshward_peers_by_version', {
     description: 'Peers that have not left, by the release of their agent.',
   });
+  const outdated = meter.createObservableGauge('meshward_peers_outdated', {
+    description: 'Peers that collectors refuse because they count their starts lower than they were heard.',
+  });
+  const outdatedEvents = meter.createObservableCounter('meshward_analyzer_outdated_peer_events', {
+    description: 'Events of peers under an earlier incarnation that were passed over.',
+  });
   const stale = meter.createObservableGauge('meshward_health_stale', { description: '1 while health is stale.' });
   const owned = meter.createObservableGauge('meshward_analyzer_owned_partitions', {
     description: 'Partitions of share-events owned here.',
@@ -35,9 +41,14 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
       for (const state of peerStates)
         result.observe(peers, health.peers.filter((peer) => peer.state === state).length, { state });
       for (const [version, count] of versionsOf(health.peers)) result.observe(versions, count, { version });
+      result.observe(outdated, health.peers.filter((peer) => peer.outdatedAtMs > 0 && !peer.revoked).length);
+      result.observe(
+        outdatedEvents,
+        health.peers.reduce((sum, peer) => sum + peer.outdatedEvents, 0),
+      );
       result.observe(stale, health.freshness.state === 'stale' ? 1 : 0);
       result.observe(owned, health.ownedPartitions);
     },
-    [files, bytes, withoutManifest, peers, versions, stale, owned],
+    [files, bytes, withoutManifest, peers, versions, outdated, outdatedEvents, stale, owned],
   );
 }

@@ -20,7 +20,8 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
     peer.flapScore.toFixed(1),
   ]);
   const header = ['peer', 'state', 'domains', 'shares', 'bytes', 'free', 'silent', 'grace', 'flaps'];
-  return [table(header, rows), '', describeStates(peers), describeVersions(peers), health].join('\n');
+  const lines = [describeStates(peers), ...describeOutdated(peers), describeVersions(peers), health];
+  return [table(header, rows), '', ...lines].join('\n');
 }
 
 /** So many in a row are not one that was sent twice: what it says is dropped as old. */
@@ -36,6 +37,23 @@ function describeStates(peers: readonly PeerAnswer[]): string {
     return count === 0 ? [] : [`${count} ${state}`];
   });
   return `${peers.length} peers: ${counts.join(', ')}.`;
+}
+
+/** Peers whose posts are refused; none where all is well. */
+export function describeOutdated(peers: readonly PeerAnswer[]): string[] {
+  const outdated = outdatedPeers(peers);
+  if (outdated.length === 0) return [];
+  const names = outdated.slice(0, 5).map(({ name }) => name);
+  const more = outdated.length > names.length ? ` and ${outdated.length - names.length} more` : '';
+  return [
+    `Refused as outdated: ${names.join(', ')}${more}. An agent lost its count of starts, or two agents have one key.`,
+  ];
+}
+
+export function outdatedPeers(peers: readonly PeerAnswer[]): readonly PeerAnswer[] {
+  return peers.filter(
+    (peer) => !peer.revoked && ((peer.outdatedAtMs ?? null) !== null || (peer.outdatedEvents ?? 0) > 0),
+  );
 }
 
 /** More than one version at a time is a roll-out under way, or one that was forgotten. */

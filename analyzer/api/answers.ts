@@ -135,6 +135,8 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     sharesVerified: vitals?.sharesVerified ?? 0,
     agentVersion: life.agentVersion,
     incarnation: life.order.incarnation,
+    outdatedAtMs: facts.outdatedAtMs === 0 ? null : facts.outdatedAtMs,
+    outdatedEvents: facts.outdatedEvents,
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
     droppedEvents: facts.droppedEvents,

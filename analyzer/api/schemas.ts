@@ -129,7 +129,14 @@ export const peerAnswer = z.object({
   shareBytes: count,
   sharesVerified: count,
   agentVersion: z.string(),
-  incarnation: count,
+  incarnation: count.meta({ description: 'Count of its starts, as it was heard last.' }),
+  outdatedAtMs: count.nullable().exactOptional().meta({
+    description:
+      'When a collector last refused it for counting its starts lower than it was heard: it lost its count, or two agents have one key. Null where it was heard since.',
+  }),
+  outdatedEvents: count
+    .exactOptional()
+    .meta({ description: 'Events of it under an earlier incarnation that were passed over.' }),
   cpuUsedRatio: z.number(),
   spooledBatches: count,
   droppedEvents: count.exactOptional().meta({

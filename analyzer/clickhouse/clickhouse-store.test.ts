@@ -283,6 +283,8 @@ describe('the analyzer on ClickHouse', () => {
       revoked: false,
       capacityBytes: 9,
       inventoryRequest: 0,
+      outdatedAtMs: 0,
+      outdatedEvents: 0,
       silenceMs: 500,
       inStateMs: 1000,
       graceMs: 60_000.4,

@@ -143,7 +143,9 @@ export class Partitions implements GroupConsumer {
     const turns = new Turns(clock);
     for (const each of records) {
       const malformed: Malformed[] = [];
+      const duplicates = owned.counts.duplicateBatches;
       metrics.events.add(owned.apply([each], clock.nowMs(), (record, error) => malformed.push({ record, error })));
+      metrics.duplicateBatches.add(owned.counts.duplicateBatches - duplicates);
       // In the same turn: no offset behind the record may be committed before its letter is kept.
       if (malformed.length > 0) this.#keepDeadLetters(owned, malformed);
       if (turns.over) await turns.next();

@@ -20,6 +20,7 @@ const enrolment: EnrolmentFacts = {
   domains: { zone: 'e' },
   revoked: false,
   inventoryRequest: 0,
+  outdatedAtMs: 0,
   capacityBytes: 0,
 };
 
@@ -133,6 +134,18 @@ describe('the register of peers', () => {
     says(2, heartbeat, 8);
     expect(dropped()).toBe(0);
     expect(register.droppedEvents).toBe(3);
+  });
+
+  it('counts what comes under an earlier incarnation than was heard, and says so of the peer', () => {
+    says(2, heartbeat, 7);
+    says(2, heartbeat, 1);
+    says(2, { kind: 'drain', draining: true }, 0);
+    register.enrolled(peerOf(2), { ...enrolment, outdatedAtMs: 5 });
+    expect(register.find(peerOf(2))).toMatchObject({
+      outdatedEvents: 1,
+      outdatedAtMs: 5,
+      life: { order: { incarnation: 7 } },
+    });
   });
 
   it('knows a peer that is enrolled and was never heard', () => {

@@ -185,13 +185,14 @@ export class PeersFollower {
     await this.#each(records, (_record, value) => {
       const { body } = fromBinary(EnrolmentSchema, value);
       if (body.case !== 'peer') return;
-      const { peerId, name, domains, revoked, capacityBytes, settings } = body.value;
+      const { peerId, name, domains, revoked, capacityBytes, settings, outdatedAtMs } = body.value;
       this.register.enrolled(peerIdFromBytes(peerId), {
         name,
         domains,
         revoked,
         capacityBytes: Number(capacityBytes),
         inventoryRequest: Number(settings?.inventoryRequest ?? 0n),
+        outdatedAtMs: Number(outdatedAtMs),
       });
     });
   }

@@ -57,6 +57,8 @@ export function samplePeer(name: string, changes: Partial<PeerAnswer> = {}): Pee
     sharesVerified: 3,
     agentVersion: '0.1.0',
     incarnation: 1,
+    outdatedAtMs: null,
+    outdatedEvents: 0,
     cpuUsedRatio: 0.1,
     spooledBatches: 0,
     ...changes,

@@ -21,6 +21,8 @@ export interface EnrolmentFacts {
   readonly capacityBytes: number;
   /** How often its agent was asked for an inventory. */
   readonly inventoryRequest: number;
+  /** When a collector refused it for counting its starts lower than it was heard; 0 where none did since it was heard last. */
+  readonly outdatedAtMs: number;
 }
 
 export interface PeerFacts {
@@ -32,6 +34,10 @@ export interface PeerFacts {
   readonly revoked: boolean;
   readonly capacityBytes: number;
   readonly inventoryRequest: number;
+  /** See {@link EnrolmentFacts.outdatedAtMs}. */
+  readonly outdatedAtMs: number;
+  /** Events that came under an earlier incarnation than it was heard under, and were passed over; since this start. */
+  readonly outdatedEvents: number;
   /** Log time since it was last heard; null where it never was. */
   readonly silenceMs: number | null;
   /** Log time since it has been in its state. */
@@ -84,6 +90,7 @@ export class PeerRegister {
   readonly #dropped = new Map<PeerId, number>();
   readonly #changed = new Set<PeerId>();
   readonly #changes: StateChange[] = [];
+  readonly #outdatedEvents = new Map<PeerId, number>();
 
   constructor({ rules, times, table, resumed = new Map() }: PeerRegisterOptions) {
     this.#rules = rules;
@@ -114,6 +121,8 @@ export class PeerRegister {
     if (place.offset <= before.heardOffset) return;
     const speaker = incarnation === operatorIncarnation ? 'operator' : 'peer';
     const order = { incarnation, sequence };
+    if (speaker === 'peer' && incarnation < before.order.incarnation)
+      this.#outdatedEvents.set(peer, (this.#outdatedEvents.get(peer) ?? 0) + 1);
     const after = heard(before, this.#rules, body, order, speaker, time.elapsedMs, time.watermarkMs);
     if (speaker === 'peer') this.#noteDropped(peer, after === before);
     this.#replace(peer, before, { ...after, heardOffset: place.offset });
@@ -225,6 +234,8 @@ export class PeerRegister {
       revoked: enrolment?.revoked === true,
       capacityBytes: life.capacityBytes || enrolment?.capacityBytes || 0,
       inventoryRequest: enrolment?.inventoryRequest ?? 0,
+      outdatedAtMs: enrolment?.outdatedAtMs ?? 0,
+      outdatedEvents: this.#outdatedEvents.get(peer) ?? 0,
       silenceMs: life.lastHeardMs === null ? null : elapsedMs - life.lastHeardMs,
       inStateMs: elapsedMs - life.stateSinceMs,
       graceMs: graceOf(life, this.#rules, elapsedMs),

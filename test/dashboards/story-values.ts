@@ -145,12 +145,13 @@ export function factsOf(mesh: StoryMesh, minute: number): PeerFacts[] {
       revoked: false,
       capacityBytes: peer.capacityBytes,
       inventoryRequest: 0,
+      outdatedAtMs: 0,
+      outdatedEvents: 0,
       silenceMs: silent ? (minute - peer.stateSince + 1) * minuteMs : 2000,
       inStateMs: (minute - peer.stateSince) * minuteMs,
       graceMs: 300_000,
       droppedEvents: 0,
       flapScore: peer.flapScore,
-      droppedEvents: 0,
     };
   });
 }

@@ -110,6 +110,8 @@ export const sampleAnswers: Readonly<Record<'api' | 'collector', Readonly<Record
           sharesVerified: 3,
           agentVersion: '0.1.0',
           incarnation: 1,
+          outdatedAtMs: null,
+          outdatedEvents: 0,
           cpuUsedRatio: 0.1,
           spooledBatches: 0,
         },
