@@ -3,7 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
-import { type EmbeddedClickHouse, startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import type { EmbeddedUser } from '#store/embedded/configuration.ts';
+import { type EmbeddedClickHouse, keptPassword, startEmbeddedClickHouse } from '#store/embedded/server.ts';
+import { readerGrants, readerSettings } from '#store/grants.ts';
+import { readPassword } from './connections.ts';
 
 export interface ClickHouseProcess {
   readonly url: string;
@@ -17,22 +20,36 @@ export interface ClickHouseProcess {
 export interface ClickHouseProcessOptions {
   readonly directory: string;
   readonly memoryBytes: number;
+  /** On 127.0.0.1. 0 picks a free one. */
+  readonly httpPort: number;
+  readonly reader: ReaderOptions;
   readonly clock: Clock;
   readonly note: (line: string) => void;
 }
 
+/** Who looks with dashboards: may read this database and nothing else. */
+export interface ReaderOptions {
+  readonly database: string;
+  /** Empty: made once, beside the server's own. */
+  readonly passwordFile: string;
+}
+
+const readerName = 'reader';
 const restartDelayMs = 500;
 
 export async function runClickHouse({
   directory,
   memoryBytes,
+  httpPort: wantedPort,
+  reader,
   clock,
   note,
 }: ClickHouseProcessOptions): Promise<ClickHouseProcess> {
   const stopping = new AbortController();
+  const users = [await readerUser(directory, reader)];
   const start = (httpPort: number): Promise<EmbeddedClickHouse> =>
-    startEmbeddedClickHouse({ directory, httpPort, memoryLimitBytes: memoryBytes });
-  let server: EmbeddedClickHouse | null = await start(0);
+    startEmbeddedClickHouse({ directory, httpPort, memoryLimitBytes: memoryBytes, users });
+  let server: EmbeddedClickHouse | null = await start(wantedPort);
   const { url, username, password } = server;
   const port = Number(new URL(url).port);
   const passwordFile = join(directory, 'password');
@@ -67,4 +84,10 @@ export async function runClickHouse({
       await server?.stop();
     },
   };
+}
+
+async function readerUser(directory: string, { database, passwordFile }: ReaderOptions): Promise<EmbeddedUser> {
+  const password =
+    passwordFile === '' ? await keptPassword(directory, 'reader-password') : await readPassword(passwordFile);
+  return { name: readerName, password, grants: readerGrants(database), settings: readerSettings };
 }

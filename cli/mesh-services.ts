@@ -51,6 +51,8 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
       clickhouse = await runClickHouse({
         directory: folders.clickhouse,
         memoryBytes: config.clickhouse.memoryBytes,
+        httpPort: config.clickhouse.httpPort,
+        reader: { database: config.clickhouse.database, passwordFile: config.clickhouse.readerPasswordFile },
         clock,
         note,
       });

@@ -1,6 +1,6 @@
 /** Keys of the section `clickhouse`. */
 import { z } from 'zod';
-import { bytes, key, mebibyte, text } from './key.ts';
+import { bytes, key, mebibyte, port, text } from './key.ts';
 
 const days = z.number().int().min(1).max(36_500);
 
@@ -36,6 +36,18 @@ export const clickhouseSection = z.strictObject({
     'meshward',
     'name',
     'Database that holds the tables.',
+  ),
+  httpPort: key(
+    port,
+    0,
+    'port',
+    'Port of the embedded server on 127.0.0.1. 0 picks a free one at each start; set it for dashboards that read there.',
+  ),
+  readerPasswordFile: key(
+    text,
+    '',
+    'path',
+    'File that holds the password of the embedded server\'s user "reader", who only reads; empty makes reader-password in its folder.',
   ),
   memoryBytes: key(bytes.min(256 * mebibyte), 1024 * mebibyte, 'bytes', 'Memory limit of the embedded server.'),
   maxQueuedBytes: key(

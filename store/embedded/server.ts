@@ -66,7 +66,7 @@ const portAttempts = 5;
 export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise<EmbeddedClickHouse> {
   options.signal?.throwIfAborted();
   const directory = resolve(options.directory);
-  const password = await preparePassword(directory);
+  const password = await keptPassword(directory, 'password');
   const settings: EmbeddedSettings = {
     username,
     password,
@@ -266,10 +266,11 @@ async function findLibrary(): Promise<string> {
   }
 }
 
-async function preparePassword(directory: string): Promise<string> {
+/** Made once, random, mode 0600. @param file its name in the server's folder. */
+export async function keptPassword(directory: string, file: string): Promise<string> {
   await mkdir(join(directory, 'data'), { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
-  const path = join(directory, 'password');
+  const path = join(directory, file);
   try {
     const kept = (await readFile(path, 'utf8')).trim();
     if (kept !== '') return kept;
