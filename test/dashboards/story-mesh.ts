@@ -108,7 +108,7 @@ export class StoryMesh {
       const zone = this.peers.filter((peer) => peer.zone === this.lostZone);
       for (const share of holders.keys()) holders[share] = share < zone.length ? (zone[share] as StoryPeer) : null;
       const others = this.peers.filter((peer) => peer.zone !== this.lostZone);
-      const more = number < lostFiles ? k - 5 : k + 2 + 3 * number;
+      const more = number < lostFiles ? k + 15 : k + 2 + 3 * number;
       for (let i = 0; i < more; i++) holders[zone.length + i] = others[i * 2] as StoryPeer;
     }
     const hash = digest(`file ${number}`);
@@ -144,7 +144,7 @@ export class StoryMesh {
     const zone = this.peers.filter((peer) => peer.zone === this.lostZone);
     for (const [index, peer] of this.#flapping.entries()) {
       const phase = minute - moments.flap - index * 3;
-      if (phase < 0 || phase > 180) continue;
+      if (phase < 0 || phase > 184) continue;
       if (phase % 30 === 0) this.#turn(peer, 'suspect', minute);
       if (phase % 30 === 4) {
         this.#turn(peer, 'up', minute);
@@ -162,6 +162,7 @@ export class StoryMesh {
       const wiped = new Set(
         this.peers.filter(({ zone: name }, i) => name !== this.lostZone && i % 2 === 1).slice(0, 44),
       );
+      for (const file of this.files.slice(0, lostFiles)) file.holders.fill(null, zone.length + file.policy.k - 5);
       for (const file of this.files.slice(6))
         for (const [share, holder] of file.holders.entries())
           if (holder !== null && wiped.has(holder)) file.holders[share] = null;

@@ -52,7 +52,7 @@ export async function tellStory(store: Store, endMs: number, minutes: number): P
           previousGrade: file.previousGrade,
           gradeSinceMs: beginMs + file.gradeSince * minuteMs,
           cause: values.causeOf(file, mesh),
-          log10Loss: -(file.available - file.policy.k) / 4 - 0.3,
+          log10Loss: Math.min(0, -(file.available - file.policy.k) / 4 - 0.3),
         })),
       always,
     );

@@ -88,6 +88,11 @@ export function exposureOf(mesh: StoryMesh, atMs: number): ExposureRecord[] {
       counts.set(key, row);
     }
   }
+  // What is exposed no more is told of too.
+  for (const peer of mesh.peers)
+    for (const [kind, domain] of Object.entries(domainsOf(peer)))
+      if (!counts.has(`${kind} ${domain}`))
+        counts.set(`${kind} ${domain}`, { kind, domain, filesBelowK: 0, filesBelowRepair: 0 });
   const rows = [...counts.values()].map((row) => ({ ...row, atMs }));
   const peers = rows
     .filter(({ kind }) => kind === 'peer')

@@ -2,7 +2,7 @@
 import { peerStates } from '#mesh/peer-state.ts';
 import { exposureSeries } from '#store/series.ts';
 import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
-import { colored, column, gradeColors, stateColors, steps, words } from '../build/colors.ts';
+import { colored, column, gradeColors, moment, stateColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
 import { graph } from '../build/graphs.ts';
@@ -94,6 +94,7 @@ const domainBars: Unplaced = table(
       column('kind', { 'custom.hideFrom': { viz: true } }),
       column('files below k', { ...red, ...colourCell }),
       column('files below repair', {
+        'custom.width': 140,
         ...colourCell,
         thresholds: { mode: 'absolute', steps: steps('transparent', [1, 'orange']) },
       }),
@@ -170,7 +171,7 @@ const together: Unplaced = table(
   {
     unit: 'short',
     overrides: [
-      column('when', { unit: 'dateTimeAsIso' }),
+      column('when', moment),
       column('domain', { links: [toPeers] }),
       column('kind', { 'custom.hideFrom': { viz: true } }),
       column('part of its peers', {
@@ -198,13 +199,13 @@ const outages: Unplaced = table(
       'Every time that a peer was silent: until it was up again, or until the end of the span. The longest first. An outage shorter than the grace cost nothing; a longer one was repaired around.',
     noData: 'No peer was silent in this span',
   },
-  [14, 9],
+  [24, 9],
   {
     unit: 'short',
     overrides: [
       column('peer', { links: [toPeer] }),
       column('peer_id', { 'custom.hideFrom': { viz: true } }),
-      column('silent since', { unit: 'dateTimeAsIso' }),
+      column('silent since', moment),
       column('for', { unit: 's' }),
       column('over', { mappings: words({ yes: 'green', no: 'red' }), ...colourCell }),
     ],
@@ -228,7 +229,7 @@ const flappers: Unplaced = table(
       'Flap score: a count of outages that fades by half in a day. Grace: how long each may be silent before it counts as down, which grows with its own short outages. A score above 10 is a peer that helps nobody: drain it.',
     noData: 'No peer has flapped lately',
   },
-  [10, 9],
+  [12, 9],
   {
     unit: 'short',
     overrides: [
@@ -286,6 +287,6 @@ export const damage = dashboard({
         ),
       ],
     },
-    { title: 'What failed', panels: [stateChanges, worsened, outages, flappers, together] },
+    { title: 'What failed', panels: [together, stateChanges, flappers, worsened, outages] },
   ],
 });

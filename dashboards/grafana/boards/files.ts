@@ -1,6 +1,6 @@
 /** Which files are at risk and why; and the life of one. */
 import { alertAnnotations } from '../build/annotations.ts';
-import { column, gradeColors, outcomeColors, stateColors, steps, words } from '../build/colors.ts';
+import { column, gradeColors, moment, outcomeColors, stateColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
 import { graph } from '../build/graphs.ts';
@@ -82,7 +82,7 @@ const atRisk: Unplaced = table(
         'custom.width': 80,
       }),
       column('shares', { 'custom.width': 110 }),
-      column('domains it survives', { 'custom.width': 130 }),
+      column('domains it survives', { 'custom.width': 150 }),
       column('size', { unit: 'bytes', 'custom.width': 100 }),
       column('loss', { unit: 'percentunit', decimals: 3, 'custom.width': 100 }),
       column('since', { unit: 'dateTimeFromNow', 'custom.width': 130 }),
@@ -90,7 +90,7 @@ const atRisk: Unplaced = table(
   },
   rows(`SELECT health.storage_index_text AS "storage index", toString(health.grade) AS grade, health.margin AS margin,
   concat(toString(available), ' of ', toString(health.n)) AS shares, tolerance_domains['\${kind}'] AS "domains it survives", health.size_bytes AS size,
-  exp10(toFloat64(log10_loss)) AS loss, if(named.tag = '', '(none)', toString(named.tag)) AS tag, health.policy AS policy, grade_since AS since, cause
+  least(1, exp10(toFloat64(log10_loss))) AS loss, if(named.tag = '', '(none)', toString(named.tag)) AS tag, health.policy AS policy, grade_since AS since, cause
 FROM (
   SELECT * , storage_index_text FROM ${database}.file_health FINAL
   PREWHERE (partition, storage_index) IN (SELECT partition, storage_index FROM ${listed} ORDER BY grade, margin, log10_loss DESC NULLS LAST LIMIT 2000)
@@ -158,7 +158,7 @@ const life: Unplaced = graph(
   SELECT at AS time, toInt32(margin) AS margin_then FROM ${database}.grade_changes WHERE ${ofFile} AND at <= $__toTime ORDER BY at DESC LIMIT 1000
   UNION ALL SELECT ended_at AS time, toInt32(available_after) - toInt32(k) AS margin_then FROM ${database}.repairs
     WHERE ${ofFile} AND outcome IN ('repaired', 'partial') AND ended_at <= $__toTime ORDER BY ended_at DESC LIMIT 1000
-  UNION ALL SELECT at AS time, toInt32(margin) AS margin_then FROM ${database}.file_health FINAL PREWHERE ${ofFile}
+  UNION ALL SELECT greatest(at, least(now64(3, 'UTC'), toDateTime64($__toTime, 3, 'UTC'))) AS time, toInt32(margin) AS margin_then FROM ${database}.file_health FINAL PREWHERE ${ofFile}
 ) GROUP BY time ORDER BY time`),
 );
 
@@ -175,16 +175,16 @@ const placements: Unplaced = table(
     overrides: [
       column('peer', { links: [toPeer] }),
       column('peer_id', { 'custom.hideFrom': { viz: true } }),
-      column('state of the peer', { mappings: words(stateColors), ...colourCell }),
-      column('state of the share', {
+      column('peer state', { mappings: words(stateColors), ...colourCell }),
+      column('share state', {
         mappings: words({ stored: 'green', corrupt: 'red' }),
         'custom.cellOptions': { type: 'color-text' },
       }),
       column('last heard', { unit: 'dateTimeFromNow' }),
     ],
   },
-  rows(`SELECT share_number AS share, toString(held.state) AS "state of the share", peer.name AS peer, peer.peer_id_text AS peer_id, domains['\${kind}'] AS domain,
-  toString(peer.state) AS "state of the peer", last_heard_at AS "last heard"
+  rows(`SELECT share_number AS share, toString(held.state) AS "share state", peer.name AS peer, peer.peer_id_text AS peer_id, domains['\${kind}'] AS domain,
+  toString(peer.state) AS "peer state", last_heard_at AS "last heard"
 FROM (SELECT share_number, peer_id, state FROM ${database}.placements FINAL PREWHERE ${ofFile} WHERE state != 'lost') AS held
 LEFT JOIN (SELECT peer_id, peer_id_text, name, state, domains, last_heard_at FROM ${database}.peers FINAL) AS peer ON peer.peer_id = held.peer_id
 ORDER BY share, peer LIMIT 1000`),
@@ -199,12 +199,7 @@ const changes: Unplaced = table(
   [12, 10],
   {
     unit: 'short',
-    overrides: [
-      column('when', { unit: 'dateTimeAsIso' }),
-      column('from', gradeCell),
-      column('to', gradeCell),
-      column('margin', {}),
-    ],
+    overrides: [column('when', moment), column('from', gradeCell), column('to', gradeCell), column('margin', {})],
   },
   rows(`SELECT at AS "when", ifNull(toString(from_grade), 'new') AS "from", toString(to_grade) AS "to", margin, available, cause
 FROM ${database}.grade_changes WHERE ${ofFile} AND at <= $__toTime ORDER BY at DESC LIMIT 200`),
@@ -217,18 +212,18 @@ const repairs: Unplaced = table(
       'Every repair of the file that was tried. A failed one says why; the same failure again and again needs a person: see the runbook of its code in docs/errors.md.',
     noData: 'It was never repaired, or no file is chosen',
   },
-  [12, 8],
+  [16, 8],
   {
     unit: 'short',
     overrides: [
-      column('when', { unit: 'dateTimeAsIso' }),
+      column('when', moment),
       column('outcome', { mappings: words(outcomeColors), ...colourCell }),
       column('read', { unit: 'bytes' }),
       column('written', { unit: 'bytes' }),
       column('took', { unit: 'ms' }),
     ],
   },
-  rows(`SELECT started_at AS "when", toString(outcome) AS outcome, available_before AS before, available_after AS after, length(written_shares) AS "shares written",
+  rows(`SELECT started_at AS "when", toString(outcome) AS outcome, available_before AS before, available_after AS after, length(written_shares) AS shares,
   bytes_read AS "read", bytes_written AS written, duration_ms AS took, toString(error_code) AS error, trace_id AS trace
 FROM ${database}.repairs WHERE ${ofFile} AND started_at <= $__toTime ORDER BY started_at DESC LIMIT 1 BY id LIMIT 200`),
 );
@@ -240,17 +235,17 @@ const proofs: Unplaced = table(
       'Real recoveries of the file from k shares, checked against its manifest. A failed proof of a file with a margin is the most serious thing that can stand here: `meshward file prove` tries again and names the shares.',
     noData: 'It was never proven, or no file is chosen',
   },
-  [12, 8],
+  [8, 8],
   {
     unit: 'short',
     overrides: [
-      column('when', { unit: 'dateTimeAsIso' }),
+      column('when', moment),
       column('outcome', { mappings: words({ proven: 'green', failed: 'red', cancelled: '#6e6e78' }), ...colourCell }),
       column('read', { unit: 'bytes' }),
       column('took', { unit: 'ms' }),
     ],
   },
-  rows(`SELECT at AS "when", toString(outcome) AS outcome, toString(reason) AS reason, length(shares) AS shares, bytes_read AS "read", duration_ms AS took, toString(error_code) AS error
+  rows(`SELECT at AS "when", toString(outcome) AS outcome, length(shares) AS shares, bytes_read AS "read", duration_ms AS took, toString(error_code) AS error
 FROM ${database}.proofs WHERE ${ofFile} AND at <= $__toTime ORDER BY at DESC LIMIT 1 BY id LIMIT 200`),
 );
 

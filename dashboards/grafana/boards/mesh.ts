@@ -67,7 +67,7 @@ const smallestMargin: Unplaced = figure(
     noData: noSweep,
   },
   [3, 5],
-  { unit: 'short', decimals: 0, thresholds: steps('dark-red', [0, 'red'], [5, 'orange'], [15, 'green']) },
+  { unit: 'short', decimals: 0, thresholds: steps('dark-red', [0, 'red'], [2, 'orange'], [5, 'green']) },
   { course: true },
   series(`${stepsClause}
 SELECT time, minIf(margin, files > 0) AS "smallest margin"
@@ -86,10 +86,10 @@ const timeToK: Unplaced = figure(
   {},
   rows(`${stepsClause}
 SELECT greatest(0, smallest_now) / -slope AS "time to k" FROM (
-  SELECT simpleLinearRegression(toUnixTimestamp(time), smallest).1 AS slope, argMax(smallest, time) AS smallest_now FROM (
+  SELECT simpleLinearRegression(toUnixTimestamp(time), smallest).1 AS slope, argMax(smallest, time) AS smallest_now, argMin(smallest, time) AS smallest_first FROM (
     SELECT time, minIf(margin, files > 0) AS smallest FROM ${marginSweeps} GROUP BY time HAVING sum(files) > 0
   )
-) WHERE slope < -1e-9`),
+) WHERE slope < 0 AND smallest_now < smallest_first`),
 );
 
 const freshness: Unplaced = figure(
@@ -125,7 +125,7 @@ const marginHeat: Unplaced = heatmap(
   {
     title: 'How far are files from being lost?',
     description:
-      'Files by margin (shares beyond k) over time. A healthy mesh is one band at the top. A band that sinks is a loss of peers, one that climbs is repair; anything in the lowest rows needs a person now.',
+      'Files by margin (shares beyond k) over time. A healthy mesh is one band at the top. A band that sinks is a loss of peers, one that climbs is repair; anything that sinks into the lowest rows needs a person now. Small codings never have much: a whole 3-of-10 file has 7; choose a policy to see one coding.',
     noData: noSweep,
   },
   [14, 10],
@@ -143,7 +143,7 @@ const marginLines: Unplaced = graph(
       'Of each policy the smallest margin, and the margin below which one file in a hundred is. They fall together when a domain goes; only the smallest falls when single files lose peers or shares are corrupt.',
     noData: noSweep,
   },
-  [10, 10],
+  [24, 8],
   {
     unit: 'short',
     decimals: 0,
@@ -189,7 +189,7 @@ const objective: Unplaced = figure(
       'Part of all files, over all of the span, that could be recovered; the objective is 99.9999 %. And the part that was at or above the repair threshold; the objective is 99.9 %. Choose 30 days for the figure that the objective is about.',
     noData: noSweep,
   },
-  [8, 5],
+  [8, 6],
   {
     unit: 'percentunit',
     decimals: 5,
@@ -211,21 +211,23 @@ SELECT 1 - lost_part AS "recoverable", 1 - below_part AS "above repair threshold
 
 const budget: Unplaced = graph(
   {
-    title: 'Error budget used',
+    title: 'Error budget of 30 days, used in this span',
     description:
-      'Of what the objectives allow for the span, how much has been used up to each moment: 100 % is all of it. A steep line is an incident; a line that goes on climbing while nothing is wrong in the mesh means that repair is too slow for its losses.',
+      'Of what the objectives allow for 30 days, how much this span has used up to each moment: 100 % is all of it. A steep line is an incident; one that goes on climbing while no domain is away means that repair is too slow for its losses.',
     noData: noSweep,
   },
-  [16, 5],
+  [16, 6],
   { unit: 'percentunit', thresholds: steps('transparent', [1, 'red']) },
-  { limits: true, legend: 'table' },
+  { limits: true, legend: 'table', softMax: 1 },
   series(`${stepsClause}
 SELECT time,
-  sum(lost) OVER (ORDER BY time) / greatest(1, sum(total) OVER ()) / ${objectives.recoverable} AS "recoverable",
-  sum(below) OVER (ORDER BY time) / greatest(1, sum(total) OVER ()) / ${objectives.aboveRepair} AS "above repair threshold"
+  sum(lost) OVER (ORDER BY time) * step / allowed / ${objectives.recoverable} AS "recoverable",
+  sum(below) OVER (ORDER BY time) * step / allowed / ${objectives.aboveRepair} AS "above repair threshold"
 FROM (
-  SELECT time, sum(toFloat64(files)) AS total, sumIf(toFloat64(files), grade = 'lost') AS lost, sumIf(toFloat64(files), grade <= 'at-risk') AS below
-  FROM ${gradeSweeps} GROUP BY time
+  SELECT time, lost, below, greatest(1, avg(total) OVER ()) * ${30 * 86_400} AS allowed FROM (
+    SELECT time, sum(toFloat64(files)) AS total, sumIf(toFloat64(files), grade = 'lost') AS lost, sumIf(toFloat64(files), grade <= 'at-risk') AS below
+    FROM ${gradeSweeps} GROUP BY time
+  )
 ) ORDER BY time`),
 );
 
@@ -236,7 +238,7 @@ const openAlerts: Unplaced = table(
       'Alerts that were open at the end of the span, the gravest first. One cause is one alert. “What to do” is the command to run; the name leads to the runbook.',
     noData: 'No alert is open',
   },
-  [14, 8],
+  [24, 6],
   {
     unit: 'short',
     overrides: [
@@ -245,12 +247,12 @@ const openAlerts: Unplaced = table(
         'custom.cellOptions': { type: 'color-background', mode: 'basic' },
         'custom.width': 90,
       }),
-      column('alert', { links: [toRunbook], 'custom.width': 190 }),
+      column('alert', { links: [toRunbook], 'custom.width': 220 }),
       column('since', { unit: 'dateTimeFromNow', 'custom.width': 120 }),
-      column('files', { 'custom.width': 80 }),
+      column('files', { 'custom.width': 70 }),
       column('runbook', { 'custom.hideFrom': { viz: true } }),
       column('what to do', { 'custom.cellOptions': { type: 'auto', wrapText: true } }),
-      column('summary', { 'custom.cellOptions': { type: 'auto', wrapText: true } }),
+      column('summary', { 'custom.cellOptions': { type: 'auto', wrapText: true }, 'custom.width': 600 }),
     ],
   },
   rows(`SELECT toString(severity) AS severity, toString(kind) AS alert, began AS since, files, summary,
@@ -269,7 +271,7 @@ const worstDomains: Unplaced = table(
       'Files that the loss of one more domain would push below k, or below the repair threshold. A figure in the first column is a mesh that one power cut away loses data: spread shares over domains (policies: maxSharesPerDomain) and repair the files first. The name leads to its peers.',
     noData: 'No exposure was told of in this span',
   },
-  [10, 8],
+  [10, 10],
   {
     unit: 'short',
     overrides: [
@@ -298,8 +300,8 @@ export const mesh = dashboard({
   variables: [dataSourceVariable, databaseVariable, policyVariable, runbooksVariable],
   annotations: [alertAnnotations, versionAnnotations],
   sections: [
-    { title: 'Now', panels: [filesNow, smallestMargin, timeToK, freshness, openAlerts, worstDomains] },
-    { title: 'Heading', panels: [marginHeat, marginLines] },
+    { title: 'Now', panels: [filesNow, smallestMargin, timeToK, freshness, openAlerts] },
+    { title: 'Heading', panels: [marginHeat, worstDomains, marginLines] },
     {
       title: 'Damage',
       panels: [

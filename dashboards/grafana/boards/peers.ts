@@ -106,7 +106,7 @@ FROM ${peersNow} AS named LEFT JOIN (
   SELECT peer_id, max(disk_used_bytes_last).2 AS used, max(disk_capacity_bytes_last).2 AS capacity FROM ${database}.peer_vitals_hour
   WHERE at >= toStartOfHour($__toTime) - INTERVAL 2 HOUR AND at <= $__toTime GROUP BY peer_id
 ) AS disk ON disk.peer_id = named.peer_id
-WHERE ${inDomains('domain')} ORDER BY state IN ('up', 'departed'), state = 'departed', full DESC, name LIMIT 2000`),
+WHERE ${inDomains('domain')} ORDER BY indexOf(['down', 'suspect', 'draining', 'maintenance', 'up', 'departed'], named.state), full DESC, name LIMIT 2000`),
 );
 
 const room: Unplaced = bars(
@@ -116,7 +116,7 @@ const room: Unplaced = bars(
       'Free space on the disks of peers that are up, by domain of the chosen kind. Repair spreads shares over domains: the one with the least room is where that fails first. Add peers there.',
     noData: noPeers,
   },
-  [12, 8],
+  [12, 10],
   { unit: 'bytes', thresholds: steps('red', [1e11, 'orange'], [1e12, 'green']) },
   rows(`SELECT named.domain AS domain, sum(toFloat64(capacity) - least(toFloat64(used), toFloat64(capacity))) AS free FROM (
   SELECT peer_id, max(disk_used_bytes_last).2 AS used, max(disk_capacity_bytes_last).2 AS capacity FROM ${database}.peer_vitals_hour
@@ -132,7 +132,7 @@ const releases: Unplaced = bars(
       'Peers by the release that their agent runs. More than two is a roll-out that has stopped half-way: old agents know nothing of new events. Blue lines over the graphs show when each was begun.',
     noData: noPeers,
   },
-  [12, 8],
+  [12, 10],
   { unit: 'short', thresholds: steps('blue') },
   rows(`SELECT if(agent_version = '', 'unknown', agent_version) AS release, count() AS peers FROM ${peersNow}
 WHERE state != 'departed' AND ${inDomains('domain')} GROUP BY release ORDER BY release DESC LIMIT 20`),

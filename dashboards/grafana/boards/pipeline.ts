@@ -71,7 +71,7 @@ const events: Unplaced = graph(
     noData: noFigures,
   },
   [12, 8],
-  { unit: 'ops' },
+  { unit: 'short' },
   { legend: 'none' },
   series(`${stepsClause}
 SELECT time, sum(value_rate) AS events FROM ${figureRates('meshward_analyzer_events')} GROUP BY time ORDER BY time`),
@@ -128,7 +128,7 @@ const readRecords: Unplaced = graph(
     noData: noFigures,
   },
   [8, 7],
-  { unit: 'ops', displayName: '${__field.labels.instance}' },
+  { unit: 'short', displayName: '${__field.labels.instance}' },
   {},
   series(`${stepsClause}
 SELECT time, toString(instance) AS instance, sum(value_rate) AS records FROM ${figureRates('meshward_log_read_records')} GROUP BY time, instance ORDER BY time, instance`),
@@ -240,16 +240,16 @@ const restarts: Unplaced = graph(
     title: 'Restarts of services',
     description:
       'Times that a process was started anew, by step. One by one is a release; the same one again and again is a crash: its log says why, with a code of docs/errors.md.',
-    noData: 'No service was restarted in this span',
+    noData: noFigures,
   },
   [12, 7],
   { unit: 'short', decimals: 0, displayName: '${__field.labels.instance}' },
   { style: 'bars' },
   series(`${stepsClause}
-SELECT time, toString(instance) AS instance, toFloat64(count()) AS restarts FROM (
+SELECT time, toString(instance) AS instance, toFloat64(sum(value_last < before)) AS restarts FROM (
   SELECT time, instance, value_last, lagInFrame(value_last, 1, value_last) OVER (PARTITION BY service, instance ORDER BY time ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
   FROM ${figures('meshward_process_uptime_seconds')}
-) WHERE value_last < before GROUP BY time, instance ORDER BY time, instance`),
+) GROUP BY time, instance ORDER BY time, instance`),
 );
 
 export const pipeline = dashboard({

@@ -1,6 +1,6 @@
 /** Does repair keep up, what does it cost, and why does it fail? */
 import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
-import { colored, column, gradeColors, outcomeColors, steps, words } from '../build/colors.ts';
+import { colored, column, gradeColors, moment, outcomeColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
 import { graph } from '../build/graphs.ts';
@@ -39,7 +39,7 @@ const state: Unplaced = figure(
       'Repairs under way, and whether the brake holds: 1 means that much went silent at once and bulk repair waits, while critical files are repaired all the same. It lets go by itself; a brake that holds for an hour is a partition or a bad release.',
     noData: noFigures,
   },
-  [6, 4],
+  [8, 5],
   {
     unit: 'short',
     overrides: [column('brake', { thresholds: { mode: 'absolute', steps: steps('green', [1, 'orange']) } })],
@@ -58,7 +58,7 @@ const eta: Unplaced = figure(
       'Files that wait now (without lost ones) at the rate of the last half hour of the span. Longer than the time to k on “Mesh”: raise `repairer.bytesPerSecond` and `repairer.maxConcurrentRepairs`, or start more repairers.',
     noData: 'Nothing waits, or nothing was repaired in the last half hour',
   },
-  [6, 4],
+  [8, 5],
   { unit: 's', decimals: 0, thresholds: steps('green', [3600, 'yellow'], [21_600, 'orange'], [86_400, 'red']) },
   {},
   rows(`SELECT waiting / (done / 1800) AS eta FROM (
@@ -75,7 +75,7 @@ const ages: Unplaced = bars(
       'Files on the list by the time since they fell to their grade. A long bar at the bottom is work that nobody gets done: see “Outcomes and their reasons”.',
     noData: 'No file waits',
   },
-  [12, 4],
+  [8, 5],
   { unit: 'short', thresholds: steps('orange') },
   rows(`WITH multiIf(minutes < 10, 0, minutes < 60, 1, minutes < 360, 2, minutes < 1440, 3, 4) AS bucket
 SELECT ['under 10 minutes', 'under an hour', 'under 6 hours', 'under a day', 'a day or more'][bucket + 1] AS age, count() AS files FROM (
@@ -153,7 +153,7 @@ FROM ${repairs} AND outcome IN ('repaired', 'partial') GROUP BY time ORDER BY ti
 function byDomain(title: string, peersColumn: string, bytesColumn: string, description: string): Unplaced {
   return bars(
     { title, description, noData: noRepair },
-    [12, 8],
+    [12, 10],
     { unit: 'bytes', thresholds: steps('blue') },
     rows(`SELECT named.domain AS domain, sum(part) AS bytes FROM (
   SELECT arrayJoin(${peersColumn}) AS peer_id, toFloat64(${bytesColumn}) / length(${peersColumn}) AS part FROM ${repairs} AND ${bytesColumn} > 0
@@ -169,7 +169,7 @@ const reasons: Unplaced = table(
       'Every code that repairs ended with, the most frequent first, with the newest message. docs/errors.md says what each asks of you: `repair-no-target` wants peers with room, `not-enough-shares` wants peers back.',
     noData: noRepair,
   },
-  [12, 8],
+  [12, 9],
   {
     unit: 'short',
     overrides: [
@@ -224,12 +224,12 @@ const recent: Unplaced = table(
     description: 'What was done last, and why. The storage index leads to the life of the file.',
     noData: noRepair,
   },
-  [12, 9],
+  [24, 9],
   {
     unit: 'short',
     overrides: [
-      column('when', { unit: 'dateTimeAsIso' }),
-      column('storage index', { links: [toFile] }),
+      column('when', moment),
+      column('storage index', { links: [toFile], 'custom.width': 250 }),
       column('outcome', { mappings: words(outcomeColors), ...colourCell }),
       column('took', { unit: 'ms' }),
     ],
@@ -245,7 +245,7 @@ export const repair = dashboard({
   variables: [dataSourceVariable, databaseVariable, kindVariable, domainVariable],
   annotations: [alertAnnotations, versionAnnotations],
   sections: [
-    { title: 'Does it keep up?', panels: [waiting, state, eta, ages, outcomes, throughput] },
+    { title: 'Does it keep up?', panels: [state, eta, ages, waiting, outcomes, throughput, confirm] },
     { title: 'Cost', panels: [cost, durations] },
     {
       title: 'Who, and why',
@@ -263,7 +263,6 @@ export const repair = dashboard({
           'Share data that repairs wrote to each domain. One that takes most of it is where there is room: add peers elsewhere, or files crowd together.',
         ),
         reasons,
-        confirm,
         byPeer,
         recent,
       ],

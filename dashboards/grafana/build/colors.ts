@@ -30,6 +30,9 @@ export const outcomeColors = {
 
 export type Override = NonNullable<PlainFields['overrides']>[number];
 
+/** A moment, in a column that is wide enough for it. */
+export const moment = { unit: 'dateTimeAsIso', 'custom.width': 165 } as const;
+
 /** Properties of the column of this name. */
 export function column(name: string, properties: Readonly<Record<string, unknown>>): Override {
   return {

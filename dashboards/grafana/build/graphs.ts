@@ -5,11 +5,16 @@ import type { Target } from './plain.ts';
 export type GraphStyle = 'lines' | 'stacked' | 'bars';
 
 const palette = { mode: 'palette-classic' } as const;
-const points = { most: 300, least: '10s' } as const;
+/** Bars of a pixel are no bars. */
+const points = {
+  lines: { most: 300, least: '10s' },
+  stacked: { most: 300, least: '10s' },
+  bars: { most: 90, least: '1m' },
+} as const;
 
 const looks: Readonly<Record<GraphStyle, Readonly<Record<string, unknown>>>> = {
   lines: { drawStyle: 'line', fillOpacity: 8, stacking: { mode: 'none', group: 'A' } },
-  stacked: { drawStyle: 'line', fillOpacity: 55, stacking: { mode: 'normal', group: 'A' } },
+  stacked: { drawStyle: 'line', fillOpacity: 75, stacking: { mode: 'normal', group: 'A' } },
   bars: { drawStyle: 'bars', fillOpacity: 80, stacking: { mode: 'normal', group: 'A' } },
 };
 
@@ -22,19 +27,25 @@ export interface GraphLook {
   readonly bridgeMs?: number;
   /** @default list; none where the title says it all */
   readonly legend?: 'list' | 'table' | 'none';
+  /** Reaches so far up where the figures do not. */
+  readonly softMax?: number;
   /** A figure keeps its value until the next one. @default false */
   readonly stepped?: boolean;
 }
 
 export function graph(text: PanelText, size: Size, field: PanelField, look: GraphLook, ...targets: Target[]): Unplaced {
-  const { style = 'lines', limits = false, bridgeMs = 600_000, legend = 'list', stepped = false } = look;
+  const { softMax, style = 'lines', limits = false, bridgeMs = 600_000, legend = 'list', stepped = false } = look;
   const custom = {
     ...looks[style],
-    lineWidth: style === 'bars' ? 0 : 1.5,
+    // Areas of several lines over each other say nothing.
+    ...(style === 'lines' && legend !== 'none' ? { fillOpacity: 0 } : {}),
+    // A line on top of a stack would show a grade of which there is nothing.
+    lineWidth: style === 'lines' ? 1.5 : 0,
     lineInterpolation: stepped ? 'stepAfter' : 'linear',
     showPoints: 'never',
     spanNulls: style === 'bars' ? false : bridgeMs,
     axisSoftMin: 0,
+    ...(softMax === undefined ? {} : { axisSoftMax: softMax }),
     thresholdsStyle: { mode: limits ? 'line' : 'off' },
   };
   const options = {
@@ -46,7 +57,13 @@ export function graph(text: PanelText, size: Size, field: PanelField, look: Grap
     },
     tooltip: { mode: 'multi', sort: 'desc' },
   };
-  return panel({ type: 'timeseries', options, custom, color: palette, points }, text, size, field, targets);
+  return panel(
+    { type: 'timeseries', options, custom, color: palette, points: points[style] },
+    text,
+    size,
+    field,
+    targets,
+  );
 }
 
 /** A row for each column of the query after the time, the first at the bottom. */
