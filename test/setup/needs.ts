@@ -23,7 +23,7 @@ const asksGit = '#test/setup/source-files.ts';
 const helpers = /(^|\/)testing\/|^test\/|(^|\/)(test-|started-)[^/]*\.ts$/;
 
 export function allTests(): readonly string[] {
-  return globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules/**', 'native/build/**'] }).sort();
+  return globSync('**/*.test.ts', { cwd: root, exclude: ['**/node_modules/**', 'native/build/**'] }).sort();
 }
 
 /** The module by which the file, or a helper that it imports, starts processes; null where none does. */
