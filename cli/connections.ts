@@ -173,7 +173,7 @@ function topologyOf({ clickhouse: { topology, cluster } }: Config): Topology {
   return topology === 'single' ? { kind: 'single' } : { kind: topology, cluster };
 }
 
-function retentionOf({ clickhouse }: Pick<Config, 'clickhouse'>): Retention {
+export function retentionOf({ clickhouse }: Pick<Config, 'clickhouse'>): Retention {
   return {
     rawDays: clickhouse.keepRawDays,
     minuteDays: clickhouse.keepMinuteDays,

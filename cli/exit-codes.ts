@@ -48,6 +48,7 @@ const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'token-invalid': exitCodes.forbidden,
   'gbs-pin-mismatch': exitCodes.forbidden,
   'gbs-unauthorized': exitCodes.forbidden,
+  'grafana-refused': exitCodes.forbidden,
   cancelled: exitCodes.interrupted,
 };
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
 import { addConfigCommands } from './commands/config.ts';
+import { addDashboardCommands } from './commands/dashboards.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addFileCommands } from './commands/file.ts';
@@ -36,6 +37,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addShareCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);
+  addDashboardCommands(program);
   addConfigCommands(program);
   for (const { command, path } of everyCommand(program)) command.showHelpAfterError(`(see ${path} --help)`);
   return program;

@@ -74,6 +74,8 @@ export const errorCodes = [
   'repair-unconfirmed',
   'service-unavailable',
   'service-busy',
+  'grafana-unreachable',
+  'grafana-refused',
   'cancelled',
   'promise-broken',
   'internal',

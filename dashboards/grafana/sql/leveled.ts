@@ -6,7 +6,7 @@
  * them; where a finer one has dropped it, points become as wide as the buckets of the one that has it.
  */
 import { bucketMsOf } from '#store/queries/level.ts';
-import { daysOf, defaultRetention, type Level, levels } from '#store/retention.ts';
+import { daysOf, defaultRetention, type Level, levels, type Retention } from '#store/retention.ts';
 import { type Aggregate, pieceOfTime, type Series, type SeriesFigure } from '#store/series.ts';
 
 /** Replaced by Grafana: the database that the variable of this name names. */
@@ -18,14 +18,19 @@ const to = "toDateTime($__toTime, 'UTC')";
 const coarser = levels.slice(1);
 
 /** Names that every statement over a series begins with: `level`, `step` in seconds, `since` and `until`. */
-export const stepsClause = `WITH
+export function stepsClauseOf(retention: Retention): string {
+  return `WITH
   greatest(
     multiIf(${coarser.map((level, index) => `$__interval_s < ${seconds(level)}, ${index}`).join(', ')}, ${coarser.length}),
-    multiIf(${coarser.map((_, index) => `${from} >= now() - INTERVAL ${daysOf(defaultRetention, levels[index] as Level)} DAY, ${index}`).join(', ')}, ${coarser.length})
+    multiIf(${coarser.map((_, index) => `${from} >= now() - INTERVAL ${daysOf(retention, levels[index] as Level)} DAY, ${index}`).join(', ')}, ${coarser.length})
   ) AS level,
   greatest($__interval_s, [${levels.map(seconds).join(', ')}][level + 1]) AS step,
   toStartOfInterval(${from}, toIntervalSecond(step)) AS since,
   ${to} AS until`;
+}
+
+/** For the life times that the configuration has by default. */
+export const stepsClause = stepsClauseOf(defaultRetention);
 
 function seconds(level: Level): number {
   return bucketMsOf[level] / 1000;
