@@ -2,6 +2,7 @@
  * The states of every peer, followed from the log itself: `enrolments` and `peer-events`, judged by the same functions as the
  * analyzer judges them. It goes on from the lives that an analyzer stored; without any, from what the log still has.
  */
+
 import { fromBinary } from '@bufbuild/protobuf';
 import type { EventLog, Following, LogRecord } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
@@ -9,6 +10,7 @@ import { describeError } from '#mesh/errors.ts';
 import { readPeerEvents } from '#mesh/events/records.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { peerIdFromBytes } from '#mesh/peer-id.ts';
+import { enrolmentFactsOf } from './liveness/enrolment-facts.ts';
 import { LogTime } from './liveness/log-time.ts';
 import type { LivenessRules } from './liveness/peer-liveness.ts';
 import { type PeerFacts, PeerRegister } from './liveness/peer-register.ts';
@@ -139,14 +141,7 @@ class PeerStates {
     this.#each(records, (_record, value) => {
       const { body } = fromBinary(EnrolmentSchema, value);
       if (body.case !== 'peer') return;
-      const { peerId, name, domains, revoked, capacityBytes, settings } = body.value;
-      this.register.enrolled(peerIdFromBytes(peerId), {
-        name,
-        domains,
-        revoked,
-        capacityBytes: Number(capacityBytes),
-        inventoryRequest: Number(settings?.inventoryRequest ?? 0n),
-      });
+      this.register.enrolled(peerIdFromBytes(body.value.peerId), enrolmentFactsOf(body.value));
     });
     this.#forgetChanges();
     return Promise.resolve();

@@ -1,9 +1,11 @@
 /** Follows peer-events and enrolments, and keeps what is known of every peer. */
+
 import { fromBinary } from '@bufbuild/protobuf';
 import { type Following, type FollowOptions, type LogRecord, type UnreadableBatch } from '#log/port.ts';
 import { readPeerEvents } from '#mesh/events/records.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '#mesh/peer-id.ts';
+import { enrolmentFactsOf } from '#peers/liveness/enrolment-facts.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
 import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import { type PeerFacts, PeerRegister } from '#peers/liveness/peer-register.ts';
@@ -185,15 +187,7 @@ export class PeersFollower {
     await this.#each(records, (_record, value) => {
       const { body } = fromBinary(EnrolmentSchema, value);
       if (body.case !== 'peer') return;
-      const { peerId, name, domains, revoked, capacityBytes, settings, outdatedAtMs } = body.value;
-      this.register.enrolled(peerIdFromBytes(peerId), {
-        name,
-        domains,
-        revoked,
-        capacityBytes: Number(capacityBytes),
-        inventoryRequest: Number(settings?.inventoryRequest ?? 0n),
-        outdatedAtMs: Number(outdatedAtMs),
-      });
+      this.register.enrolled(peerIdFromBytes(body.value.peerId), enrolmentFactsOf(body.value));
     });
   }
 

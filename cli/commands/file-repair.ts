@@ -1,4 +1,5 @@
 /** `meshward file repair`: one file, now. */
+
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { createApiClient } from '#analyzer/api/client.ts';
@@ -6,6 +7,7 @@ import { systemClock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { RepairNow } from '#repairer/files/repair-now.ts';
 import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
@@ -138,19 +140,12 @@ export function describeRepair(
     ...report.written.map((share) => `written share ${share.shareNumber} to ${nameOf(share.peerId)}`),
   ];
   const took = `${formatBytes(report.bytesRead)} read, ${formatBytes(report.bytesWritten)} written, in ${formatDuration(report.durationMs)}`;
-  switch (report.ending) {
-    case 'repaired':
-      return [...lines, `repaired ${manifest.storageIndex}: ${report.written.length} shares made anew, ${took}`].join(
-        '\n',
-      );
-    case 'not-needed':
-      return [...lines, `nothing to repair: ${manifest.storageIndex} has all that its policy asks for`].join('\n');
-    default: {
-      const result = report.written.length > 0 ? 'repaired in part' : 'NOT REPAIRED';
-      return [
-        ...lines,
-        `${result}  ${manifest.storageIndex}: ${report.errorMessage} [${report.errorCode}]; ${took}`,
-      ].join('\n');
-    }
-  }
+  return [...lines, `${resultOf(report, manifest.storageIndex)}, ${took}`].join('\n');
+}
+
+function resultOf({ ending, written, errorMessage, errorCode }: RepairReport, storageIndex: StorageIndex): string {
+  if (ending === 'repaired') return `repaired ${storageIndex}: ${written.length} shares made anew`;
+  if (ending === 'not-needed') return `nothing to repair: ${storageIndex} has all that its policy asks for`;
+  const result = written.length > 0 ? 'repaired in part' : 'NOT REPAIRED';
+  return `${result}  ${storageIndex}: ${errorMessage} [${errorCode}]`;
 }
