@@ -72,6 +72,8 @@ export const errorCodes = [
   'repair-stale',
   'repair-no-target',
   'repair-unconfirmed',
+  'alert-unknown',
+  'alert-undelivered',
   'service-unavailable',
   'service-busy',
   'grafana-unreachable',

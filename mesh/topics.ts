@@ -19,6 +19,8 @@ export interface Topics {
   readonly enrolments: Topic;
   /** What could not be taken, with the reason. */
   readonly deadLetters: Topic;
+  /** Compacted by silence, acknowledgement, and sink with alert: what people said of alerts, and what was told of them. */
+  readonly alerts: Topic;
 }
 
 export interface TopicSettings {
@@ -39,11 +41,12 @@ export function topicsOf(settings: TopicSettings): Topics {
     atRisk: { name: name('at-risk'), partitions: settings.shareEventsPartitions, ...table },
     enrolments: { name: name('enrolments'), partitions: 1, ...table },
     deadLetters: { name: name('dead-letters'), partitions: 1, ...events },
+    alerts: { name: name('alerts'), partitions: 1, ...table },
   };
 }
 
 export function allTopics(topics: Topics): readonly Topic[] {
-  return [topics.shareEvents, topics.peerEvents, topics.atRisk, topics.enrolments, topics.deadLetters];
+  return [topics.shareEvents, topics.peerEvents, topics.atRisk, topics.enrolments, topics.deadLetters, topics.alerts];
 }
 
 /** Consumer groups carry the prefix of the topics: two meshes on one cluster must not share them. */

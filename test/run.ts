@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process';
 import { installKafka } from './kafka/install.ts';
 import { installChromium } from './setup/chromium.ts';
+import { installPrometheus } from './setup/prometheus.ts';
 import { installTahoe } from './tahoe-grid/install.ts';
 
 interface Step {
@@ -45,6 +46,7 @@ const complete: readonly Step[] = [
       await installTahoe();
       await installKafka();
       installChromium();
+      installPrometheus();
       return true;
     },
   },

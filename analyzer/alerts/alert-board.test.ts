@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Alert } from './alert.ts';
 import { AlertBoard } from './alert-board.ts';
-import type { Alert } from './recoverability.ts';
 
 function alert(key: string, summary = key, severity: Alert['severity'] = 'warning'): Alert {
-  return { key, severity, summary, next: 'do', files: 1, details: {} };
+  return { key, severity, summary, next: 'do', files: 1, bytes: 10, details: {} };
 }
 
 describe('the alert board', () => {

@@ -1,5 +1,5 @@
 /** Remembers which alerts hold, and says what began, what changed and what ended. */
-import type { Alert } from './recoverability.ts';
+import type { Alert } from './alert.ts';
 
 export interface AlertChange {
   /** The same from firing to resolved. */

@@ -6,20 +6,8 @@
 import type { Grade } from '#mesh/grade.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { type StaleReason, staleReasonWords } from '../mesh/stale-reason.ts';
+import type { Alert } from './alert.ts';
 import { type AlertPeer, type SilentDomain, silentDomains } from './silent-domains.ts';
-
-export type Severity = 'page' | 'warning';
-
-export interface Alert {
-  /** Names the alert: the same condition keeps its key while it holds. */
-  readonly key: string;
-  readonly severity: Severity;
-  readonly summary: string;
-  /** What the reader can do. */
-  readonly next: string;
-  readonly files: number;
-  readonly details: Readonly<Record<string, string | number>>;
-}
 
 export interface AlertInput {
   readonly totals: SweepTotals;
@@ -41,8 +29,8 @@ export interface AlertInput {
 export const staleAlertKey = 'health-stale';
 
 export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
-  const count = (grade: Grade): number => input.totals.byGrade.get(grade)?.files ?? 0;
-  const stake: Stake = { lost: count('lost'), critical: count('critical'), atRisk: count('at-risk') };
+  const of = (grade: Grade): Count => input.totals.byGrade.get(grade) ?? { files: 0, bytes: 0 };
+  const stake: Stake = { lost: of('lost'), critical: of('critical'), atRisk: of('at-risk') };
   const domains = lostDomains(input, stake);
   return [
     ...domains.map((domain) => domainAlert(domain, stake)),
@@ -52,15 +40,20 @@ export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
   ];
 }
 
+interface Count {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 interface Stake {
-  readonly lost: number;
-  readonly critical: number;
-  readonly atRisk: number;
+  readonly lost: Count;
+  readonly critical: Count;
+  readonly atRisk: Count;
 }
 
 /** Peers in grace count once files are at stake: the page that names the cause must not come after its effects. */
 function lostDomains({ peers, lostDomainRatio }: AlertInput, stake: Stake): readonly SilentDomain[] {
-  const grave = stake.lost + stake.critical > 0;
+  const grave = stake.lost.files + stake.critical.files > 0;
   return silentDomains(peers, lostDomainRatio).filter(({ down, peers: all }) => grave || down / all >= lostDomainRatio);
 }
 
@@ -71,16 +64,17 @@ function domainAlert({ label, peers, silent, down }: SilentDomain, stake: Stake)
     severity: 'page',
     summary: `${label} is gone: ${silent} of ${peers} peers are silent${inGrace === 0 ? '' : ` (${inGrace} still in grace)`}; ${stakeWords(stake)}`,
     next: 'See `meshward peers --state down`. If they are to come back, a maintenance window keeps repair from starting.',
-    files: stake.lost + stake.critical + stake.atRisk,
+    files: stake.lost.files + stake.critical.files + stake.atRisk.files,
+    bytes: stake.lost.bytes + stake.critical.bytes + stake.atRisk.bytes,
     details: { peers, silent, down },
   };
 }
 
 function stakeWords({ lost, critical, atRisk }: Stake): string {
   const parts = [
-    ...(lost > 0 ? [`${files(lost)} cannot be recovered now`] : []),
-    ...(critical > 0 ? [`${files(critical)} critical`] : []),
-    ...(atRisk > 0 ? [`${files(atRisk)} at risk`] : []),
+    ...(lost.files > 0 ? [`${files(lost.files)} cannot be recovered now`] : []),
+    ...(critical.files > 0 ? [`${files(critical.files)} critical`] : []),
+    ...(atRisk.files > 0 ? [`${files(atRisk.files)} at risk`] : []),
   ];
   return parts.length === 0 ? 'no file is at risk by it' : parts.join(', ');
 }
@@ -92,33 +86,33 @@ function fileAlerts({ lost, critical, atRisk }: Stake, domains: readonly SilentD
       : ` after the loss of ${domains.map(({ label, silent }) => `${label} (${silent} peers)`).join(', ')}`;
   const severity = domains.length === 0 ? 'page' : 'warning';
   const alerts: Alert[] = [];
-  if (lost > 0) {
+  if (lost.files > 0) {
     alerts.push({
       key: 'files-lost',
       severity,
-      summary: `${files(lost)} cannot be recovered now${because}`,
+      summary: `${files(lost.files)} cannot be recovered now${because}`,
       next: 'Bring peers back that hold their shares: `meshward file show CAP` names them; retained shares count as soon as a peer is up.',
-      files: lost,
+      ...lost,
       details: {},
     });
   }
-  if (critical > 0) {
+  if (critical.files > 0) {
     alerts.push({
       key: 'files-critical',
       severity,
-      summary: `${files(critical)} critical: close to being lost${because}`,
+      summary: `${files(critical.files)} critical: close to being lost${because}`,
       next: 'The brake does not hold their repair. `meshward file at-risk` shows what each was tried with and when it is tried again; `meshward file repair CAP` tries now.',
-      files: critical,
+      ...critical,
       details: {},
     });
   }
-  if (atRisk > 0) {
+  if (atRisk.files > 0) {
     alerts.push({
       key: 'files-at-risk',
       severity: 'warning',
-      summary: `${files(atRisk)} at risk: below the repair threshold${because}`,
+      summary: `${files(atRisk.files)} at risk: below the repair threshold${because}`,
       next: 'Files that lack too much without counting peers in grace are on the repair list; the others wait for the grace to end. `meshward file at-risk` shows the list with tries and reasons.',
-      files: atRisk,
+      ...atRisk,
       details: {},
     });
   }
@@ -134,6 +128,8 @@ function staleAlert(reasons: readonly StaleReason[]): readonly Alert[] {
       summary: `health is stale: ${reasons.map(staleReasonWords).join('; ')}`,
       next: 'Nothing is declared lost meanwhile. Run `meshward doctor` to see which service is missing.',
       files: 0,
+     bytes: 0,
+      bytes: 0,
       details: {},
     },
   ];
@@ -154,6 +150,8 @@ function operationAlerts({
       summary: `the analyzer is full: ${refusedEvents} events of files beyond analyzer.maxFiles were refused, and those files are not watched`,
       next: 'Start another analyzer, or raise analyzer.maxFiles where there is memory, and restart.',
       files: 0,
+     bytes: 0,
+      bytes: 0,
       details: { refusedEvents },
     });
   }
@@ -165,6 +163,8 @@ function operationAlerts({
       summary: `${lost} of the log were never read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
       next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Where retention was faster, raise log.retentionMs and log.retentionBytes, or start more analyzers; where records cannot be read, `meshward dead-letters list --code log-corrupt` says why.',
       files: 0,
+     bytes: 0,
+      bytes: 0,
       details: { truncatedRecords, owedInventories },
     });
   }

@@ -329,6 +329,7 @@ describe('the analyzer on ClickHouse', () => {
         summary,
         next: 'do',
         files: id,
+        bytes: 1000 * id,
         details: { down: 3 },
       },
       state,

@@ -14,7 +14,6 @@ import { versionOf } from '#store/versions.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
-import type { Severity } from '../alerts/recoverability.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,
@@ -29,6 +28,7 @@ import type {
   WorstFiles,
   WorstQuery,
 } from '../ports.ts';
+import { alertOfRow, type StoredAlertDetails } from './stored-alerts.ts';
 import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
 import { loadStoredPartition, openGenerationOf } from './stored-partition.ts';
 
@@ -88,12 +88,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
-    const rows = await openAlerts(this.#store);
-    return rows.map(({ id, kind, severity, summary, details, files }) => {
-      const { analyzer: _analyzer, next, sinceMs, ...rest } = JSON.parse(details) as StoredAlertDetails;
-      const known: Severity = severity === 'page' || severity === 'critical' ? 'page' : 'warning';
-      return { id, alert: { key: kind, severity: known, summary, next, files, details: rest }, sinceMs };
-    });
+    return (await openAlerts(this.#store)).map(alertOfRow);
   }
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
@@ -312,6 +307,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
           ...alert.details,
           ...(escalatedTo === undefined ? {} : { escalatedTo: escalatedTo.key }),
           next: alert.next,
+          bytes: alert.bytes,
           sinceMs,
           analyzer: this.#analyzer,
         } satisfies StoredAlertDetails),
@@ -328,12 +324,6 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     const { queuedRows, oldestWaitingMs } = this.#writer.stats();
     return queuedRows === 0 ? null : this.#clock.nowMs() - oldestWaitingMs;
   }
-}
-
-interface StoredAlertDetails extends Readonly<Record<string, string | number>> {
-  readonly next: string;
-  readonly sinceMs: number;
-  readonly analyzer: string;
 }
 
 /** What a row that says "gone" holds beside its key. */

@@ -26,6 +26,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     peerEvents: ['append', 'read'],
     enrolments: ['append', 'read'],
     deadLetters: ['append'],
+    alerts: ['append'],
   },
   analyzer: {
     shareEvents: ['read'],
@@ -34,6 +35,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     enrolments: ['read'],
     atRisk: ['append', 'read'],
     deadLetters: ['append'],
+    alerts: ['append', 'read'],
   },
   // Peers' states are judged there from what peers and operators say.
   repairer: { atRisk: ['read'], peerEvents: ['read'], enrolments: ['read'] },
@@ -44,6 +46,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     atRisk: ['look'],
     enrolments: ['look'],
     deadLetters: ['read'],
+    alerts: ['look'],
   },
   operator: {
     shareEvents: ['append', 'read'],

@@ -4,6 +4,7 @@
  * (`--set log.topicPrefix=x-`), each over the one before.
  */
 import { z } from 'zod';
+import { alertsSection, objectiveSection } from './alert-keys.ts';
 import { clickhouseSection } from './clickhouse-keys.ts';
 import { kafkaSection } from './kafka-keys.ts';
 import { bytes, count, dayMs, durationMs, hourMs, key, mebibyte, minuteMs, port, ratio, text } from './key.ts';
@@ -246,6 +247,8 @@ export const configSchema = z.strictObject({
       'Most bytes of events kept while the collector is away; then the oldest inventories collapse first.',
     ),
   }),
+  alerts: alertsSection,
+  objective: objectiveSection,
   telemetry: z.strictObject({
     logLevel: key(z.enum(['trace', 'debug', 'info', 'warn', 'error']), 'info', 'name', 'How much is logged.'),
     otlpUrl: key(text, '', 'url', 'Where traces and metrics are sent (OTLP over HTTP); empty sends none.'),

@@ -1257,6 +1257,225 @@ export declare type DeadLetterReplay = Message<"meshward.events.v1.DeadLetterRep
 export declare const DeadLetterReplaySchema: GenMessage<DeadLetterReplay>;
 
 /**
+ * Value of a record in the compacted topic `alerts`: what people said of alerts, and what was told of them to whom. Keyed by
+ * `silence:` + id, `silence-end:` + id, `ack:` + alert key, or `told:` + sink + `/` + alert key.
+ *
+ * @generated from message meshward.events.v1.AlertNote
+ */
+export declare type AlertNote = Message<"meshward.events.v1.AlertNote"> & {
+  /**
+   * @generated from oneof meshward.events.v1.AlertNote.body
+   */
+  body: {
+    /**
+     * @generated from field: meshward.events.v1.AlertSilence silence = 1;
+     */
+    value: AlertSilence;
+    case: "silence";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.AlertSilenceEnd silence_end = 2;
+     */
+    value: AlertSilenceEnd;
+    case: "silenceEnd";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.AlertAck ack = 3;
+     */
+    value: AlertAck;
+    case: "ack";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.AlertTold told = 4;
+     */
+    value: AlertTold;
+    case: "told";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message meshward.events.v1.AlertNote.
+ * Use `create(AlertNoteSchema)` to create a new message.
+ */
+export declare const AlertNoteSchema: GenMessage<AlertNote>;
+
+/**
+ * Alerts that the selector fits are told to nobody until then.
+ *
+ * @generated from message meshward.events.v1.AlertSilence
+ */
+export declare type AlertSilence = Message<"meshward.events.v1.AlertSilence"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string selector = 2;
+   */
+  selector: string;
+
+  /**
+   * @generated from field: uint64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from field: uint64 until_ms = 4;
+   */
+  untilMs: bigint;
+
+  /**
+   * @generated from field: string why = 5;
+   */
+  why: string;
+
+  /**
+   * @generated from field: bytes operator_id = 6;
+   */
+  operatorId: Uint8Array;
+
+  /**
+   * @generated from field: string operator_name = 7;
+   */
+  operatorName: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.AlertSilence.
+ * Use `create(AlertSilenceSchema)` to create a new message.
+ */
+export declare const AlertSilenceSchema: GenMessage<AlertSilence>;
+
+/**
+ * A silence was ended before its time.
+ *
+ * @generated from message meshward.events.v1.AlertSilenceEnd
+ */
+export declare type AlertSilenceEnd = Message<"meshward.events.v1.AlertSilenceEnd"> & {
+  /**
+   * @generated from field: string silence_id = 1;
+   */
+  silenceId: string;
+
+  /**
+   * @generated from field: uint64 at_ms = 2;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: bytes operator_id = 3;
+   */
+  operatorId: Uint8Array;
+
+  /**
+   * @generated from field: string operator_name = 4;
+   */
+  operatorName: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.AlertSilenceEnd.
+ * Use `create(AlertSilenceEndSchema)` to create a new message.
+ */
+export declare const AlertSilenceEndSchema: GenMessage<AlertSilenceEnd>;
+
+/**
+ * Somebody has taken an alert on.
+ *
+ * @generated from message meshward.events.v1.AlertAck
+ */
+export declare type AlertAck = Message<"meshward.events.v1.AlertAck"> & {
+  /**
+   * @generated from field: string alert_key = 1;
+   */
+  alertKey: string;
+
+  /**
+   * this occurrence of it
+   *
+   * @generated from field: string alert_id = 2;
+   */
+  alertId: string;
+
+  /**
+   * @generated from field: uint64 at_ms = 3;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: uint64 until_ms = 4;
+   */
+  untilMs: bigint;
+
+  /**
+   * @generated from field: string why = 5;
+   */
+  why: string;
+
+  /**
+   * @generated from field: bytes operator_id = 6;
+   */
+  operatorId: Uint8Array;
+
+  /**
+   * @generated from field: string operator_name = 7;
+   */
+  operatorName: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.AlertAck.
+ * Use `create(AlertAckSchema)` to create a new message.
+ */
+export declare const AlertAckSchema: GenMessage<AlertAck>;
+
+/**
+ * What a sink was told of an alert last, by whichever analyzer; a tombstone once it was told that the alert is over.
+ *
+ * @generated from message meshward.events.v1.AlertTold
+ */
+export declare type AlertTold = Message<"meshward.events.v1.AlertTold"> & {
+  /**
+   * @generated from field: string sink = 1;
+   */
+  sink: string;
+
+  /**
+   * @generated from field: string alert_key = 2;
+   */
+  alertKey: string;
+
+  /**
+   * firing or acknowledged
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * @generated from field: string severity = 4;
+   */
+  severity: string;
+
+  /**
+   * @generated from field: uint64 since_ms = 5;
+   */
+  sinceMs: bigint;
+
+  /**
+   * @generated from field: uint64 at_ms = 6;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message meshward.events.v1.AlertTold.
+ * Use `create(AlertToldSchema)` to create a new message.
+ */
+export declare const AlertToldSchema: GenMessage<AlertTold>;
+
+/**
  * What happened to one share on the peer that says so.
  *
  * @generated from enum meshward.events.v1.ShareEventKind
