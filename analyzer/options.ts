@@ -3,6 +3,7 @@ import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Topics } from '#mesh/topics.ts';
+import type { Delivery } from './alerts/delivery/delivery.ts';
 import type { AnalyzerMetrics } from './metrics.ts';
 import type { AnalyzerStore } from './ports.ts';
 
@@ -16,6 +17,8 @@ export interface AnalyzerOptions {
   readonly metrics: AnalyzerMetrics;
   /** Names this process among analyzers: stable, and another one for each. `instanceName` makes one. @default analyzer */
   readonly instance?: string;
+  /** Tells people of alerts while this analyzer is the one that does; without one they are only kept and shown. */
+  readonly delivery?: Delivery;
   readonly tuning?: AnalyzerTuning;
 }
 

@@ -6,6 +6,7 @@ import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { StoredLiveness } from '#peers/liveness/stored-lives.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
+import type { ObjectiveCount } from './alerts/objective.ts';
 import type { HealthBlock } from './files/partition/published-health.ts';
 import type { AppliedOrder, FileRow, PlacementRow } from './files/share-map/kept-rows.ts';
 import type { ExposureRow } from './files/share-map/peer-numbering.ts';
@@ -118,6 +119,8 @@ export interface AnalyzerStore {
   loadLiveness(): Promise<StoredLiveness>;
   /** Alerts of the mesh that were firing when they were last told of, whoever told it. */
   loadOpenAlerts(): Promise<readonly OpenAlert[]>;
+  /** Files by whether they keep the objective, oldest first, in steps of at least a minute and at most as many. */
+  loadObjectiveHistory(sinceMs: number, maxSteps: number): Promise<readonly ObjectiveCount[]>;
   /** Placements and files are in the store before the orders that they are applied up to. */
   savePartitions(partitions: readonly PartitionChanges[]): Promise<void>;
   /** Lives are in the store before the marks that they reach up to. @param liveness every mark, and the lives that changed. */

@@ -11,6 +11,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import { AlertBoard, type OpenAlert } from './alerts/alert-board.ts';
 import { MeshAlerts } from './alerts/mesh-alerts.ts';
+import type { ObjectiveStanding } from './alerts/objective.ts';
 import { type FileAnswer, type Unanswered } from './files/file-answer.ts';
 import { type AtRiskAnswer, type AtRiskQuery, FileAnswers } from './files/file-answers.ts';
 import { FilesElsewhere } from './files/files-elsewhere.ts';
@@ -68,6 +69,7 @@ export class Analyzer {
   readonly #own: OwnPart;
   readonly #facts: MeshFacts;
   readonly #reports: ReportExchange;
+  readonly #alerts: MeshAlerts;
   readonly #watch: MeshWatch;
   readonly #sweeper: Sweeper;
   readonly #lists: ListWriter;
@@ -100,7 +102,9 @@ export class Analyzer {
     const facts = this.#facts;
     this.#reports = new ReportExchange({ analyzer: options, instance, own, facts, register, complain });
     const reports = this.#reports;
-    const alerts = new MeshAlerts({ analyzer: options, board: this.#board, history, owned, complain });
+    const { delivery } = options;
+    this.#alerts = new MeshAlerts({ analyzer: options, board: this.#board, history, owned, complain, delivery });
+    const alerts = this.#alerts;
     this.#watch = new MeshWatch({ analyzer: options, owned, facts, reports, alerts, history, register });
     this.#sweeper = new Sweeper({ analyzer: options, table, publisher, owned, watch: this.#watch });
     const sweeper = this.#sweeper;
@@ -198,6 +202,11 @@ export class Analyzer {
 
   peer(id: PeerId): PeerFacts | undefined {
     return this.#peers.register.find(id);
+  }
+
+  /** How the recoverability objective stands. */
+  objective(): readonly ObjectiveStanding[] {
+    return this.#alerts.objective(this.#options.clock.nowMs());
   }
 
   /** Of what is owned here. */

@@ -31,6 +31,7 @@ const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   'log-topics': exitCodes.usage,
   'file-unknown': exitCodes.notFound,
   'letter-unknown': exitCodes.notFound,
+  'alert-unknown': exitCodes.notFound,
   'share-malformed': exitCodes.negative,
   'share-truncated': exitCodes.negative,
   'share-foreign': exitCodes.negative,

@@ -1,6 +1,7 @@
 /** The command line: global options here, one file for each family of commands. */
 import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
+import { addAlertCommands } from './commands/alerts.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDashboardCommands } from './commands/dashboards.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
@@ -34,6 +35,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addServiceCommands(program);
   addFileCommands(program);
   addPeerCommands(program);
+  addAlertCommands(program);
   addShareCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);

@@ -61,6 +61,11 @@ export const alertKinds = {
     meaning: 'Records left the log before they were read.',
     command: 'meshward peers',
   },
+  'files-unwatched': {
+    name: 'MeshwardFilesUnwatched',
+    meaning: 'Peers hold shares of files of which nobody has said what they are.',
+    command: 'meshward peers',
+  },
   'objective-recoverable': {
     name: 'MeshwardRecoverableBudgetBurn',
     meaning: 'Files that cannot be recovered burn the error budget of the objective too fast.',

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
@@ -26,7 +27,7 @@ const atRisk: WholeMesh = {
 const open: OpenAlert = {
   id: 'from-before',
   sinceMs: 5,
-  alert: { key: 'files-at-risk', severity: 'warning', summary: 'before', next: '', files: 3, details: {} },
+  alert: { key: 'files-at-risk', severity: 'warning', summary: 'before', next: '', files: 3, bytes: 9, details: {} },
 };
 
 describe('alerts of the mesh', () => {
@@ -46,7 +47,7 @@ describe('alerts of the mesh', () => {
     board = new AlertBoard(() => `id-${++ids}`);
     const store = Object.assign(new MemoryStore(() => 0), { loadOpenAlerts: () => loaded.promise });
     alerts = new MeshAlerts({
-      analyzer: { store, config, logger: silentLogger },
+      analyzer: { store, config, logger: silentLogger, clock: systemClock },
       board,
       history: { addAlertChanges: (more) => void changes.push(...more) },
       owned,

@@ -7,16 +7,29 @@ import type { WaitingHistory } from '../files/waiting-history.ts';
 import type { WholeMesh } from '../mesh/mesh-view.ts';
 import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from '../options.ts';
+import type { Alert } from './alert.ts';
 import type { AlertBoard, AlertChange } from './alert-board.ts';
-import { recoverabilityAlerts, staleAlertKey } from './recoverability.ts';
+import type { Delivery } from './delivery/delivery.ts';
+import {
+  ObjectiveLedger,
+  type ObjectiveStanding,
+  objectiveAlerts,
+  objectiveCount,
+  objectiveSpans,
+  pagedForMs,
+} from './objective.ts';
+import { OutlookWatch } from './outlook.ts';
+import { explainedBy, maintenanceWords, recoverabilityAlerts, staleAlertKey } from './recoverability.ts';
 
 export interface MeshAlertsOptions {
-  readonly analyzer: Pick<AnalyzerOptions, 'store' | 'config' | 'logger'>;
+  readonly analyzer: Pick<AnalyzerOptions, 'store' | 'config' | 'logger' | 'clock'>;
   readonly board: AlertBoard;
   readonly history: Pick<WaitingHistory, 'addAlertChanges'>;
   /** By number: the owner of `meshWriterPartition` announces. */
   readonly owned: ReadonlyMap<number, unknown>;
   readonly complain: (error: unknown, message: string) => void;
+  /** Tells people; without one alerts are only kept and shown. */
+  readonly delivery?: Delivery | undefined;
 }
 
 /** Of one moment. */
@@ -39,22 +52,51 @@ export class MeshAlerts {
   readonly #options: MeshAlertsOptions;
   /** Since when this analyzer has been the one that announces; null where it is not. */
   #writerSinceMs: number | null = null;
+  readonly #outlook = new OutlookWatch();
+  readonly #objective: ObjectiveLedger;
+  #pagedUntilMs = Number.NEGATIVE_INFINITY;
   /** The board holds those that were open before, or has waited for them for long enough. */
   #resumed = false;
 
   constructor(options: MeshAlertsOptions) {
     this.#options = options;
+    this.#objective = new ObjectiveLedger(options.analyzer.config.objective);
   }
 
-  update({ mesh, isWhole, unwatchedFiles, peers, now, atMs }: AlertMoment): void {
-    const { board, history } = this.#options;
+  update(moment: AlertMoment): void {
+    const { mesh, isWhole, now, atMs } = moment;
+    const { board, history, delivery } = this.#options;
+    if (isWhole) {
+      this.#outlook.note(mesh.totals, now);
+      this.#objective.note(objectiveCount(mesh.totals, atMs));
+    }
     const isWriter = this.#takesTurn(now);
-    if (isWriter && !this.#resumed) return;
-    const alerts = recoverabilityAlerts({ ...mesh, unwatchedFiles, peers, lostDomainRatio });
-    const changes = board.update(alerts, atMs, (key) => isWhole || key === staleAlertKey);
+    if (!isWriter) delivery?.release();
+    else if (!this.#resumed) return;
+    const canTell = (key: string): boolean => isWhole || isOfItself(key);
+    const changes = board.update(this.#alertsNow(moment), atMs, canTell);
     if (!isWriter) return;
     for (const change of changes) this.#log(change);
     history.addAlertChanges(changes);
+    const outlook = this.#outlook.outlook(delivery?.repairsNow() ?? null);
+    const escalated = new Map(
+      changes.flatMap(({ alert, escalatedTo }) => (escalatedTo === undefined ? [] : [[alert.key, escalatedTo] as const])),
+    );
+    delivery?.update({ open: board.open(), escalated, outlook, canTell, isOwner: () => this.#isWriter });
+  }
+
+  /** How the objective stands, and what is left of its budget. */
+  objective(nowMs: number): readonly ObjectiveStanding[] {
+    return this.#objective.standings(nowMs);
+  }
+
+  #alertsNow({ mesh, unwatchedFiles, peers, now, atMs }: AlertMoment): readonly Alert[] {
+    const found = recoverabilityAlerts({ ...mesh, unwatchedFiles, peers, lostDomainRatio });
+    if (found.some(({ severity, files }) => severity === 'page' && files > 0)) this.#pagedUntilMs = now + pagedForMs;
+    const maintenance = maintenanceWords(peers);
+    const burning = objectiveAlerts(this.#objective.standings(atMs), now < this.#pagedUntilMs);
+    const failing = this.#options.delivery?.alerts() ?? [];
+    return [...found, ...burning.map((alert) => explainedBy(maintenance, alert)), ...failing];
   }
 
   get #isWriter(): boolean {
@@ -72,6 +114,7 @@ export class MeshAlerts {
     if (this.#writerSinceMs === null) {
       this.#writerSinceMs = now;
       void this.#resume();
+      void this.#resumeObjective();
     }
     if (now - this.#writerSinceMs > analyzer.config.analyzer.staleAfterMs) this.#resumed = true;
     return true;
@@ -88,6 +131,19 @@ export class MeshAlerts {
     this.#resumed = true;
   }
 
+  async #resumeObjective(): Promise<void> {
+    const { complain, analyzer } = this.#options;
+    const { store, config, clock } = analyzer;
+    const { minutes, hours } = objectiveSpans(config.objective);
+    const load = (span: { readonly spanMs: number; readonly maxSteps: number }) =>
+      store.loadObjectiveHistory(clock.nowMs() - span.spanMs, span.maxSteps);
+    try {
+      this.#objective.resume({ minutes: await load(minutes), hours: await load(hours) });
+    } catch (error) {
+      complain(error, 'the history of the objective cannot be read: its budget counts from now on');
+    }
+  }
+
   #log({ alert, state, escalatedTo }: AlertChange): void {
     const { logger } = this.#options.analyzer;
     const fields = { alert: alert.key, severity: alert.severity, files: alert.files, next: alert.next };
@@ -99,4 +155,9 @@ export class MeshAlerts {
       );
     else if (state === 'resolved') logger.info(fields, `resolved: ${alert.summary}`);
   }
+}
+
+/** Of alerts that do not follow from what is known of files. */
+function isOfItself(key: string): boolean {
+  return key === staleAlertKey || key.startsWith('sink-failing:');
 }

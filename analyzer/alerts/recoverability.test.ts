@@ -112,4 +112,16 @@ describe('recoverability alerts', () => {
     expect(alerts[0]?.summary).toBe('health is stale: one; b: two');
     expect(alerts[2]?.next).toContain('are asked for one by collectors');
   });
+
+  it('are explained by a maintenance window where no other peer is away', () => {
+    const away = peers(3, 'maintenance', { zone: 'a' });
+    const explained = alertsOf({ peers: away, files: { lost: 1, 'at-risk': 2 } });
+    expect(explained.map(({ details }) => details['explainedBy'])).toEqual([
+      'explained by 3 peers in maintenance',
+      'explained by 3 peers in maintenance',
+    ]);
+    const mixed = alertsOf({ peers: [...away, ...peers(1, 'down', { zone: 'b' })], files: { lost: 1 } });
+    expect(mixed[0]?.details).toEqual({});
+    expect(alertsOf({ peers: away, staleReasons: [{ kind: 'no-tick' }] })[0]?.details).toEqual({});
+  });
 });

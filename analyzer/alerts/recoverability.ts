@@ -32,12 +32,30 @@ export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
   const of = (grade: Grade): Count => input.totals.byGrade.get(grade) ?? { files: 0, bytes: 0 };
   const stake: Stake = { lost: of('lost'), critical: of('critical'), atRisk: of('at-risk') };
   const domains = lostDomains(input, stake);
+  const explained = maintenanceWords(input.peers);
   return [
     ...domains.map((domain) => domainAlert(domain, stake)),
-    ...fileAlerts(stake, domains),
+    ...fileAlerts(stake, domains).map((alert) => explainedBy(explained, alert)),
     ...staleAlert(input.staleReasons),
     ...operationAlerts(input),
   ];
+}
+
+/**
+ * Why files have fewer shares, where that is a maintenance window and nothing else: no peer is away but those that were announced.
+ * Empty where it is not.
+ */
+export function maintenanceWords(peers: readonly AlertPeer[]): string {
+  const count = (...states: readonly AlertPeer['state'][]): number =>
+    peers.filter(({ state }) => states.includes(state)).length;
+  const announced = count('maintenance');
+  if (announced === 0 || count('suspect', 'down') > 0) return '';
+  return announced === 1 ? 'explained by 1 peer in maintenance' : `explained by ${announced} peers in maintenance`;
+}
+
+/** What is explained is shown, and told to nobody. */
+export function explainedBy(words: string, alert: Alert): Alert {
+  return words === '' ? alert : { ...alert, details: { ...alert.details, explainedBy: words } };
 }
 
 interface Count {
@@ -129,7 +147,6 @@ function staleAlert(reasons: readonly StaleReason[]): readonly Alert[] {
       next: 'Nothing is declared lost meanwhile. Run `meshward doctor` to see which service is missing.',
       files: 0,
      bytes: 0,
-      bytes: 0,
       details: {},
     },
   ];
@@ -151,7 +168,6 @@ function operationAlerts({
       next: 'Start another analyzer, or raise analyzer.maxFiles where there is memory, and restart.',
       files: 0,
      bytes: 0,
-      bytes: 0,
       details: { refusedEvents },
     });
   }
@@ -164,7 +180,6 @@ function operationAlerts({
       next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Where retention was faster, raise log.retentionMs and log.retentionBytes, or start more analyzers; where records cannot be read, `meshward dead-letters list --code log-corrupt` says why.',
       files: 0,
      bytes: 0,
-      bytes: 0,
       details: { truncatedRecords, owedInventories },
     });
   }
@@ -175,6 +190,7 @@ function operationAlerts({
       summary: `${files(unwatchedFiles)} not watched: peers hold shares, and nobody has said what the files are`,
       next: 'An inventory brings what peers can read from their shares: `meshward peer inventory`. What stays has no share that can be read: its owner must register it again, or a peer holds what is no file of this mesh.',
       files: unwatchedFiles,
+      bytes: 0,
       details: {},
     });
   }

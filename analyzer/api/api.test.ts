@@ -9,6 +9,7 @@ import { silentLogger } from '#mesh/logger.ts';
 import { isPeerId, peerIdPattern } from '#mesh/peer-id.ts';
 import { isStorageIndex, storageIndexPattern } from '#mesh/storage-index.ts';
 import { fileOf, peerOf } from '#mesh/testing/share-events.ts';
+import { TestAlerting } from '../testing/alerting.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from '../testing/mesh.ts';
 import { createApi } from './api.ts';
@@ -55,6 +56,7 @@ const failing = {
 describe('the HTTP API', () => {
   let mesh: TestMesh;
   let running: RunningAnalyzer;
+  let alerting: TestAlerting;
   let app: FastifyInstance;
   let historyFails: MeshwardError | null = null;
   let historyHangs: Promise<void> | null = null;
@@ -84,15 +86,18 @@ describe('the HTTP API', () => {
     await mesh.lose(3, [0, 1, 2, 3]);
     await mesh.says({ peer: 0, events: [['corrupt', 4, 0]] });
     await mesh.pass(2000, peers);
-    running = await mesh.start(new MemoryStore(() => mesh.wallMs));
+    const store = new MemoryStore(() => mesh.wallMs);
+    alerting = await TestAlerting.open(mesh, [], { repairs: { running: 2, brake: null } });
+    running = await mesh.start(store, { delivery: alerting.delivery });
     await mesh.seenBy(running);
     app = await createApi({
       analyzer: running.analyzer,
       history,
+      alerts: alerting.answers(running.analyzer, store),
       running: () =>
         repairersFail
           ? Promise.reject(new Error('no repairer'))
-          : Promise.resolve({ running: [], brake: 'held', failing: new Map([[fileOf(2), failing]]) }),
+          : Promise.resolve({ running: [], brake: 'held', failing: new Map([[fileOf(2), failing]]), repairers: 1 }),
       config: { ...mesh.config.api, maxStreams: 2 },
       clock: systemClock,
       logger: silentLogger,
@@ -102,6 +107,7 @@ describe('the HTTP API', () => {
   });
   afterAll(async () => {
     await app.close();
+    await alerting.close();
     await mesh.close();
   });
   beforeEach(() => {
@@ -123,6 +129,34 @@ describe('the HTTP API', () => {
   };
 
   describe('answers', () => {
+    it('open alerts, with who said what of them, and the objective', async () => {
+      const { body } = await get('/v1/alerts', answers.AlertList);
+      expect(body.isTeller).toBe(true);
+      const lost = body.alerts.find(({ key }) => key === 'files-lost');
+      expect(lost).toMatchObject({
+        alert: 'MeshwardFilesLost',
+        severity: 'page',
+        labels: { alert: 'MeshwardFilesLost', key: 'files-lost', severity: 'page' },
+        files: 1,
+        bytes: 1000,
+        silenced: '',
+        acknowledged: '',
+        command: 'meshward file at-risk --grade lost',
+        repair: expect.stringContaining('2 repairs are under way') as string,
+        runbookUrl: 'http://mesh.example/runbooks/MeshwardFilesLost.md',
+      });
+      const one = await get(`/v1/alerts/${lost?.id.slice(0, 8)}`, answers.AlertDetail);
+      expect(one.body).toEqual(lost);
+      expect(await refusal('/v1/alerts/none')).toEqual([404, 'alert-unknown']);
+      expect((await get('/v1/silences', answers.SilenceList)).body).toEqual({ silences: [] });
+      expect((await get('/v1/alert-sinks', answers.SinkList)).body).toEqual({ isTeller: true, sinks: [] });
+      const { objectives } = (await get('/v1/objective', answers.Objective)).body;
+      expect(objectives.map(({ objective, ratioNow }) => [objective, ratioNow])).toEqual([
+        ['recoverable', 0.75],
+        ['above-repair', 0.25],
+      ]);
+    });
+
     it('the mesh by grade, margin and peers, with its alerts and how fresh it is', async () => {
       const { status, body } = await get('/v1/mesh', answers.Mesh);
       expect(status).toBe(200);
@@ -148,7 +182,12 @@ describe('the HTTP API', () => {
         [3, 1],
       ]);
       expect(body.peersByState.find(({ state }) => state === 'up')).toEqual({ state: 'up', peers: 6 });
-      expect(body.alerts.map(({ key }) => key)).toEqual(['files-lost', 'files-critical', 'files-at-risk']);
+      expect(body.alerts.map(({ key }) => key)).toEqual([
+        'files-lost',
+        'files-critical',
+        'files-at-risk',
+        'objective-recoverable',
+      ]);
     });
 
     it('files at risk, the most urgent first, as many as asked for and of the grade asked for', async () => {
@@ -283,14 +322,20 @@ describe('the HTTP API', () => {
       const document = await documentOf();
       expect(document).toMatchObject({ openapi: '3.0.3', info: { title: 'Meshward', version: '9.9.9' } });
       expect(Object.keys(at(document, 'paths')).sort()).toEqual([
+        '/v1/alert-sinks',
+        '/v1/alerts',
+        '/v1/alerts/history',
+        '/v1/alerts/{id}',
         '/v1/files/at-risk',
         '/v1/files/{storageIndex}',
         '/v1/mesh',
+        '/v1/objective',
         '/v1/peers',
         '/v1/peers/{peerId}',
         '/v1/peers/{peerId}/drain',
         '/v1/proofs',
         '/v1/repairs',
+        '/v1/silences',
         '/v1/stream',
       ]);
       expect(Object.keys(at(document, 'components', 'schemas')).sort()).toEqual(Object.keys(answers).sort());

@@ -14,6 +14,8 @@ import { parseStorageIndex, storageIndexPattern } from '#mesh/storage-index.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
+import type { AlertQueries } from './alert-answers.ts';
+import { addAlertRoutes } from './alert-routes.ts';
 import {
   toDrainAnswer,
   toFileAnswer,
@@ -32,6 +34,7 @@ import * as schemas from './schemas.ts';
 export interface ApiOptions {
   readonly analyzer: Analyzer;
   readonly history: HistoryQueries;
+  readonly alerts: AlertQueries;
   /** What the repairers do at this moment. */
   readonly running: () => Promise<RunningRepairs>;
   readonly config: Config['api'];
@@ -238,6 +241,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     },
   );
 
+  addAlertRoutes(app, options.alerts, answers, limit);
   const streams = new EventStreams({ ...options, maxStreams: config.maxStreams });
   app.get(
     '/v1/stream',
@@ -297,6 +301,6 @@ function unanswered(why: Unanswered, stale: boolean): MeshwardError {
 
 function statusOf(code: string, retryable: boolean): number {
   if (retryable || code === 'store-unavailable') return 503;
-  if (code === 'file-unknown' || code === 'peer-unknown') return 404;
+  if (code === 'file-unknown' || code === 'peer-unknown' || code === 'alert-unknown') return 404;
   return code === 'bad-input' || code === 'bad-cap' ? 400 : 500;
 }

@@ -6,6 +6,14 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type {
+  AlertChangeAnswer,
+  AlertDetail,
+  AlertListAnswer,
+  ObjectiveAnswer,
+  SilenceAnswer,
+  SinkListAnswer,
+} from './alert-schemas.ts';
+import type {
   FileDetailAnswer,
   FileListAnswer,
   MeshAnswer,
@@ -23,6 +31,13 @@ export interface ApiClient {
   drain(peer: PeerId): Promise<PeerDrainAnswer>;
   repairs(limit: number): Promise<readonly RepairAnswer[]>;
   proofs(limit: number, index?: StorageIndex): Promise<readonly ProofAnswer[]>;
+  alerts(): Promise<AlertListAnswer>;
+  /** By its id, or by the beginning of it. */
+  alert(id: string): Promise<AlertDetail>;
+  alertHistory(limit: number): Promise<readonly AlertChangeAnswer[]>;
+  silences(): Promise<readonly SilenceAnswer[]>;
+  alertSinks(): Promise<SinkListAnswer>;
+  objective(): Promise<ObjectiveAnswer>;
 }
 
 export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
@@ -55,6 +70,13 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
     repairs: async (limit) => (await get<{ repairs: RepairAnswer[] }>(`/v1/repairs${query({ limit })}`)).repairs,
     proofs: async (limit, storageIndex) =>
       (await get<{ proofs: ProofAnswer[] }>(`/v1/proofs${query({ limit, storageIndex })}`)).proofs,
+    alerts: () => get('/v1/alerts'),
+    alert: (id) => get(`/v1/alerts/${encodeURIComponent(id)}`),
+    alertHistory: async (limit) =>
+      (await get<{ changes: AlertChangeAnswer[] }>(`/v1/alerts/history${query({ limit })}`)).changes,
+    silences: async () => (await get<{ silences: SilenceAnswer[] }>('/v1/silences')).silences,
+    alertSinks: () => get('/v1/alert-sinks'),
+    objective: () => get('/v1/objective'),
   };
 }
 

@@ -7,9 +7,11 @@ export interface RunningRepairs {
   readonly brake: string | null;
   /** By storage index: files whose last repair did not end well. */
   readonly failing: ReadonlyMap<string, FailingFileStatus>;
+  /** Repairers that answered. */
+  readonly repairers: number;
 }
 
-export const nothingRuns: RunningRepairs = { running: [], brake: null, failing: new Map() };
+export const nothingRuns: RunningRepairs = { running: [], brake: null, failing: new Map(), repairers: 0 };
 
 const answerTimeoutMs = 400;
 
@@ -37,6 +39,7 @@ async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
     failing: new Map(
       states.flatMap((state) => (state?.failing ?? []).map((file) => [file.storageIndex, file] as const)),
     ),
+    repairers: states.filter((state) => state !== null).length,
   };
 }
 

@@ -4,6 +4,7 @@ import { grades } from '#mesh/grade.ts';
 import { peerIdPattern } from '#mesh/peer-id.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { storageIndexPattern } from '#mesh/storage-index.ts';
+import { alertAnswers } from './alert-schemas.ts';
 
 const count = z.number().int().min(0);
 const grade = z.enum(grades).meta({ description: 'Worst first: lost, critical, at-risk, degraded, healthy.' });
@@ -230,6 +231,7 @@ export const answers = {
   RepairList: repairListAnswer,
   Proof: proofAnswer,
   ProofList: proofListAnswer,
+  ...alertAnswers,
   Error: errorAnswer,
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

@@ -14,6 +14,7 @@ import { versionOf } from '#store/versions.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
+import type { ObjectiveCount } from '../alerts/objective.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,
@@ -28,6 +29,7 @@ import type {
   WorstFiles,
   WorstQuery,
 } from '../ports.ts';
+import { loadObjectiveHistory } from './objective-history.ts';
 import { alertOfRow, type StoredAlertDetails } from './stored-alerts.ts';
 import { loadStoredFiles, loadWorstFiles } from './stored-files.ts';
 import { loadStoredPartition, openGenerationOf } from './stored-partition.ts';
@@ -89,6 +91,10 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
     return (await openAlerts(this.#store)).map(alertOfRow);
+  }
+
+  loadObjectiveHistory(sinceMs: number, maxSteps: number): Promise<readonly ObjectiveCount[]> {
+    return loadObjectiveHistory(this.#store, { sinceMs, nowMs: this.#clock.nowMs(), maxSteps });
   }
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {

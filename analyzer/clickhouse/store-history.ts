@@ -3,19 +3,37 @@ import type { Clock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Store } from '#store/client.ts';
-import { recentProofs, recentRepairs } from '#store/queries/audit.ts';
+import { openAlerts, recentAlerts, recentProofs, recentRepairs } from '#store/queries/audit.ts';
 import { countLeaving, type LeavingCounts } from '#store/queries/drain.ts';
 import { marginHistoryIn } from '#store/queries/history.ts';
+import { kindOf } from '../alerts/alert.ts';
+import type { OpenAlert } from '../alerts/alert-board.ts';
+import type { StoredAlerts } from '../api/alert-answers.ts';
+import type { AlertChangeAnswer } from '../api/alert-schemas.ts';
 import type { HistoryQueries, MarginMoment } from '../api/history.ts';
 import type { ProofAnswer, RepairAnswer } from '../api/schemas.ts';
+import { alertOfRow } from './stored-alerts.ts';
 
-export class StoreHistory implements HistoryQueries {
+export class StoreHistory implements HistoryQueries, StoredAlerts {
   readonly #store: Store;
   readonly #clock: Clock;
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
+  }
+
+  async open(): Promise<readonly OpenAlert[]> {
+    return (await openAlerts(this.#store)).map(alertOfRow);
+  }
+
+  async history(limit: number): Promise<readonly AlertChangeAnswer[]> {
+    const rows = await recentAlerts(this.#store, limit);
+    return rows.map((row) => {
+      const { id, alert, sinceMs } = alertOfRow(row);
+      const { key, severity, summary, files } = alert;
+      return { id, key, alert: kindOf(key).name, severity, state: row.state, summary, files, sinceMs, atMs: row.at };
+    });
   }
 
   async repairs(limit: number): Promise<readonly RepairAnswer[]> {

@@ -14,5 +14,9 @@ export interface StoredAlertDetails extends Readonly<Record<string, string | num
 export function alertOfRow({ id, kind, severity, summary, details, files }: AlertRow): OpenAlert {
   const { analyzer: _analyzer, next, sinceMs, bytes = 0, ...rest } = JSON.parse(details) as StoredAlertDetails;
   const known: Severity = severity === 'page' || severity === 'critical' ? 'page' : 'warning';
-  return { id, alert: { key: kind, severity: known, summary, next, files, bytes, details: rest as Alert['details'] }, sinceMs };
+  return {
+    id,
+    alert: { key: kind, severity: known, summary, next, files, bytes, details: rest as Alert['details'] },
+    sinceMs,
+  };
 }

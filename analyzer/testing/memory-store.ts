@@ -7,6 +7,7 @@ import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { LivenessMark, StoredLiveness } from '#peers/liveness/stored-lives.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
+import { type ObjectiveCount, objectiveCount } from '../alerts/objective.ts';
 import { figuresOf } from '../files/partition/published-health.ts';
 import type { AppliedOrder, FileRow, PlacementRow } from '../files/share-map/kept-rows.ts';
 import {
@@ -160,6 +161,13 @@ export class MemoryStore implements AnalyzerStore {
       else open.set(id, { id, alert, sinceMs });
     }
     return [...open.values()];
+  }
+
+  async loadObjectiveHistory(sinceMs: number): Promise<readonly ObjectiveCount[]> {
+    await this.#reachable();
+    return this.rows.sweeps
+      .filter(({ atMs }) => atMs >= sinceMs)
+      .map(({ totals, atMs }) => objectiveCount(totals, atMs));
   }
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {

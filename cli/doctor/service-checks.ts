@@ -1,5 +1,5 @@
 /** What runs: ClickHouse, collector, analyzer, repairer. */
-
+import type { SinkListAnswer } from '#analyzer/api/alert-schemas.ts';
 import { createApiClient } from '#analyzer/api/client.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { RepairerStatus } from '#mesh/repairer-status.ts';
@@ -14,7 +14,7 @@ import { describeOutdated } from '../describe-peers.ts';
 import { withCollector } from '../mesh-address.ts';
 import { withClickHouse } from '../recorded-proofs.ts';
 import type { RunFile } from '../run-file.ts';
-import { type Check, type Finding, failed, passed, startServices } from './check.ts';
+import { type Check, type Finding, failed, passed, skipped, startServices } from './check.ts';
 
 const answerTimeoutMs = 5_000;
 export function serviceChecks(context: Context, run: RunFile | null): readonly Check[] {
@@ -65,6 +65,12 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       },
     },
     {
+      name: 'alerts',
+      kind: 'service',
+      run: async () =>
+        alertSinks(await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs).alertSinks()),
+    },
+    {
       name: 'repairer',
       kind: 'service',
       async run() {
@@ -79,6 +85,23 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       },
     },
   ];
+}
+
+/** Whether alerts reach people. */
+export function alertSinks({ isTeller, sinks }: SinkListAnswer): Finding {
+  if (sinks.length === 0) return skipped('alerts.sinks names no sink: alerts stand on the page and reach nobody');
+  const names = sinks.map(({ sink, kind }) => `${sink} (${kind})`).join(', ');
+  if (!isTeller) return passed(`${names}; another analyzer tells them, and says so where one takes nothing`);
+  const failing = sinks.filter(({ failingSinceMs }) => failingSinceMs !== null);
+  if (failing.length === 0) return passed(`${names} take alerts`);
+  const said = failing.map(({ sink, failingSinceMs, lastError, waiting }) => {
+    const since = new Date(failingSinceMs ?? 0).toISOString();
+    return `${sink} takes nothing since ${since}, and ${waiting === 1 ? '1 notice waits' : `${waiting} notices wait`}: ${lastError}`;
+  });
+  return failed(
+    said.join('; '),
+    'See that it runs and that its address and key are right; `meshward alerts test --sink NAME` tries at once.',
+  );
 }
 
 async function lookAtClickHouse(context: Context): Promise<Finding> {

@@ -1,6 +1,7 @@
 /** The analyzer as a process: share maps on the log and the store, and the HTTP API with the page. */
 import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
+import { AlertAnswers } from '#analyzer/api/alert-answers.ts';
 import { createApi } from '#analyzer/api/api.ts';
 import { repairersAt } from '#analyzer/api/running-repairs.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse/clickhouse-store.ts';
@@ -11,6 +12,7 @@ import { observeAnalyzer } from '#analyzer/observed.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { openAlerting } from '../alerting.ts';
 import { openLog, openStore } from '../connections.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { softwareVersion } from '../version.ts';
@@ -25,6 +27,8 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const meter = metrics.getMeter('meshward.analyzer');
   const instance = instanceName(hostname(), config.api.port, process.pid);
   telemetry.keepFigures({ writer, instance });
+  const running = repairersAt(config.api.repairerUrls, systemClock);
+  const alerting = openAlerting({ config, log, topics, logger, running });
   const analyzer = new Analyzer({
     instance,
     log,
@@ -34,13 +38,22 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
     metrics: analyzerMetrics(meter),
+    delivery: alerting.delivery,
   });
   observeAnalyzer(meter, analyzer);
+  const history = new StoreHistory(store, systemClock);
   const addPage = await loadPage();
   const api = await createApi({
     analyzer,
-    history: new StoreHistory(store, systemClock),
-    running: repairersAt(config.api.repairerUrls, systemClock),
+    history,
+    alerts: new AlertAnswers({
+      ...alerting,
+      config,
+      clock: systemClock,
+      stored: history,
+      standings: () => analyzer.objective(),
+    }),
+    running,
     config: config.api,
     clock: systemClock,
     logger,
@@ -58,6 +71,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const watch = setInterval(() => {
     if (analyzer.failure !== null) failed.fail(analyzer.failure);
   }, failureLookMs);
+  await alerting.notes.start((error) => failed.fail(error));
   await analyzer.start();
   const url = await api.listen({ host: config.api.host, port: config.api.port });
   return {
@@ -67,6 +81,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       clearInterval(watch);
       await api.close();
       await analyzer.stop();
+      await alerting.close();
       await close();
       await log.close();
     },

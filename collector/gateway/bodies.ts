@@ -129,3 +129,17 @@ function hasPrintableTexts(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(hasPrintableTexts);
   return typeof value !== 'object' || value === null || Object.values(value).every(hasPrintableTexts);
 }
+
+const until = whole.max(8_640_000_000_000_000);
+export const silenceBody = z.strictObject({ selector: text.min(1), untilMs: until, why: text.min(1) });
+export type SilenceBody = z.infer<typeof silenceBody>;
+export const silenceAnswer = z.strictObject({ id: z.string() });
+export type SilenceCreated = z.infer<typeof silenceAnswer>;
+export const silenceParams = z.strictObject({ id: z.string().regex(/^[0-9a-f-]{36}$/) });
+export const acknowledgementBody = z.strictObject({
+  alertKey: text.min(1),
+  alertId: z.string().min(1).max(64),
+  untilMs: until,
+  why: text,
+});
+export type AcknowledgementBody = z.infer<typeof acknowledgementBody>;

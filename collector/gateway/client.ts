@@ -13,6 +13,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
   AddressAnswer,
+  AcknowledgementBody,
   DirectoryAnswer,
   DirectoryPeer,
   EnrolAnswer,
@@ -22,6 +23,8 @@ import type {
   PostAnswer,
   SettingsAnswer,
   SettingsBody,
+  SilenceBody,
+  SilenceCreated,
   TokenAnswer,
   TokenBody,
 } from './bodies.ts';
@@ -76,6 +79,10 @@ export interface CollectorClient {
   drainPeer(peer: PeerId, draining: boolean): Promise<PostAnswer>;
   maintainPeer(peer: PeerId, window: MaintenanceBody): Promise<PostAnswer>;
   departPeer(peer: PeerId, reason: string): Promise<PostAnswer>;
+  /** Alerts that it fits are told to nobody until then. */
+  silenceAlerts(silence: SilenceBody): Promise<SilenceCreated>;
+  endSilence(id: string): Promise<PostAnswer>;
+  acknowledgeAlert(acknowledgement: AcknowledgementBody): Promise<PostAnswer>;
 
   close(): Promise<void>;
 }
@@ -196,6 +203,9 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     drainPeer: (peer, draining) => aboutPeer(peer, 'drain', { draining }),
     maintainPeer: (peer, window) => aboutPeer(peer, 'maintenance', window),
     departPeer: (peer, reason) => aboutPeer(peer, 'depart', { reason }),
+    silenceAlerts: (silence) => json('POST', '/v1/silences', silence),
+    endSilence: (id) => json('POST', `/v1/silences/${id}/end`),
+    acknowledgeAlert: (acknowledgement) => json('POST', '/v1/acknowledgements', acknowledgement),
     async close() {
       await Promise.all(collectors.map(({ pool }) => pool.close()));
     },

@@ -1,4 +1,4 @@
-/** What operators do: tokens, the directory of peers, files, and a peer's standing. */
+/** What operators do: tokens, the directory of peers, files, a peer's standing, and alerts. */
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { parseCap } from '#mesh/caps.ts';
 import { MeshwardError } from '#mesh/errors.ts';
@@ -12,6 +12,7 @@ import {
 import { maxPostBytes } from '#mesh/limits.ts';
 import { type PeerId, parsePeerId, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import { parseStorageIndex, partitionOfStorageIndex } from '#mesh/storage-index.ts';
+import { alertRoutes } from './alert-routes.ts';
 import { Refusal } from './answers.ts';
 import {
   type DirectoryAnswer,
@@ -39,6 +40,7 @@ import {
   tokenBody,
 } from './bodies.ts';
 import { admitOperator, requireOperator, withinRate } from './callers.ts';
+import { operatorHeaders } from './operator-headers.ts';
 import type { OwnedFile } from './owner-batches.ts';
 import { settingsAnswer } from './peer-routes.ts';
 import { inventoryRequestOf, settingsOf, withInventoryRequest } from './peer-settings.ts';
@@ -70,6 +72,7 @@ export function operatorRoutes(service: GatewayService) {
     fileRoutes(service, app);
     standingRoutes(service, app);
     eventRoutes(service, app);
+    alertRoutes(service, app);
   };
 }
 
@@ -235,11 +238,6 @@ function eventRoutes(service: GatewayService, app: GatewayApp): void {
       return say(requireOperator(service, request), knownPeer(service, request.params.peerId), body);
     },
   );
-}
-
-/** For audits: which operator caused a record. */
-function operatorHeaders(operator: PeerId): Readonly<Record<string, string>> {
-  return { 'meshward-operator': operator };
 }
 
 function knownPeer(service: GatewayService, text: string): PeerId {

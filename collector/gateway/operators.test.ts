@@ -37,6 +37,9 @@ test('what is for operators is refused to everybody else', async () => {
     ['GET', '/v1/directory'],
     ['POST', '/v1/files'],
     ['DELETE', `/v1/files/${manifestOf('a').manifest.storageIndex}`],
+    ['POST', '/v1/silences'],
+    ['POST', '/v1/silences/00000000-0000-4000-8000-000000000001/end'],
+    ['POST', '/v1/acknowledgements'],
     ['PUT', `/v1/peers/${peer.peerId}/settings`],
     ...['revoke', 'restore', 'drain', 'maintenance', 'depart', 'inventory'].map((what) => [
       'POST',

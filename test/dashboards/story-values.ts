@@ -1,6 +1,7 @@
 /** What a minute of the story looks like to those who write it down. */
 import { randomUUID } from 'node:crypto';
-import { type Alert, recoverabilityAlerts } from '#analyzer/alerts/recoverability.ts';
+import type { Alert } from '#analyzer/alerts/alert.ts';
+import { recoverabilityAlerts } from '#analyzer/alerts/recoverability.ts';
 import type { FileRow, PlacementRow } from '#analyzer/files/share-map/kept-rows.ts';
 import type { FileHealth, SweepTotals } from '#analyzer/files/share-map/share-map.ts';
 import type { ExposureRecord } from '#analyzer/ports.ts';

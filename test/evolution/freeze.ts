@@ -9,12 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { type DescMessage, type MessageShape, toBinary, toJsonString } from '@bufbuild/protobuf';
 import {
   AgentPostSchema,
+  AlertNoteSchema,
   AtRiskFileSchema,
   DeadLetterSchema,
   EnrolmentSchema,
   PeerEventsRecordSchema,
   ShareEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
+import { sampleAlertNotes } from './alert-samples.ts';
 import { readers } from './meaning.ts';
 import { answerSchemas, sampleAnswers } from './sample-answers.ts';
 import {
@@ -40,6 +42,7 @@ add('peer-events', PeerEventsRecordSchema, samplePeerEvents());
 add('at-risk', AtRiskFileSchema, sampleAtRisk());
 add('enrolments', EnrolmentSchema, sampleEnrolments());
 add('dead-letters', DeadLetterSchema, sampleDeadLetters());
+add('alerts', AlertNoteSchema, sampleAlertNotes());
 for (const side of ['api', 'collector'] as const) {
   for (const [name, answer] of Object.entries(sampleAnswers[side])) {
     answerSchemas[side][name]?.parse(answer);

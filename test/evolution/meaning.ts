@@ -5,6 +5,7 @@ import { readReport } from '#analyzer/mesh/report.ts';
 import { checkPost } from '#collector/gateway/check-post.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import { type PostForm, readPost } from '#collector/gateway/read-post.ts';
+import { readNote } from '#mesh/events/alert-notes.ts';
 import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
 import { AgentPostSchema, AtRiskFileSchema, DeadLetterSchema, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
 import { peerIdFromBytes } from '#mesh/peer-id.ts';
@@ -19,6 +20,7 @@ export const readers: Readonly<Record<string, (bytes: Uint8Array, form: PostForm
   'at-risk': meaningOfAtRisk,
   enrolments: meaningOfEnrolment,
   'dead-letters': (bytes) => jsonOf(DeadLetterSchema, fromBinary(DeadLetterSchema, bytes)),
+  alerts: (bytes) => plain(readNote(bytes)),
 };
 
 function meaningOfPeerEvents(bytes: Uint8Array): unknown {

@@ -16,6 +16,7 @@ import {
   type ShareEventsRecord,
   ShareEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
+import { sampleAlertNotes } from './alert-samples.ts';
 
 const atMs = 1_760_000_000_000n;
 export const samplePeerBytes = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
@@ -278,6 +279,7 @@ export function allSamples(): Readonly<Record<string, Readonly<Record<string, Me
     'at-risk': sampleAtRisk(),
     enrolments: sampleEnrolments(),
     'dead-letters': sampleDeadLetters(),
+    alerts: sampleAlertNotes(),
   };
 }
 

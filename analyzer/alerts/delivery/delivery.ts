@@ -9,7 +9,7 @@ import type { Acknowledgement, Silence, Told } from '#mesh/events/alert-notes.ts
 import type { Logger } from '#mesh/logger.ts';
 import { type Alert, kindOf, type Severity, selectorLabels } from '../alert.ts';
 import type { OpenAlert } from '../alert-board.ts';
-import type { Outlook } from '../outlook.ts';
+import type { Outlook, RepairsNow } from '../outlook.ts';
 import { formatSpan } from '../words.ts';
 import { Lane, type LaneStatus } from './lane.ts';
 import { resendsOfValidity } from './lane-entry.ts';
@@ -27,14 +27,20 @@ export interface DeliveryOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: DeliveryMetrics;
+  /** What repairers do at this moment; null where none answers. */
+  readonly repairs: () => RepairsNow | null;
 }
 
 /** What a sweep found. */
 export interface DeliveryInput {
   readonly open: readonly OpenAlert[];
+  /** Alerts that have ended as a graver one took their files over, by key, with that one. */
+  readonly escalated: ReadonlyMap<string, Alert>;
   readonly outlook: Outlook;
   /** Whether it is known now if an alert of this key holds; one of which it is not stays as it is. */
   readonly canTell: (key: string) => boolean;
+  /** Whether this analyzer still is the one that tells. */
+  readonly isOwner: () => boolean;
 }
 
 /** What people have said of an alert. */
@@ -58,6 +64,7 @@ export class Delivery {
   #nextTidyMs = 0;
   #open: readonly OpenAlert[] = [];
   #outlook: Outlook | null = null;
+  #isOwner: () => boolean = () => false;
 
   constructor(options: DeliveryOptions) {
     const { sinks, config, clock, random, logger, metrics, notes } = options;
@@ -71,6 +78,7 @@ export class Delivery {
           random,
           logger,
           timing: config,
+          mayTell: () => this.#isOwner(),
           keep: (alertKey, told) => notes.keep(sink.name, alertKey, told),
           counts: metrics.of(sink.name),
         }),
@@ -91,9 +99,10 @@ export class Delivery {
   }
 
   /** By the analyzer that tells, after each sweep. */
-  update({ open, outlook, canTell }: DeliveryInput): void {
+  update({ open, escalated, outlook, canTell, isOwner }: DeliveryInput): void {
     const { clock, metrics, notes } = this.#options;
     const nowMs = clock.nowMs();
+    this.#isOwner = isOwner;
     if (!this.#isTelling) this.#begin(nowMs, outlook);
     this.#open = open;
     this.#outlook = outlook;
@@ -105,7 +114,7 @@ export class Delivery {
     metrics.leftOut(gravest.length - maxAlerts);
     const context = this.#context(nowMs, outlook);
     const notices = new Map<string, Notice>([['watchdog', watchdogNotice(context, this.#tellingSinceMs)]]);
-    const withheld = new Map<string, string>();
+    const withheld = new Map([...escalated].map(([key, { summary }]) => [key, `graver now: ${summary}`]));
     for (const each of gravest.slice(0, maxAlerts)) {
       const standing = this.standingOf(each);
       const why = withheldWords(standing, nowMs);
@@ -128,6 +137,10 @@ export class Delivery {
     for (const lane of this.#lanes) lane.release();
   }
 
+  repairsNow(): RepairsNow | null {
+    return this.#options.repairs();
+  }
+
   async close(): Promise<void> {
     this.release();
     await Promise.all(this.#lanes.map(({ sink }) => sink.close()));
@@ -141,6 +154,10 @@ export class Delivery {
       maintenance: maintenanceOf(alert),
       ack: notes.acknowledgementOf(alert.key, id, nowMs),
     };
+  }
+
+  isWithheld(open: OpenAlert): boolean {
+    return withheldWords(this.standingOf(open), this.#options.clock.nowMs()) !== '';
   }
 
   status(): readonly LaneStatus[] {
@@ -194,7 +211,7 @@ function weightOf({ alert }: OpenAlert): number {
 }
 
 /** Why nobody is told of it; empty where they are. */
-function withheldWords({ silence, maintenance }: AlertStanding, nowMs: number): string {
+export function withheldWords({ silence, maintenance }: AlertStanding, nowMs: number): string {
   if (silence === null) return maintenance;
   const { by, why, untilMs } = silence;
   return `silenced by ${by.name === '' ? by.id.slice(0, 8) : by.name} for ${formatSpan(untilMs - nowMs)} more: ${why}`;

@@ -7,7 +7,7 @@ export interface Entry {
   readonly told: EntryTold | null;
   /** Null while it is open. */
   readonly over: Over | null;
-  readonly attempts: number;
+  readonly failures: number;
   /** In monotonic time, as all that is not said to be of the wall. */
   readonly notBeforeMs: number;
   /** By the wall clock; null where it was not refused. */
@@ -40,7 +40,7 @@ export const resendsOfValidity = 5;
 const watchdogPatience = 3;
 
 export function newEntry(notice: Notice, told: EntryTold | null = null): Entry {
-  return { notice, told, over: null, attempts: 0, notBeforeMs: 0, failingSinceMs: null };
+  return { notice, told, over: null, failures: 0, notBeforeMs: 0, failingSinceMs: null };
 }
 
 /**
@@ -82,13 +82,4 @@ const weights: Readonly<Record<NoticeSeverity, number>> = { page: 0, warning: 1,
 /** Negative where `a` is to be told first: pages, then warnings, and of these what began first. */
 export function compareEntries(a: Entry, b: Entry): number {
   return weights[a.notice.severity] - weights[b.notice.severity] || a.notice.sinceMs - b.notice.sinceMs;
-}
-
-const firstBackoffMs = 1000;
-const maxBackoffMs = 60_000;
-
-/** Doubles up to a minute, and is spread by a quarter. @param random from 0 to 1. */
-export function backoffMs(attempts: number, retryAfterMs: number, random: number): number {
-  const waited = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(attempts - 1, 10));
-  return Math.max(retryAfterMs, waited * (0.75 + 0.5 * random));
 }

@@ -2,19 +2,12 @@
  * One sink and what it is to know. One notice is under way at a time, pages before warnings. A newer wish takes the place of an
  * older one, so that what waits is bounded by the alerts there are, however long the sink is away.
  */
+import { type Backoff, spreadBackoffMs } from '#mesh/backoff.ts';
 import type { Clock, Random } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { Told } from '#mesh/events/alert-notes.ts';
 import type { Logger } from '#mesh/logger.ts';
-import {
-  backoffMs,
-  compareEntries,
-  dueAtMs,
-  type Entry,
-  type LaneTiming,
-  newEntry,
-  noticeToSend,
-} from './lane-entry.ts';
+import { compareEntries, dueAtMs, type Entry, type LaneTiming, newEntry, noticeToSend } from './lane-entry.ts';
 import type { Notice, NoticeSeverity } from './notice.ts';
 import { type AlertSink, SinkError } from './sink.ts';
 
@@ -24,6 +17,8 @@ export interface LaneOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly timing: LaneTiming;
+  /** Asked before each notice: a partition may have gone to another analyzer since the last sweep. */
+  readonly mayTell: () => boolean;
   /** Keeps over restarts and owners what the sink was told last, or null that it knows nothing of an alert any more. */
   readonly keep: (alertKey: string, told: Told | null) => void;
   readonly counts: LaneCounts;
@@ -52,11 +47,14 @@ export interface LaneStatus {
 export interface Wanted {
   /** By the alert's key. */
   readonly open: ReadonlyMap<string, Notice>;
-  /** Alerts that are silenced, with who says so: over at once for the sink. */
+  /** Alerts that are silenced, or that a graver one takes over, with the words for it: over at once for the sink. */
   readonly withheld: ReadonlyMap<string, string>;
   /** Whether it is known that an alert which is not open is over. */
   readonly canEnd: (alertKey: string) => boolean;
 }
+
+/** Between tries of a sink or a notice that failed. */
+const backoff: Backoff = { firstMs: 1000, longestMs: 60_000 };
 
 export class Lane {
   readonly #options: LaneOptions;
@@ -66,7 +64,7 @@ export class Lane {
   #callOff: () => void = () => undefined;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   // Of the sink as a whole.
-  #attempts = 0;
+  #failures = 0;
   #notBeforeMs = 0;
   #failingSinceMs: number | null = null;
   #lastError = '';
@@ -96,7 +94,7 @@ export class Lane {
       const why = withheld.get(key) ?? '';
       if (open.has(key) || (why === '' && !canEnd(key))) continue;
       const over = entry.over ?? { sinceMs: this.#sweptAtMs, endedAtMs: clock.nowMs(), why };
-      this.#entries.set(key, { ...entry, over: { ...over, why } });
+      this.#entries.set(key, { ...entry, over: why === '' ? over : { ...over, why } });
     }
     for (const [key, notice] of open) {
       this.#entries.set(key, { ...(this.#entries.get(key) ?? newEntry(notice)), notice, over: null });
@@ -141,7 +139,7 @@ export class Lane {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#options.mayTell()) {
       const now = this.#options.clock.monotonicMs();
       const next = this.#next(now);
       if (next === null) return;
@@ -204,7 +202,7 @@ export class Lane {
         keep(key, { sink: sink.name, alertKey: key, state, severity, sinceMs, atMs: clock.nowMs() });
     }
     const told = { state, severity, atMs: clock.monotonicMs() };
-    this.#entries.set(key, { ...entry, told, attempts: 0, notBeforeMs: 0, failingSinceMs: null });
+    this.#entries.set(key, { ...entry, told, failures: 0, notBeforeMs: 0, failingSinceMs: null });
   }
 
   #failed(key: string, error: unknown): void {
@@ -216,17 +214,15 @@ export class Lane {
     const now = clock.monotonicMs();
     const isNew = this.status().failingSinceMs === null;
     if (scope === 'sink') {
-      this.#attempts++;
-      this.#notBeforeMs = now + backoffMs(this.#attempts, retryAfterMs, random());
+      this.#notBeforeMs = now + Math.max(retryAfterMs, spreadBackoffMs(backoff, this.#failures++, random));
       this.#failingSinceMs ??= clock.nowMs();
     } else {
       const entry = this.#entries.get(key);
       if (entry === undefined) return;
-      const attempts = entry.attempts + 1;
       this.#entries.set(key, {
         ...entry,
-        attempts,
-        notBeforeMs: now + backoffMs(attempts, retryAfterMs, random()),
+        failures: entry.failures + 1,
+        notBeforeMs: now + Math.max(retryAfterMs, spreadBackoffMs(backoff, entry.failures, random)),
         failingSinceMs: entry.failingSinceMs ?? clock.nowMs(),
       });
     }
@@ -235,7 +231,7 @@ export class Lane {
   }
 
   #recovered(): void {
-    this.#attempts = 0;
+    this.#failures = 0;
     this.#notBeforeMs = 0;
     this.#failingSinceMs = null;
   }

@@ -64,6 +64,7 @@ export class DeliveryStage {
       notes,
       config,
       addresses,
+      repairs: () => null,
       clock: this.clock,
       random: () => 0.5,
       logger: silentLogger,
@@ -85,6 +86,7 @@ export class DeliveryStage {
 export class Teller {
   readonly delivery: Delivery;
   readonly notes: AlertNotes;
+  isOwner = true;
   readonly #clock: ManualClock;
 
   constructor(clock: ManualClock, delivery: Delivery, notes: AlertNotes) {
@@ -103,7 +105,7 @@ export class Teller {
       (each): OpenAlert =>
         'alert' in each ? each : { id: `id of ${each.key}`, alert: each, sinceMs: this.#clock.nowMs() - 1000 },
     );
-    this.delivery.update({ open, outlook: calm, canTell });
+    this.delivery.update({ open, escalated: new Map(), outlook: calm, canTell, isOwner: () => this.isOwner });
     await this.#clock.advance(thenMs);
   }
 }
