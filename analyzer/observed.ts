@@ -30,6 +30,12 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
   const owned = meter.createObservableGauge('meshward_analyzer_owned_partitions', {
     description: 'Partitions of share-events owned here.',
   });
+  const wanted = meter.createObservableGauge('meshward_objective_wanted_ratio', {
+    description: 'Part of the files that shall be recoverable, or at or above the repair threshold, as configured.',
+  });
+  const left = meter.createObservableGauge('meshward_objective_budget_left_ratio', {
+    description: 'What is left of the error budget of the objective: 1 is untouched, below 0 is overdrawn.',
+  });
   meter.addBatchObservableCallback(
     (result) => {
       const health = analyzer.health();
@@ -48,7 +54,11 @@ export function observeAnalyzer(meter: Meter, analyzer: Analyzer): void {
       );
       result.observe(stale, health.freshness.state === 'stale' ? 1 : 0);
       result.observe(owned, health.ownedPartitions);
+      for (const { objective, wantedRatio, budgetLeftRatio } of analyzer.objective()) {
+        result.observe(wanted, wantedRatio, { objective });
+        result.observe(left, budgetLeftRatio, { objective });
+      }
     },
-    [files, bytes, withoutManifest, peers, versions, outdated, outdatedEvents, stale, owned],
+    [files, bytes, withoutManifest, peers, versions, outdated, outdatedEvents, stale, owned, wanted, left],
   );
 }

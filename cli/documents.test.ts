@@ -13,9 +13,9 @@ const document = (name: string): string =>
 describe('generated documents', () => {
   test.each(generatedDocuments.map((generated) => [generated.path.split('/').at(-1) as string, generated] as const))(
     '%s is fresh (node cli/generate-docs.ts)',
-    (_name, generated) => {
+    async (_name, generated) => {
       const existing = readFileSync(generated.path, 'utf8');
-      expect(generated.render(existing)).toBe(existing);
+      expect(await generated.render(existing)).toBe(existing);
     },
   );
 

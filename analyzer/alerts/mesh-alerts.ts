@@ -80,7 +80,9 @@ export class MeshAlerts {
     history.addAlertChanges(changes);
     const outlook = this.#outlook.outlook(delivery?.repairsNow() ?? null);
     const escalated = new Map(
-      changes.flatMap(({ alert, escalatedTo }) => (escalatedTo === undefined ? [] : [[alert.key, escalatedTo] as const])),
+      changes.flatMap(({ alert, escalatedTo }) =>
+        escalatedTo === undefined ? [] : [[alert.key, escalatedTo] as const],
+      ),
     );
     delivery?.update({ open: board.open(), escalated, outlook, canTell, isOwner: () => this.#isWriter });
   }

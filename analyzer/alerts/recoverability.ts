@@ -146,7 +146,7 @@ function staleAlert(reasons: readonly StaleReason[]): readonly Alert[] {
       summary: `health is stale: ${reasons.map(staleReasonWords).join('; ')}`,
       next: 'Nothing is declared lost meanwhile. Run `meshward doctor` to see which service is missing.',
       files: 0,
-     bytes: 0,
+      bytes: 0,
       details: {},
     },
   ];
@@ -167,7 +167,7 @@ function operationAlerts({
       summary: `the analyzer is full: ${refusedEvents} events of files beyond analyzer.maxFiles were refused, and those files are not watched`,
       next: 'Start another analyzer, or raise analyzer.maxFiles where there is memory, and restart.',
       files: 0,
-     bytes: 0,
+      bytes: 0,
       details: { refusedEvents },
     });
   }
@@ -179,7 +179,7 @@ function operationAlerts({
       summary: `${lost} of the log were never read: figures may be wrong until ${owedInventories === 1 ? '1 inventory' : `${owedInventories} inventories`} of peers have come`,
       next: 'Nothing is declared lost by it. Peers that are there are asked for one by collectors, others send one when they return; `meshward peers` shows who is away. Files that owners put or deleted meanwhile must be put or deleted again. Where retention was faster, raise log.retentionMs and log.retentionBytes, or start more analyzers; where records cannot be read, `meshward dead-letters list --code log-corrupt` says why.',
       files: 0,
-     bytes: 0,
+      bytes: 0,
       details: { truncatedRecords, owedInventories },
     });
   }

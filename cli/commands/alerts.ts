@@ -6,6 +6,7 @@ import { describeAlerts, describeChanges } from '../describe-alerts.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
 import { parseCount } from '../quantities.ts';
 import { addAckCommand } from './alert-ack.ts';
+import { addAlertRulesCommand } from './alert-rules.ts';
 import { addAlertShowCommand } from './alert-show.ts';
 import { addSilenceCommands } from './alert-silence.ts';
 import { addAlertTestCommand } from './alert-test.ts';
@@ -32,6 +33,7 @@ export function addAlertCommands(program: Command): void {
   addSilenceCommands(command);
   addAckCommand(command);
   addAlertTestCommand(command);
+  addAlertRulesCommand(command);
 }
 
 async function list(context: Context, flags: AlertsFlags): Promise<void> {

@@ -11,6 +11,7 @@ import { analyzerMetrics } from '#analyzer/metrics.ts';
 import { observeAnalyzer } from '#analyzer/observed.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
+import { loadRunbooks } from '#dashboards/runbooks/runbook-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { openAlerting } from '../alerting.ts';
 import { openLog, openStore } from '../connections.ts';
@@ -43,6 +44,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   observeAnalyzer(meter, analyzer);
   const history = new StoreHistory(store, systemClock);
   const addPage = await loadPage();
+  const addRunbooks = await loadRunbooks();
   const api = await createApi({
     analyzer,
     history,
@@ -60,6 +62,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     version: softwareVersion,
     addRoutes(app) {
       addPage(app);
+      addRunbooks(app);
       addOpsRoutes(app, {
         telemetry,
         alive: () => analyzer.failure === null,

@@ -12,8 +12,8 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
-  AddressAnswer,
   AcknowledgementBody,
+  AddressAnswer,
   DirectoryAnswer,
   DirectoryPeer,
   EnrolAnswer,
