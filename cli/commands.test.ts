@@ -204,7 +204,14 @@ describe('where nothing runs', () => {
     const { exitCode, stdout } = await runMeshward([...nowhere(), ...closed, 'doctor', '--json'], { cwd: folder });
     const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; next: string }[] };
     const failed = checks.filter((check) => check.state === 'failed');
-    expect(failed.map((check) => check.name)).toEqual(['clickhouse', 'collector', 'analyzer', 'alerts', 'repairer']);
+    expect(failed.map((check) => check.name)).toEqual([
+      'clickhouse',
+      'collector',
+      'analyzer',
+      'peers',
+      'alerts',
+      'repairer',
+    ]);
     for (const { next } of failed) expect(next).not.toBe('');
     expect(() => readFileSync(join(folder, 'nowhere'))).toThrow(/ENOENT/);
     expect(exitCode).toBe(4);

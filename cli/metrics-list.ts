@@ -80,6 +80,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
       running: () => 0,
       leftOutPartitions: () => 0,
       brakeHeld: () => false,
+      peersAgeMs: () => 0,
     });
     const report = {
       ending: 'repaired',
@@ -106,7 +107,9 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
       corruptShares: 0,
       verifiedShares: 0,
     };
-    createAgentMetrics('PEER', () => status as unknown as AgentStatus, meter).scanned(0);
+    const agent = createAgentMetrics('PEER', meter);
+    agent.observe(() => status as unknown as AgentStatus);
+    agent.scanned(0);
   },
 };
 

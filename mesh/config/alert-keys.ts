@@ -5,6 +5,11 @@ import { dayMs, durationMs, hourMs, key, minuteMs, ratio, text } from './key.ts'
 /** `none` is the watchdog, which always fires. */
 export const alertSeverities = ['page', 'warning', 'none'] as const;
 
+/** Names and passwords do not belong into a configuration that is shown. */
+const plainUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => URL.parse(url)?.username === '', 'holds a name or a password: use tokenFile');
+
 const named = {
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/),
   /** Only alerts of these severities. What is left out follows from the kind. */
@@ -20,10 +25,7 @@ const alertSink = z.discriminatedUnion('kind', [
     kind: z.literal('alertmanager'),
     ...named,
     /** Every member of one cluster. */
-    urls: z
-      .array(z.url({ protocol: /^https?$/ }))
-      .min(1)
-      .max(8),
+    urls: z.array(plainUrl).min(1).max(8),
     /** Bearer token. */
     tokenFile: z.string().min(1).exactOptional(),
   }),
@@ -31,7 +33,7 @@ const alertSink = z.discriminatedUnion('kind', [
     kind: z.literal('pagerduty'),
     ...named,
     routingKeyFile: z.string().min(1),
-    url: z.url({ protocol: /^https?$/ }).exactOptional(),
+    url: plainUrl.exactOptional(),
   }),
   z.strictObject({ kind: z.literal('slack'), ...named, urlFile: z.string().min(1) }),
   z.strictObject({

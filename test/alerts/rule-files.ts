@@ -26,17 +26,15 @@ function read(name: string): unknown {
   return parse(readFileSync(`${rulesFolder}${name}`, 'utf8')) as unknown;
 }
 
-function rulesOf<T>(name: string): readonly T[] {
-  const { groups } = read(name) as { groups: readonly { rules: readonly T[] }[] };
-  return groups.flatMap(({ rules }) => rules);
-}
-
 export function alertRules(): readonly AlertRule[] {
-  return rulesOf('alerts.yaml');
+  return (read('alerts.yaml') as { groups: readonly { rules: readonly AlertRule[] }[] }).groups.flatMap(
+    ({ rules }) => rules,
+  );
 }
 
 export function recordingRules(): readonly RecordingRule[] {
-  return rulesOf('recording.yaml');
+  const { groups } = read('recording.yaml') as { groups: readonly { rules: readonly RecordingRule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
 }
 
 export function ruleTests(): readonly RuleTest[] {
