@@ -28,6 +28,7 @@ interface Told {
 let demo: RunningDemo;
 let api: ApiClient;
 let folder: string;
+let configFile: string;
 let server: Server;
 const told: Told[] = [];
 
@@ -46,9 +47,12 @@ beforeAll(async () => {
   });
   const urlFile = join(folder, 'url');
   await writeFile(urlFile, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  const sinks = JSON.stringify([{ kind: 'webhook', name: 'hook', urlFile }]);
-  const settings = [`alerts.sinks=${sinks}`, 'alerts.resolveDelayMs=1000'].flatMap((setting) => ['--set', setting]);
-  demo = await RunningDemo.start(...settings, 'demo', '--max-files', '10', '--patience', '3');
+  configFile = join(folder, 'meshward.yaml');
+  await writeFile(
+    configFile,
+    `alerts: { sinks: [{ kind: webhook, name: hook, urlFile: ${urlFile} }], resolveDelayMs: 1000 }\n`,
+  );
+  demo = await RunningDemo.start('--config', configFile, 'demo', '--max-files', '10', '--patience', '3');
   await demo.says('The mesh lives on');
   api = createApiClient(demo.run().apiUrl);
 }, 300_000);
@@ -59,6 +63,8 @@ afterAll(async () => {
   server.close();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
+
+const meshward = (...words: readonly string[]): Promise<Ran> => demo.meshward('--config', configFile, ...words);
 
 function good(ran: Ran): string {
   expect(ran.exitCode, ran.stderr).toBe(0);
@@ -119,14 +125,14 @@ it('while a zone is away, the commands of every runbook run, and what operators 
   if (zone === undefined || peers === undefined) throw new Error('no zone is there as a whole');
   const path = join(folder, 'file');
   await writeFile(path, 'x'.repeat(5000));
-  const put = JSON.parse(good(await demo.meshward('--json', 'put', path))) as { files: [{ cap: string }] };
-  good(await demo.meshward('peer', 'kill', ...peers.map(({ name }) => name)));
+  const put = JSON.parse(good(await meshward('--json', 'put', path))) as { files: [{ cap: string }] };
+  good(await meshward('peer', 'kill', ...peers.map(({ name }) => name)));
   const alert = await until(
     'the alert',
     async () => (await api.alerts()).alerts.find(({ labels }) => labels['zone'] === zone) ?? null,
   );
   await until('the page', () => (pagesOf('MeshwardDomainLost').includes(`firing ${zone}`) ? true : null));
-  expect(good(await demo.meshward('alerts', 'show', alert.id.slice(0, 8)))).toMatch(/told {10}hook \(firing/);
+  expect(good(await meshward('alerts', 'show', alert.id.slice(0, 8)))).toMatch(/told {10}hook \(firing/);
 
   const known: Readonly<Record<string, string>> = {
     PEER: peers[0]?.name ?? '',
@@ -149,7 +155,7 @@ it('while a zone is away, the commands of every runbook run, and what operators 
           kind === undefined ? (known[name] ?? name) : `${kind}${zone}`,
         ),
     );
-    const { exitCode, stderr } = await demo.meshward(...argv);
+    const { exitCode, stderr } = await meshward(...argv);
     // A doctor may find something wrong with a mesh that has lost a zone.
     if (exitCode !== 0 && !(words === 'doctor' && exitCode === 4))
       failures.push(`${argv.join(' ')}: ${exitCode} ${stderr.slice(0, 200)}`);
@@ -161,14 +167,14 @@ it('while a zone is away, the commands of every runbook run, and what operators 
   );
 
   const { id } = JSON.parse(
-    good(await demo.meshward('--json', 'alerts', 'silence', `zone=${zone}`, '--for', '1h', '--why', 'a test')),
+    good(await meshward('--json', 'alerts', 'silence', `zone=${zone}`, '--for', '1h', '--why', 'a test')),
   ) as { id: string };
   const over = await until(
     'the silence',
     () => told.find(({ state, labels }) => state === 'resolved' && labels['zone'] === zone) ?? null,
   );
   expect(over.why).toMatch(/^silenced by .*: a test$/);
-  expect(good(await demo.meshward('alerts', 'silences'))).toContain('active');
-  good(await demo.meshward('alerts', 'unsilence', id));
-  expect(good(await demo.meshward('alerts', '--history'))).toContain('MeshwardDomainLost');
+  expect(good(await meshward('alerts', 'silences'))).toContain('active');
+  good(await meshward('alerts', 'unsilence', id));
+  expect(good(await meshward('alerts', '--history'))).toContain('MeshwardDomainLost');
 });
