@@ -1,7 +1,7 @@
 /** Every query of every dashboard, asked of a real ClickHouse as a reader, over a day in which a zone is lost. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dashboards } from '#dashboards/grafana/boards/all.ts';
-import type { PlainDashboard } from '#dashboards/grafana/build/plain.ts';
+import type { PlainDashboard, PlainPanel, Target } from '#dashboards/grafana/build/plain.ts';
 import { panelsOf, type Span, variableSql } from '#dashboards/grafana/query/questions.ts';
 import { ask, askPanel, expand, fillVariables, type Values } from './grafana.ts';
 import { type DashboardServer, startDashboardServer } from './server.ts';
@@ -99,4 +99,24 @@ describe('annotations', () => {
     expect(answer.rows.length).toBeGreaterThan(0);
     coverageOf(dashboard).annotations++;
   });
+});
+
+test('outages that are not over are those of the peers that are down, and those only had their grace run out', async () => {
+  const damage = dashboards.find(({ uid }) => uid === 'meshward-damage') as PlainDashboard;
+  const panel = panelsOf(damage).find(({ title }) => title === 'Outages') as PlainPanel;
+  const { rows, columns } = await askPanel(
+    server.reader,
+    panel,
+    panel.targets[0] as Target,
+    valuesOf.get(damage) as Values,
+    day,
+  );
+  const at = (name: string): number => columns.findIndex((column) => column.name === name);
+  const open = rows.filter((row) => row[at('over')] === 'no').map((row) => row[at('peer')]);
+  const down = story.mesh.peers.filter(({ state }) => state === 'down').map(({ name }) => name);
+  expect(open.toSorted()).toEqual(down.toSorted());
+  const ranOut = rows.filter((row) => row[at('grace ran out')] === 'yes').map((row) => row[at('peer')]);
+  expect(ranOut.toSorted()).toEqual([...down, story.mesh.peers[60]?.name].toSorted());
+  const brief = story.mesh.peers[70]?.name;
+  expect(rows.filter((row) => row[at('peer')] === brief).map((row) => row[at('for')])).toEqual([0]);
 });

@@ -151,6 +151,11 @@ export class StoryMesh {
         peer.flapScore += 1;
       }
     }
+    // So short that both changes are told in one row of time.
+    if (minute === 400) {
+      this.#turn(this.peers[70] as StoryPeer, 'suspect', minute);
+      this.#turn(this.peers[70] as StoryPeer, 'up', minute);
+    }
     if (minute === 200) this.#turn(this.peers[60] as StoryPeer, 'suspect', minute);
     if (minute === 205) this.#turn(this.peers[60] as StoryPeer, 'down', minute);
     if (minute === 320) this.#turn(this.peers[60] as StoryPeer, 'up', minute);

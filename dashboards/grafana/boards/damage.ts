@@ -210,14 +210,18 @@ const outages: Unplaced = table(
       column('over', { mappings: words({ yes: 'green', no: 'red' }), ...colourCell }),
     ],
   },
+  // A short silence may begin and end in one row of time: what ends it is the first return that is not before it.
   rows(`SELECT named.name AS peer, named.id AS peer_id, named.domain AS domain, began AS "silent since",
-  dateDiff('second', began, if(back IS NULL, least(now64(3, 'UTC'), toDateTime64($__toTime, 3, 'UTC')), assumeNotNull(back))) AS "for",
-  if(went_down, 'yes', 'no') AS "grace ran out", if(back IS NULL, 'no', 'yes') AS over
+  dateDiff('second', began, if(is_over, back, least(now64(3, 'UTC'), toDateTime64($__toTime, 3, 'UTC')))) AS "for",
+  if(went >= began AND (NOT is_over OR went <= back), 'yes', 'no') AS "grace ran out", if(is_over, 'yes', 'no') AS over
 FROM (
-  SELECT peer_id, minIf(at, to_state = 'suspect') AS began, max(to_state = 'down') AS went_down, maxOrNullIf(at, to_state = 'up') AS back FROM (
-    SELECT peer_id, at, to_state, sum(to_state = 'suspect') OVER (PARTITION BY peer_id ORDER BY at ROWS UNBOUNDED PRECEDING) AS outage
-    FROM ${database}.peer_states WHERE $__timeFilter(at)
-  ) WHERE outage > 0 GROUP BY peer_id, outage
+  SELECT ended.peer_id AS peer_id, ended.began AS began, ended.back AS back, ended.back >= ended.began AS is_over, gone.at AS went FROM (
+    SELECT silent.peer_id AS peer_id, silent.at AS began, returned.at AS back
+    FROM (SELECT peer_id, at FROM ${database}.peer_states WHERE to_state = 'suspect' AND $__timeFilter(at)) AS silent
+    ASOF LEFT JOIN (SELECT peer_id, at FROM ${database}.peer_states WHERE to_state NOT IN ('suspect', 'down') AND $__timeFilter(at)) AS returned
+      ON returned.peer_id = silent.peer_id AND returned.at >= silent.at
+  ) AS ended ASOF LEFT JOIN (SELECT peer_id, at FROM ${database}.peer_states WHERE to_state = 'down' AND $__timeFilter(at)) AS gone
+    ON gone.peer_id = ended.peer_id AND gone.at >= ended.began
 ) AS one INNER JOIN ${peersNow} AS named ON named.peer_id = one.peer_id WHERE ${inDomains('named.domain')}
 ORDER BY over, "for" DESC LIMIT 200`),
 );

@@ -62,7 +62,11 @@ const timeline: Unplaced = stateTimeline(
   GROUP BY named.peer_id ORDER BY changes DESC, name LIMIT 40
 )
 SELECT time, restless.name AS peer, toUInt8(state) AS state FROM (
-  SELECT peer_id, at AS time, CAST(to_state, 'UInt8') AS state FROM ${database}.peer_states WHERE $__timeFilter(at)
+  -- Changes that are told in one row of time: the state that none of them leaves.
+  SELECT peer_id, at AS time, arrayFirst(one -> length(entered) = 1 OR NOT has(left_ones, one), entered) AS state FROM (
+    SELECT peer_id, at, groupArray(CAST(to_state, 'UInt8')) AS entered, groupArray(toUInt8(ifNull(CAST(from_state, 'Nullable(Int8)'), 3))) AS left_ones
+    FROM ${database}.peer_states WHERE $__timeFilter(at) GROUP BY peer_id, at
+  ) WHERE state > 0
   UNION ALL SELECT peer_id, toDateTime64($__fromTime, 3, 'UTC') AS time, argMin(toUInt8(ifNull(CAST(from_state, 'Nullable(Int8)'), 3)), at) AS state
     FROM ${database}.peer_states WHERE $__timeFilter(at) GROUP BY peer_id
 ) AS told INNER JOIN restless ON restless.peer_id = told.peer_id ORDER BY time, restless.domain, peer LIMIT 20000`),
