@@ -81,6 +81,25 @@ describe('the order of posts', () => {
     expect(await retry).toEqual({ duplicate: true });
   });
 
+  test('one post is under way at a time, also where another comes in the moment that the last one ends', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const lanes = new PostOrder(10);
+      let underWay = 0;
+      const append = async (): Promise<void> => {
+        expect(++underWay).toBe(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        underWay--;
+      };
+      const durable = Promise.withResolvers<void>();
+      const first = lanes.run('lane', { incarnation: 1, sequence: 1 }, () => durable.promise);
+      const second = lanes.run('lane', { incarnation: 1, sequence: 2 }, append);
+      durable.resolve();
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const third = lanes.run('lane', { incarnation: 1, sequence: 3 }, append).catch(() => undefined);
+      await Promise.all([first, second, third]);
+    }
+  });
+
   test('memory is bounded, and a lane in use is never forgotten', async () => {
     const lanes = new PostOrder(3);
     const durable = Promise.withResolvers<void>();

@@ -37,7 +37,8 @@ export class PostOrder {
    */
   async run(key: string, order: EventOrder, append: () => Promise<void>): Promise<{ duplicate: boolean }> {
     const lane = this.#lane(key);
-    if (lane.busy !== null) await waitForTurn(lane);
+    // Again after each wait: another post may have come between the end of the last one and this one's turn.
+    while (lane.busy !== null) await waitForTurn(lane);
     if (lane.acknowledged !== null && compareOrder(order, lane.acknowledged) <= 0) return { duplicate: true };
     const done = Promise.withResolvers<void>();
     lane.busy = done.promise;
