@@ -1,5 +1,7 @@
 /** One member of a consumer group: keeps itself alive, takes up and gives up partitions, and hands their records over. */
+
 import { randomUUID } from 'node:crypto';
+import { type Backoff, backoffMs } from '#mesh/backoff.ts';
 import { type Clock, sleep } from '#mesh/clock.ts';
 import { hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import {
@@ -74,6 +76,7 @@ type Ending = { readonly error: unknown } | 'left';
 const heartbeatsPerSession = 6;
 /** Between two looks while nobody says whether a partition is still ours. */
 const lookAgainMs = 20;
+const boundsRetries: Backoff = { firstMs: 20, longestMs: 1000 };
 
 export class Member implements Membership {
   readonly ended: Promise<void>;
@@ -310,11 +313,12 @@ export class Member implements Membership {
   }
 
   async #bounds(topic: string, starts: ReadonlyMap<number, number>): Promise<readonly PartitionBounds[]> {
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       try {
         return await this.#store.bounds(topic, starts);
       } catch (error) {
         if (!isRetryable(error) || this.#ending !== null) throw error;
+        await sleep(this.#clock, backoffMs(boundsRetries, tries));
       }
     }
   }
