@@ -58,8 +58,10 @@ export function createVitalsSampler(clock: Clock, freshMs = 1000): VitalsSampler
     },
     async disk(path) {
       try {
-        const { bsize, blocks, bfree } = await statfs(path);
-        return { usedBytes: (blocks - bfree) * bsize, capacityBytes: blocks * bsize };
+        const { bsize, blocks, bfree, bavail } = await statfs(path);
+        // As df has it: what is kept for root alone is no capacity of the peer's.
+        const used = blocks - bfree;
+        return { usedBytes: used * bsize, capacityBytes: (used + bavail) * bsize };
       } catch {
         return null; // the folder is gone: heartbeats stop for it anyhow
       }
