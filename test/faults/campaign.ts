@@ -136,7 +136,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const agree = async (after: string): Promise<void> => {
     const wait = patience.begin();
     for (;;) {
-      const found = await differences({
+      let failure = '';
+      const compared = await differences({
         oracle: load.oracle,
         files: load.files,
         strangers: load.strangerFiles,
@@ -144,13 +145,20 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
         log,
         topics,
         analyzers: analyzers.running.flatMap(({ url }) => (url === null ? [] : [url])),
-      }).catch((error: unknown) => [`the comparison failed: ${String(error)}`]);
+      }).catch((error: unknown) => {
+        failure = String(error);
+        return null;
+      });
+      const found = compared ?? [`the comparison failed: ${failure}`];
       if (found.length === 0) {
         say(`agreement after ${after} in ${Math.round(wait.agreed())} ms (${load.acknowledgedEvents} events so far)`);
         return;
       }
       if (wait.isOver(found.length)) {
-        throw new DisagreementError(after, `(seed ${seed}):\n${shortened(found)}\n${analyzers.output()}`);
+        const details = `(seed ${seed}):\n${shortened(found)}\n${analyzers.output()}`;
+        throw compared === null
+          ? new Error(`nothing to compare after ${after} ${details}`)
+          : new DisagreementError(after, details);
       }
       await pause(lookMs);
     }

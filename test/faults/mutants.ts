@@ -108,7 +108,7 @@ export const mutants: readonly Mutant[] = [
     file: 'analyzer/files/publisher.ts',
     from: '[generationHeader]: String(owned.assigned.generation)',
     to: "[generationHeader]: '0'",
-    caughtBy: fault('killed before the store has it'),
+    caughtBy: fault('analyzers come, go and are killed'),
   },
   {
     name: 'what a former owner writes on the at-risk list is left standing',
