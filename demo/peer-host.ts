@@ -2,12 +2,14 @@
  * A process that hosts peers: each has its own key, folder, storage server, agent and connections, and shares nothing but
  * the process with the others. Started by the demonstration, and ends with it.
  */
+
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
 import { type StartShareServer } from '#collector/agent/ports.ts';
+import { servedChange } from '#collector/agent/storage-serving.ts';
 import { createVitalsSampler } from '#collector/agent/vitals.ts';
 import { WatchBudget } from '#collector/agent/watch.ts';
 import { type CollectorClient, createCollectorClient } from '#collector/gateway/client.ts';
@@ -123,7 +125,7 @@ function quickServing(identity: PeerIdentity): StartShareServer {
       port,
       clock: systemClock,
       syncToDisk: false,
-      onChange: ({ storageIndex }) => onChange({ storageIndex }),
+      onChange: (event) => onChange(servedChange(event)),
     });
     return { port: server.port, close: () => server.close() };
   };

@@ -130,7 +130,7 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
   });
   const reconciler = new Reconciler({ ...folder, sink: outbox, log, watcher, notices, verifier });
 
-  const serving = new ShareServing(context, notices);
+  const serving = new ShareServing(context, notices, verifier);
   const facts = { table, verifier, spool, serving };
   const voice = new PeerVoice({ agent: context, lane: peerLane, sender: peerSender, timers, rates, facts });
   const inventories = new InventoryTaker({ agent: context, folder, reconciler, outbox, batches, owed, metrics });

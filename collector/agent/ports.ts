@@ -67,6 +67,8 @@ export interface ShareServer {
 /** What changed in the folder through the server itself: known at once, without watching. */
 export interface ServedChange {
   readonly storageIndex: StorageIndex;
+  /** The share that a reader, or the server itself, found bad; its size and time may be what they were. */
+  readonly reportedShare?: number;
 }
 
 export type StartShareServer = (options: {

@@ -1,18 +1,22 @@
 /** The server that gives this peer's shares to others; runs where the agent serves them itself. */
+import { storageIndexToBytes } from '#mesh/storage-index.ts';
 import { settleNurl } from './enrol.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import type { AgentContext } from './options.ts';
 import type { ShareServer } from './ports.ts';
+import type { Verifier } from './verifier.ts';
 
 export class ShareServing {
   readonly #context: AgentContext;
   readonly #notices: FolderNotices;
+  readonly #verifier: Pick<Verifier, 'reported'>;
   #server: ShareServer | null = null;
   #bytesPerSecond = 0;
 
-  constructor(context: AgentContext, notices: FolderNotices) {
+  constructor(context: AgentContext, notices: FolderNotices, verifier: Pick<Verifier, 'reported'>) {
     this.#context = context;
     this.#notices = notices;
+    this.#verifier = verifier;
   }
 
   /** Where it listens; null while it does not. */
@@ -30,7 +34,10 @@ export class ShareServing {
       host: config.host,
       port: nurl.port,
       swissnum: nurl.revealSwissnum(),
-      onChange: ({ storageIndex }) => this.#notices.file(storageIndex),
+      onChange: ({ storageIndex, reportedShare }) => {
+        this.#notices.file(storageIndex);
+        if (reportedShare !== undefined) this.#verifier.reported(storageIndexToBytes(storageIndex), reportedShare);
+      },
     });
     this.setRate(this.#bytesPerSecond);
   }

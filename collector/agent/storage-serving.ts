@@ -1,11 +1,13 @@
 /** The real {@link StartShareServer}: the folder is served by Tahoe's storage protocol with the peer's own key. */
+
 import type { Clock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { createStorageServer } from '#tahoe/gbs/server.ts';
+import type { StorageEvent } from '#tahoe/gbs/storage-event.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { announcedHost } from './address.ts';
-import type { StartShareServer } from './ports.ts';
+import type { ServedChange, StartShareServer } from './ports.ts';
 
 export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger): StartShareServer {
   return async ({ storageFolder, host, port, swissnum, onChange }) => {
@@ -17,7 +19,7 @@ export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger
       port,
       clock,
       advertised: { host: announcedHost(host) },
-      onChange: ({ storageIndex }) => onChange({ storageIndex }),
+      onChange: (event) => onChange(servedChange(event)),
       onFailure: (error) => log.error({ error: describeError(error) }, 'a request for shares failed'),
     });
     return {
@@ -26,4 +28,9 @@ export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger
       close: () => server.close(),
     };
   };
+}
+
+export function servedChange(event: StorageEvent): ServedChange {
+  const { kind, storageIndex, shareNumber } = event;
+  return kind === 'corruption-reported' ? { storageIndex, reportedShare: shareNumber } : { storageIndex };
 }

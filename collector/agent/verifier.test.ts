@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '#mesh/logger.ts';
 import { storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
@@ -212,4 +212,21 @@ test('shares that a real Tahoe-LAFS wrote verify, and state the manifest of thei
   await until(() => said.length === 4);
   expect(said.every((line) => line.startsWith('verified'))).toBe(true);
   expect(table.corruptCount).toBe(0);
+});
+
+test('a reported share is verified at once, though it looks as it did and the verifier is slow or off', async () => {
+  for (const bytesPerSecond of [0, 1]) {
+    said = [];
+    const seed = 10 + bytesPerSecond;
+    const path = await folder.put(indexOf(seed), 3);
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    await know(seed, 3);
+    const verifier = verify({ bytesPerSecond });
+    const bytes = await readFile(path);
+    bytes.fill(0, 0, 64);
+    await writeFile(path, bytes);
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    verifier.reported(storageIndexToBytes(indexOf(seed)), 3);
+    await until(() => said.includes(`corrupt ${indexOf(seed)}/3`));
+  }
 });

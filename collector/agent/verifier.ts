@@ -41,6 +41,8 @@ export interface VerifierPace {
 
 /** New shares that wait to be verified; beyond this they wait for their turn in the round. */
 const freshLimit = 10_000;
+/** Reported shares that wait; a report beyond them is dropped, and its share waits for its turn in the round. */
+const reportedLimit = 1000;
 
 interface Target {
   readonly key: Uint8Array;
@@ -51,6 +53,8 @@ export class Verifier {
   readonly #options: VerifierOptions;
   readonly #bucket: TokenBucket;
   readonly #fresh = new Map<string, Target>();
+  readonly #reported = new Map<string, Target>();
+  #lookingAtReports: Promise<void> | null = null;
   #bytesPerSecond: number;
   #roundEndsAtMs = Number.NEGATIVE_INFINITY;
   #takesFresh = true;
@@ -89,8 +93,19 @@ export class Verifier {
   fresh(key: Uint8Array, shareNumber: number): void {
     if (!this.isVerifying || this.#fresh.size >= freshLimit) return;
     const copy = key.slice(0, 16);
-    this.#fresh.set(`${Buffer.from(copy).toString('latin1')}${shareNumber}`, { key: copy, shareNumber });
+    this.#fresh.set(nameOf(copy, shareNumber), { key: copy, shareNumber });
     this.#wake();
+  }
+
+  /**
+   * A share that somebody found bad: it is verified at once, whatever the rate. What it costs is on the account of the rounds, so
+   * that a flood of reports makes these wait and reads no more than one share at a time.
+   */
+  reported(key: Uint8Array, shareNumber: number): void {
+    if (this.#reported.size >= reportedLimit) return;
+    const copy = key.slice(0, 16);
+    this.#reported.set(nameOf(copy, shareNumber), { key: copy, shareNumber });
+    this.#lookAtReports();
   }
 
   setRate(bytesPerSecond: number): void {
@@ -111,12 +126,14 @@ export class Verifier {
   resume(): void {
     this.#isPaused = false;
     this.#wake();
+    this.#lookAtReports();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new MeshwardError('cancelled', 'the agent is stopping', { next: 'Nothing to do.' }));
     this.#wake();
     await this.#running;
+    await this.#lookingAtReports;
   }
 
   async #run(): Promise<void> {
@@ -129,11 +146,31 @@ export class Verifier {
         continue;
       }
       try {
-        await this.#verify(target);
+        await this.#verify(target, (bytes) => this.#bucket.pay(bytes, signal));
       } catch (error) {
         if (signal.aborted) return;
         this.#options.log.warn({ error: describeError(error) }, 'a share could not be verified');
         await this.#wait(5000);
+      }
+    }
+  }
+
+  #lookAtReports(): void {
+    if (this.#isPaused || this.#reported.size === 0) return;
+    this.#lookingAtReports ??= this.#verifyReported().finally(() => {
+      this.#lookingAtReports = null;
+    });
+  }
+
+  async #verifyReported(): Promise<void> {
+    for (const [name, target] of this.#reported) {
+      if (this.#isPaused || this.#stopping.signal.aborted) return;
+      this.#reported.delete(name);
+      try {
+        await this.#verify(target, (bytes) => Promise.resolve(void this.#bucket.take(bytes)));
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#options.log.warn({ error: describeError(error) }, 'a share that was reported could not be verified');
       }
     }
   }
@@ -168,7 +205,7 @@ export class Verifier {
     return null;
   }
 
-  async #verify({ key, shareNumber }: Target): Promise<void> {
+  async #verify({ key, shareNumber }: Target, spend: (bytes: number) => Promise<void>): Promise<void> {
     const { table, root, check, log } = this.#options;
     const { signal } = this.#stopping;
     const slot = table.find(key, shareNumber);
@@ -182,7 +219,7 @@ export class Verifier {
     const pay = async (bytes: number): Promise<void> => {
       paidBytes += bytes;
       this.#bytesRead += bytes;
-      await this.#bucket.pay(bytes, signal);
+      await spend(bytes);
     };
     let fault: string | null = null;
     try {
@@ -276,4 +313,8 @@ export class Verifier {
 /** An unused second is not saved up further. */
 function verifyRate(bytesPerSecond: number): Rate {
   return { perSecond: bytesPerSecond, burst: bytesPerSecond };
+}
+
+function nameOf(key: Uint8Array, shareNumber: number): string {
+  return `${Buffer.from(key).toString('latin1')}${shareNumber}`;
 }

@@ -63,7 +63,8 @@ export interface ShareSource {
 
 /**
  * Every method throws MeshwardError: `gbs-unreachable` (retryable), `gbs-pin-mismatch`, `gbs-unauthorized`, `gbs-refused`
- * (with `details.status` and `details.reason`), `gbs-protocol`, `service-busy` (retryable).
+ * (with `details.status` and `details.reason`), `gbs-protocol`, `service-busy` (retryable); reading also `share-malformed`, where
+ * the peer says that its share is damaged.
  */
 export interface PeerClient {
   readonly nurl: Nurl;

@@ -1,6 +1,8 @@
 /** What a status other than success means to the caller. */
+
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Nurl } from '../identity/nurl.ts';
+import { shareError } from '../share/share-errors.ts';
 import type { Answer } from './bounded-exchange.ts';
 import { decodeRefusal } from './message.ts';
 import { protocolError } from './peer-connections.ts';
@@ -27,6 +29,9 @@ const nextSteps: Record<RefusalReason, string> = {
   'bad-request': 'Check that both sides run versions that go together.',
 };
 
+/** The peer has the share, and cannot read its container: no status that Tahoe itself answers with. */
+export const damagedShareStatus = 422;
+
 export function refusedError(nurl: Nurl, answer: Answer): MeshwardError {
   const { status } = answer;
   const said = decodeRefusal(answer.body)?.replaceAll(/[^\x20-\x7e]/g, ' ');
@@ -38,6 +43,14 @@ export function refusedError(nurl: Nurl, answer: Answer): MeshwardError {
       details,
     });
   }
+  if (status === damagedShareStatus)
+    return shareError(
+      'share-malformed',
+      `${subject} holds a damaged share (${said ?? 'its container cannot be read'})`,
+      {
+        details,
+      },
+    );
   if (status < 400) return protocolError(nurl, `status ${status} where another was due`);
   const reason = reasonOf(status, said);
   return new MeshwardError('gbs-refused', `${subject} refused with status ${status} (${said ?? reason})`, {

@@ -20,8 +20,9 @@ import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
 import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } from './http-exchange.ts';
 import * as message from './message.ts';
+import { damagedShareStatus } from './refused-error.ts';
 import type { StorageServerLimits } from './server-limits.ts';
-import { type ShareFolder, UnreadableShare } from './share-folder.ts';
+import { type ReadableShare, type ShareFolder, UnreadableShare } from './share-folder.ts';
 import type { StorageEvent } from './storage-event.ts';
 import type { Upload, Uploads } from './uploads.ts';
 
@@ -125,7 +126,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   }
 
   async function read({ request, response, index, shareNumber }: Exchange): Promise<void> {
-    const found = await shares.withShare(index, shareNumber, async (share) => {
+    const found = await withSound(index, shareNumber, async (share) => {
       let [begin, end] = [0, share.dataBytes];
       const rangeText = request.headers.range;
       if (rangeText !== undefined) {
@@ -141,6 +142,21 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       counts.shareBytesRead += await sendShareData(response, share, begin, end, bandwidth);
     });
     if (found === null) throw new Refusal(404, 'no such share');
+  }
+
+  /** A container that cannot be read is a bad share, and not a failure of this server: both sides are told. */
+  async function withSound<T>(
+    index: StorageIndex,
+    shareNumber: number,
+    use: (share: ReadableShare) => Promise<T>,
+  ): Promise<T | null> {
+    try {
+      return await shares.withShare(index, shareNumber, use);
+    } catch (error) {
+      if (!(error instanceof UnreadableShare)) throw error;
+      onChange({ kind: 'corruption-reported', storageIndex: index, shareNumber });
+      throw new Refusal(damagedShareStatus, error.message);
+    }
   }
 
   async function allocate({ request, response, index }: Exchange, secrets: Secrets): Promise<void> {
@@ -292,8 +308,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         counts.failed++;
         onFailure(error);
         const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
-        const reason = error instanceof UnreadableShare ? error.message : 'internal failure';
-        refuse(request, response, isFull ? new Refusal(507, 'no space left') : new Refusal(500, reason));
+        refuse(request, response, isFull ? new Refusal(507, 'no space left') : new Refusal(500, 'internal failure'));
       }
     }
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
@@ -136,15 +136,21 @@ describe('reading', () => {
     expect(await started.peer.listShares(index)).toEqual(new Set());
   });
 
-  it('fails for a file that is no immutable share, and keeps serving', async () => {
+  it('says that a share is damaged where its container cannot be read, tells of it, and keeps serving', async () => {
     await mkdir(dirname(shareFile(1)), { recursive: true });
     await writeFile(shareFile(1), 'rubbish that is longer than a header');
     await expect(started.peer.read(index, 1, 0, 5)).rejects.toMatchObject({
-      code: 'gbs-refused',
+      code: 'share-malformed',
       retryable: false,
-      details: { status: 500 },
+      details: { status: 422 },
     });
-    expect(started.server.stats().failed).toBe(1);
+    await store(2, data.subarray(0, 100));
+    const file = await open(shareFile(2), 'r+');
+    await file.write(new Uint8Array(64), 0, 64, 0);
+    await file.close();
+    await expect(started.peer.read(index, 2, 0, 5)).rejects.toMatchObject({ code: 'share-malformed' });
+    expect(started.events.slice(-1)).toEqual([{ kind: 'corruption-reported', storageIndex: index, shareNumber: 2 }]);
+    expect(started.server.stats().failed).toBe(0);
     expect((await started.peer.version()).availableBytes).toBeGreaterThan(0);
   });
 
