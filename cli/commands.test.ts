@@ -209,7 +209,7 @@ describe('where nothing runs', () => {
       'collector',
       'analyzer',
       'peers',
-      'alerts',
+      'alert sinks',
       'repairer',
     ]);
     for (const { next } of failed) expect(next).not.toBe('');

@@ -65,7 +65,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       },
     },
     {
-      name: 'alerts',
+      name: 'alert sinks',
       kind: 'service',
       run: async () =>
         alertSinks(await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs).alertSinks()),
