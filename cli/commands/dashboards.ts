@@ -1,6 +1,7 @@
 /** `meshward dashboards export | install`: the dashboards for a Grafana that is there already. */
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { describeUse } from '../command-help.ts';
 import { retentionOf } from '../connections.ts';
@@ -21,7 +22,7 @@ interface InstallFlags {
 
 const runbooksOption = [
   '--runbooks <url>',
-  'address of the folder with the runbooks, where links of alerts lead',
+  'address of the folder with the runbooks; without it, that of alerts (alerts.runbookUrl)',
 ] as const;
 const requestTimeoutMs = 20_000;
 
@@ -68,7 +69,7 @@ async function writeFiles(dir: string, flags: ExportFlags, command: Command): Pr
   const files = await exportDashboards(dir, {
     retention: retentionOf(config),
     provisioning: flags.provisioning,
-    ...runbooksOf(flags),
+    runbooksUrl: await runbooksOf(flags, config),
   });
   output.result({ files }, () => files.join('\n'));
 }
@@ -83,7 +84,7 @@ async function install(flags: InstallFlags, command: Command): Promise<void> {
     url,
     token,
     folder: flags.folder,
-    dashboards: ownDashboards({ retention: retentionOf(config), ...runbooksOf(flags) }),
+    dashboards: ownDashboards({ retention: retentionOf(config), runbooksUrl: await runbooksOf(flags, config) }),
     message: `meshward ${softwareVersion}`,
     fetch,
     timeoutMs: requestTimeoutMs,
@@ -93,8 +94,11 @@ async function install(flags: InstallFlags, command: Command): Promise<void> {
   output.result({ dashboards, hasPlugin }, () => dashboards.map((one) => `${one.title}  ${one.url}`).join('\n'));
 }
 
-function runbooksOf({ runbooks }: { readonly runbooks?: string }): { runbooksUrl?: string } {
-  return runbooks === undefined ? {} : { runbooksUrl: addressOf(runbooks) };
+/** Where alerts lead to too, where nothing else is said. */
+async function runbooksOf({ runbooks }: { readonly runbooks?: string }, config: Config): Promise<string> {
+  if (runbooks !== undefined) return addressOf(runbooks);
+  const { alertAddresses } = await import('../alerting.ts');
+  return alertAddresses(config).runbookUrl;
 }
 
 /** A token in an address would end in logs. */

@@ -9,8 +9,8 @@ import { stepsClause, stepsClauseOf } from './sql/leveled.ts';
 
 export interface DeliveryOptions {
   readonly retention: Retention;
-  /** Address of the folder with the runbooks. @default the page of an analyzer on this machine */
-  readonly runbooksUrl?: string;
+  /** Address of the folder with the runbooks. */
+  readonly runbooksUrl: string;
 }
 
 export function ownDashboards({ retention, runbooksUrl }: DeliveryOptions): readonly PlainDashboard[] {
@@ -24,9 +24,7 @@ export function ownDashboards({ retention, runbooksUrl }: DeliveryOptions): read
           }
         : panel,
     ) as PlainDashboard['panels'];
-    const list = dashboard.templating.list.map((variable) =>
-      runbooksUrl === undefined ? variable : withRunbooks(variable, runbooksUrl),
-    );
+    const list = dashboard.templating.list.map((variable) => withRunbooks(variable, runbooksUrl));
     return { ...dashboard, panels, templating: { list } };
   });
 }

@@ -1,8 +1,10 @@
 /** Every query of every dashboard, asked of a real ClickHouse as a reader, over a day in which a zone is lost. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alertKinds, kindOf } from '#analyzer/alerts/alert.ts';
 import { dashboards } from '#dashboards/grafana/boards/all.ts';
 import type { PlainDashboard, PlainPanel, Target } from '#dashboards/grafana/build/plain.ts';
 import { panelsOf, type Span, variableSql } from '#dashboards/grafana/query/questions.ts';
+import { runbookOf } from '#dashboards/grafana/sql/runbook.ts';
 import { ask, askPanel, expand, fillVariables, type Values } from './grafana.ts';
 import { type DashboardServer, startDashboardServer } from './server.ts';
 import { checkShape } from './shapes.ts';
@@ -119,4 +121,13 @@ test('outages that are not over are those of the peers that are down, and those 
   expect(ranOut.toSorted()).toEqual([...down, story.mesh.peers[60]?.name].toSorted());
   const brief = story.mesh.peers[70]?.name;
   expect(rows.filter((row) => row[at('peer')] === brief).map((row) => row[at('for')])).toEqual([0]);
+});
+
+test('an alert leads to the runbook that sinks lead to', async () => {
+  const keys = [...Object.keys(alertKinds), 'domain-lost:zone alder'];
+  const { rows } = await ask(
+    server.reader,
+    keys.map((key) => `SELECT '${key}' AS key, ${runbookOf('key')} AS runbook`).join(' UNION ALL '),
+  );
+  expect(new Map(rows as [string, string][])).toEqual(new Map(keys.map((key) => [key, kindOf(key).name])));
 });

@@ -12,6 +12,7 @@ import { rows, series } from '../build/target.ts';
 import { databaseVariable, dataSourceVariable, policyVariable, runbooksVariable } from '../build/variables.ts';
 import { newestExposure } from '../sql/exposure.ts';
 import { database, lastSweeps, stepsClause } from '../sql/leveled.ts';
+import { runbookOf } from '../sql/runbook.ts';
 
 const ofPolicies = 'has([${policy:sqlstring}], toString(source.policy))';
 const gradeSweeps = lastSweeps({
@@ -256,7 +257,7 @@ const openAlerts: Unplaced = table(
     ],
   },
   rows(`SELECT toString(severity) AS severity, toString(kind) AS alert, began AS since, files, summary,
-  JSONExtractString(details, 'next') AS "what to do", splitByChar(':', toString(kind))[1] AS runbook
+  JSONExtractString(details, 'next') AS "what to do", ${runbookOf('toString(kind)')} AS runbook
 FROM (
   SELECT id, any(kind) AS kind, argMax(severity, at) AS severity, min(at) AS began, argMax(files, at) AS files,
     argMax(summary, at) AS summary, argMax(details, at) AS details, argMax(state, (at, state)) AS newest
