@@ -6,7 +6,6 @@ export interface AnalyzerMetrics {
   readonly duplicateBatches: Counter;
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
-  readonly droppedEvents: Counter;
   readonly refusedEvents: Counter;
   readonly refusedPlacements: Counter;
   readonly droppedRows: Counter;
@@ -45,10 +44,6 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
     truncatedEvents: counter(
       'truncated_events',
       'Records that were not read: retention took them, or nobody can read them.',
-    ),
-    droppedEvents: counter(
-      'dropped_peer_events',
-      'Events of peers that were dropped as old: sent twice, or of a peer whose count of starts fell behind.',
     ),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
     refusedPlacements: counter(

@@ -208,7 +208,6 @@ describe('where nothing runs', () => {
       'clickhouse',
       'collector',
       'analyzer',
-      'peers',
       'alert sinks',
       'repairer',
     ]);

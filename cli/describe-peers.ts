@@ -10,7 +10,7 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
   if (peers.length === 0) return `No peers. ${health}`;
   const rows = peers.map((peer) => [
     peer.name,
-    [peer.state, ...(peer.revoked ? ['revoked'] : []), ...(isDeaf(peer) ? ['not heard'] : [])].join(', '),
+    [peer.state, ...(peer.revoked ? ['revoked'] : []), ...(isOutdated(peer) ? ['outdated'] : [])].join(', '),
     formatDomains(peer.domains),
     peer.shares,
     formatBytes(peer.shareBytes),
@@ -22,13 +22,6 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
   const header = ['peer', 'state', 'domains', 'shares', 'bytes', 'free', 'silent', 'grace', 'flaps'];
   const lines = [describeStates(peers), ...describeOutdated(peers), describeVersions(peers), health];
   return [table(header, rows), '', ...lines].join('\n');
-}
-
-/** So many in a row are not one that was sent twice: what it says is dropped as old. */
-const deafFrom = 3;
-
-export function isDeaf({ droppedEvents }: PeerAnswer): boolean {
-  return (droppedEvents ?? 0) >= deafFrom;
 }
 
 function describeStates(peers: readonly PeerAnswer[]): string {
@@ -51,9 +44,11 @@ export function describeOutdated(peers: readonly PeerAnswer[]): string[] {
 }
 
 export function outdatedPeers(peers: readonly PeerAnswer[]): readonly PeerAnswer[] {
-  return peers.filter(
-    (peer) => !peer.revoked && ((peer.outdatedAtMs ?? null) !== null || (peer.outdatedEvents ?? 0) > 0),
-  );
+  return peers.filter(isOutdated);
+}
+
+function isOutdated({ revoked, outdatedAtMs, outdatedEvents }: PeerAnswer): boolean {
+  return !revoked && ((outdatedAtMs ?? null) !== null || (outdatedEvents ?? 0) > 0);
 }
 
 /** More than one version at a time is a roll-out under way, or one that was forgotten. */

@@ -139,7 +139,6 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     outdatedEvents: facts.outdatedEvents,
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
-    droppedEvents: facts.droppedEvents,
   };
 }
 

@@ -140,10 +140,6 @@ export const peerAnswer = z.object({
     .meta({ description: 'Events of it under an earlier incarnation that were passed over.' }),
   cpuUsedRatio: z.number(),
   spooledBatches: count,
-  droppedEvents: count.exactOptional().meta({
-    description:
-      'Events of its own in a row that were dropped as old. One may have been sent twice; several say that its count of starts fell behind. Releases before do not say it.',
-  }),
 });
 
 export const peerDrainAnswer = z

@@ -289,7 +289,6 @@ describe('the analyzer on ClickHouse', () => {
       inStateMs: 1000,
       graceMs: 60_000.4,
       flapScore: 0.5,
-      droppedEvents: 0,
       ...more,
     });
     await store.savePeers([facts(1), facts(2, { silenceMs: null, life: lifeOf() })], atMs);

@@ -122,20 +122,6 @@ describe('the register of peers', () => {
     ]);
   });
 
-  it('counts what it drops of a peer as old, until something of it is taken again', () => {
-    const dropped = (): number | undefined => register.find(peerOf(2))?.droppedEvents;
-    says(2, heartbeat, 7);
-    expect(dropped()).toBe(0);
-    // It forgot how often it had started.
-    for (let i = 0; i < 3; i++) says(2, heartbeat, 1);
-    expect(dropped()).toBe(3);
-    says(2, { kind: 'drain', draining: true }, 0);
-    expect(dropped()).toBe(3);
-    says(2, heartbeat, 8);
-    expect(dropped()).toBe(0);
-    expect(register.droppedEvents).toBe(3);
-  });
-
   it('counts what comes under an earlier incarnation than was heard, and says so of the peer', () => {
     says(2, heartbeat, 7);
     says(2, heartbeat, 1);

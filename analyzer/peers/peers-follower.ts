@@ -155,14 +155,12 @@ export class PeersFollower {
 
   async #applyPeerEvents(partition: number, records: readonly LogRecord[]): Promise<void> {
     const readAtMs = this.#options.clock.nowMs();
-    const droppedBefore = this.register.droppedEvents;
     await this.#each(records, ({ offset }, value) => {
       const read = readPeerEvents(value);
       if (read.kind === 'report') this.#reports.note(readReport(read.report), this.#times[partition]?.elapsedMs ?? 0);
       else this.register.apply(read, { partition, offset, readAtMs });
       if (read.kind === 'event' && read.body.kind === 'announce') this.#versionsChanged = true;
     });
-    this.#options.metrics.droppedEvents.add(this.register.droppedEvents - droppedBefore);
     this.#lookAtVersions();
     const last = records.at(-1);
     if (last !== undefined) this.#offsets[partition] = last.offset + 1;

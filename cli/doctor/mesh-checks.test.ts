@@ -91,9 +91,9 @@ describe('repairs', () => {
   });
 });
 
-test('peers whose events are dropped as old are named; one that is sent twice is none', () => {
-  expect(judgePeers([samplePeer('a'), samplePeer('b', { droppedEvents: 1 })]).state).toBe('ok');
-  const finding = judgePeers([samplePeer('a'), samplePeer('alder-07', { droppedEvents: 3 })]);
+test('peers that are refused as outdated are named', () => {
+  expect(judgePeers([samplePeer('a')]).state).toBe('ok');
+  const finding = judgePeers([samplePeer('a'), samplePeer('alder-07', { outdatedAtMs: 5 })]);
   expect(finding).toMatchObject({ state: 'failed', detail: expect.stringContaining('alder-07') as string });
 });
 

@@ -7,7 +7,7 @@ import { hasCode } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
 import { openLog } from '../connections.ts';
 import { type Context, foldersOf } from '../context.ts';
-import { isDeaf } from '../describe-peers.ts';
+import { describeOutdated } from '../describe-peers.ts';
 import type { RunFile } from '../run-file.ts';
 import { type Check, type Finding, failed, passed, skipped } from './check.ts';
 import { exists } from './storage-checks.ts';
@@ -102,12 +102,11 @@ function repairAdvice(failing: readonly RepairAnswer[]): string {
 }
 
 export function judgePeers(peers: readonly PeerAnswer[]): Finding {
-  const deaf = peers.filter(isDeaf);
-  if (deaf.length === 0) return passed(`${peers.length} peers, and what they say is taken`);
-  const names = deaf.slice(0, 5).map(({ name }) => name);
+  const [outdated] = describeOutdated(peers);
+  if (outdated === undefined) return passed(`${peers.length} are known; each is heard under the key that is its own`);
   return failed(
-    `what ${names.join(', ')}${deaf.length > 5 ? ` and ${deaf.length - 5} others` : ''} say is dropped as old: their count of starts fell behind`,
-    'It lost what it remembered of itself, or two agents run with one key. Stop the second one; else enrol it again with `meshward token --replaces PEER`.',
+    outdated,
+    'See the logs of these agents. Where one says that another agent speaks with its key, stop one of the two; one that lost its count goes on by itself.',
   );
 }
 

@@ -10,7 +10,6 @@ import { hasServerType } from '#store/store-errors.ts';
 import { readPassword } from '../connections.ts';
 import type { Context } from '../context.ts';
 import { describeFreshness } from '../describe-file.ts';
-import { describeOutdated } from '../describe-peers.ts';
 import { withCollector } from '../mesh-address.ts';
 import { withClickHouse } from '../recorded-proofs.ts';
 import type { RunFile } from '../run-file.ts';
@@ -46,21 +45,6 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
         return failed(
           said,
           'See that a collector runs (it makes the ticks) and that ClickHouse answers; a rebuild takes its time.',
-        );
-      },
-    },
-    {
-      name: 'peers',
-      kind: 'service',
-      async run() {
-        const url = run?.apiUrl ?? config.repairer.apiUrl;
-        const { peers } = await createApiClient(url, answerTimeoutMs).peers();
-        const [outdated] = describeOutdated(peers);
-        if (outdated === undefined)
-          return passed(`${peers.length} are known; each is heard under the key that is its own`);
-        return failed(
-          outdated,
-          'See the logs of these agents. Where one says that another agent speaks with its key, stop one of the two; one that lost its count goes on by itself.',
         );
       },
     },

@@ -44,8 +44,6 @@ export interface PeerFacts {
   readonly inStateMs: number;
   readonly graceMs: number;
   readonly flapScore: number;
-  /** Events of its own in a row that were dropped: its count of starts or batches is not above the last one. */
-  readonly droppedEvents: number;
 }
 
 export interface StateChange {
@@ -78,16 +76,12 @@ export interface EventPlace {
 }
 
 export class PeerRegister {
-  /** Of all peers, since the start. */
-  droppedEvents = 0;
   readonly #rules: LivenessRules;
   readonly #times: readonly LogTime[];
   readonly #table: PeerStates;
   readonly #lives = new Map<PeerId, PeerLife>();
   readonly #partitions = new Map<PeerId, number>();
   readonly #enrolments = new Map<PeerId, EnrolmentFacts>();
-  /** By peer, since the last event that was taken; only peers that had some. */
-  readonly #dropped = new Map<PeerId, number>();
   readonly #changed = new Set<PeerId>();
   readonly #changes: StateChange[] = [];
   readonly #outdatedEvents = new Map<PeerId, number>();
@@ -124,17 +118,7 @@ export class PeerRegister {
     if (speaker === 'peer' && incarnation < before.order.incarnation)
       this.#outdatedEvents.set(peer, (this.#outdatedEvents.get(peer) ?? 0) + 1);
     const after = heard(before, this.#rules, body, order, speaker, time.elapsedMs, time.watermarkMs);
-    if (speaker === 'peer') this.#noteDropped(peer, after === before);
     this.#replace(peer, before, { ...after, heardOffset: place.offset });
-  }
-
-  /** One may be sent twice; a peer of which nothing else comes is deaf to us, and we to it. */
-  #noteDropped(peer: PeerId, isDropped: boolean): void {
-    if (!isDropped) this.#dropped.delete(peer);
-    else {
-      this.#dropped.set(peer, (this.#dropped.get(peer) ?? 0) + 1);
-      this.droppedEvents++;
-    }
   }
 
   enrolled(peer: PeerId, facts: EnrolmentFacts): void {
@@ -240,7 +224,6 @@ export class PeerRegister {
       inStateMs: elapsedMs - life.stateSinceMs,
       graceMs: graceOf(life, this.#rules, elapsedMs),
       flapScore: flapScoreOf(life, this.#rules, elapsedMs),
-      droppedEvents: this.#dropped.get(peer) ?? 0,
     };
   }
 }

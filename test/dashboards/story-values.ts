@@ -156,7 +156,6 @@ export function factsOf(mesh: StoryMesh, minute: number): PeerFacts[] {
       silenceMs: silent ? (minute - peer.stateSince + 1) * minuteMs : 2000,
       inStateMs: (minute - peer.stateSince) * minuteMs,
       graceMs: 300_000,
-      droppedEvents: 0,
       flapScore: peer.flapScore,
     };
   });
