@@ -1,4 +1,5 @@
 /** Keeps the embedded ClickHouse running: one that ends is started again on its port, so that services find it where it was. */
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '#mesh/clock.ts';
@@ -7,6 +8,7 @@ import type { EmbeddedUser } from '#store/embedded/configuration.ts';
 import { type EmbeddedClickHouse, keptPassword, startEmbeddedClickHouse } from '#store/embedded/server.ts';
 import { readerGrants, readerSettings } from '#store/grants.ts';
 import { readPassword } from './connections.ts';
+import { keptPort } from './kept-port.ts';
 
 export interface ClickHouseProcess {
   readonly url: string;
@@ -49,7 +51,7 @@ export async function runClickHouse({
   const users = [await readerUser(directory, reader)];
   const start = (httpPort: number): Promise<EmbeddedClickHouse> =>
     startEmbeddedClickHouse({ directory, httpPort, memoryLimitBytes: memoryBytes, users });
-  let server: EmbeddedClickHouse | null = await start(wantedPort);
+  let server: EmbeddedClickHouse | null = await start(await keptPort(join(directory, 'http-port'), wantedPort));
   const { url, username, password } = server;
   const port = Number(new URL(url).port);
   const passwordFile = join(directory, 'password');

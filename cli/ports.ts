@@ -68,7 +68,7 @@ export async function reserveBlock(first: number, last: number, count: number): 
 }
 
 /** The port, or the free one that 0 asks for; null where it is taken. */
-async function tryPort(host: string, port: number): Promise<number | null> {
+export async function tryPort(host: string, port: number): Promise<number | null> {
   const server = await listen(host, port);
   if (server === null) return null;
   const { port: found } = server.address() as AddressInfo;

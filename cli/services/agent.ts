@@ -1,14 +1,17 @@
 /** The agent as a process beside one storage peer. */
+import { join } from 'node:path';
 import { createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
 import { agentFolders } from '#collector/agent/folders.ts';
+import { requireStorageFolder } from '#collector/agent/prepare-root.ts';
 import { createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { parseDomains } from '../failure-domain.ts';
+import { keptPort } from '../kept-port.ts';
 import { startOpsServer } from '../ops-server.ts';
 import { parsePin } from '../pin.ts';
 import { inOptions } from '../schema-words.ts';
@@ -26,7 +29,10 @@ export async function startAgent(
   enrolment: AgentEnrolment,
 ): Promise<RunningService> {
   const config = context.config.agent;
-  const identity = await openKeyFolder(agentFolders(config).key, { commonName: 'meshward-peer' });
+  const folders = agentFolders(config);
+  // Before a key is made in it.
+  if (folders.key.startsWith(folders.storage)) await requireStorageFolder(folders);
+  const identity = await openKeyFolder(folders.key, { commonName: 'meshward-peer' });
   if (config.collectorPin === '') {
     throw new MeshwardError(
       'config-invalid',
@@ -44,7 +50,7 @@ export async function startAgent(
   });
   if (enrolment.token !== null) {
     const domains = parseDomains(enrolment.domains);
-    const { name } = await enrolAgent({
+    const enrolled = await enrolAgent({
       config,
       identity,
       collector: client,
@@ -55,7 +61,7 @@ export async function startAgent(
     }).catch((error: unknown) => {
       throw inOptions(error);
     });
-    logger.info({ peer: identity.peerId, name, domains }, 'enrolled');
+    logger.info({ peer: identity.peerId, name: enrolled.name, domains: enrolled.domains }, 'enrolled');
   }
   const agent = createAgent({
     config,
@@ -70,7 +76,7 @@ export async function startAgent(
   const ops = await startOpsServer(
     { telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }) },
     '127.0.0.1',
-    config.opsPort,
+    await keptPort(join(folders.state, 'ops-port'), config.opsPort),
   );
   return {
     facts: { peer: identity.peerId, opsPort: ops.port },

@@ -3,16 +3,16 @@
  * thread and no process: sixty of them fit into one (the demo), each with a handful of timers.
  */
 
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import { AgentLock } from './agent-lock.ts';
 import { makeParts } from './agent-parts.ts';
 import { checkShareFile } from './check-share-file.ts';
-import { type AgentFolders, agentFolders } from './folders.ts';
+import { agentFolders } from './folders.ts';
 import type { AgentContext, AgentOptions } from './options.ts';
 import type { PeerStatement } from './peer-lane.ts';
+import { prepareRoot } from './prepare-root.ts';
 import { ShareRoot } from './share-root.ts';
 import { StartAnew } from './start-anew.ts';
 import { StartedAgent } from './started-agent.ts';
@@ -42,8 +42,20 @@ export function createAgent(options: AgentOptions): Agent {
   const root = new ShareRoot(folders.shares, options.identity.peerId);
   let running: StartedAgent | null = null;
   let starting: Promise<void> | null = null;
+  let lock: AgentLock | null = null;
 
   const start = async (): Promise<void> => {
+    lock = await AgentLock.take(folders);
+    try {
+      await begin();
+    } catch (error) {
+      lock.release();
+      lock = null;
+      throw error;
+    }
+  };
+
+  const begin = async (): Promise<void> => {
     const { config, identity, clock, log } = options;
     const state = await AgentState.open(folders.state, identity.peerId, log);
     await prepareRoot(root, state, config.serve, folders);
@@ -82,6 +94,8 @@ export function createAgent(options: AgentOptions): Agent {
     const stopping = running;
     running = null;
     await stopping?.stop();
+    lock?.release();
+    lock = null;
   };
 
   const anew = new StartAnew(options.clock, options.random, () => {
@@ -138,39 +152,5 @@ async function lastHeard({ collector, clock, log }: AgentOptions): Promise<numbe
     return 0;
   } finally {
     asked.abort(new MeshwardError('cancelled', 'the collector was asked', { next: 'Nothing to do.' }));
-  }
-}
-
-/** Finds out whether this is the peer's folder; at a peer's first start, makes it so. */
-async function prepareRoot(root: ShareRoot, state: AgentState, serves: boolean, folders: AgentFolders): Promise<void> {
-  const condition = await root.check(0);
-  if (condition === 'foreign') {
-    throw new MeshwardError('config-invalid', `${root.path} is marked as the share folder of another peer`, {
-      next: `Point agent.shares at this peer's own folder. If the shares were moved to this peer for good, remove ${root.markPath}.`,
-    });
-  }
-  if (state.hasMark || condition === 'present') return; // where it is away, the agent waits for it
-  if (condition === 'missing' && serves) {
-    try {
-      await mkdir(root.path, { recursive: true });
-    } catch (error) {
-      throw new MeshwardError('config-invalid', `the share folder ${root.path} cannot be made`, {
-        next: 'Set agent.shares to a folder that this user may write.',
-        cause: error,
-      });
-    }
-    return;
-  }
-  try {
-    await readdir(root.path);
-  } catch (error) {
-    throw new MeshwardError(
-      'config-invalid',
-      `there is no share folder at ${join(folders.storage, 'shares')}: ${describeError(error)}`,
-      {
-        next: "Set agent.shares to the Tahoe node's storage folder, which holds shares/.",
-        cause: error,
-      },
-    );
   }
 }

@@ -2,13 +2,17 @@
 import { hostname } from 'node:os';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
-import { MeshwardError } from '#mesh/errors.ts';
+import { hasCode, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { Nurl, parseNurl } from '#tahoe/identity/nurl.ts';
+import type { EnrolAnswer } from '../gateway/bodies.ts';
 import type { CollectorClient } from '../gateway/client.ts';
 import { announcedHost, findFreePort } from './address.ts';
-import { agentFolders } from './folders.ts';
+import { AgentLock } from './agent-lock.ts';
+import { type AgentFolders, agentFolders } from './folders.ts';
+import { prepareRoot, requireStorageFolder } from './prepare-root.ts';
+import { ShareRoot } from './share-root.ts';
 import { AgentState } from './state.ts';
 
 export interface EnrolOptions {
@@ -35,17 +39,41 @@ export interface Enrolled {
  * @throws MeshwardError `config-invalid`, or as the collector answers.
  */
 export async function enrolAgent(options: EnrolOptions): Promise<Enrolled> {
-  const { config, identity, collector, token, clock, log } = options;
-  const state = await AgentState.open(agentFolders(config).state, identity.peerId, log);
+  const { config } = options;
+  const folders = agentFolders(config);
+  await requireStorageFolder(folders);
+  const lock = await AgentLock.take(folders);
+  try {
+    return await enrol(options, folders);
+  } finally {
+    lock.release();
+  }
+}
+
+async function enrol(
+  { config, identity, collector, token, domains, clock, log }: EnrolOptions,
+  folders: AgentFolders,
+): Promise<Enrolled> {
+  const state = await AgentState.open(folders.state, identity.peerId, log);
+  // A token is good once: what would keep the agent from starting is found before it is spent.
+  await prepareRoot(new ShareRoot(folders.shares, identity.peerId), state, config.serve, folders);
   const nurl = await settleNurl(config, identity, state);
   const name = config.name === '' ? hostname() : config.name;
-  const answer = await collector.enrol({
-    token,
-    name,
-    domains: { ...options.domains },
-    nurl: nurl.revealText(),
-    capacityBytes: config.capacityBytes,
-  });
+  let answer: EnrolAnswer;
+  try {
+    answer = await collector.enrol({
+      token,
+      name,
+      domains: { ...domains },
+      nurl: nurl.revealText(),
+      capacityBytes: config.capacityBytes,
+    });
+  } catch (error) {
+    // A unit file may name a token for good: it enrolled somebody, perhaps another machine, and this peer has its place.
+    if (!hasCode(error, 'token-invalid') || state.enrolment === null) throw error;
+    log.warn({ peer: identity.peerId }, 'the token cannot be used any more; this peer is enrolled already and goes on');
+    return { name: state.enrolment.name, domains: state.enrolment.domains, nurl };
+  }
   await state.setEnrolment({ name, domains: answer.domains, enrolledAtMs: Math.round(clock.nowMs()) });
   return { name, domains: answer.domains, nurl };
 }

@@ -216,7 +216,7 @@ export const configSchema = z.strictObject({
       port,
       0,
       'port',
-      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.',
+      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one and keeps it.',
     ),
     serve: key(z.boolean(), true, 'yes/no', 'Serve the folder (GBS). No where a Tahoe storage node already does.'),
     nurl: key(
