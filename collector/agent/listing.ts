@@ -1,8 +1,10 @@
 /** Lists the share folder: `<2>/<storage index>/<share number>` (FORMAT section 2). Opens nothing and follows no link. */
+
 import { type Dirent, readdir, type Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
 import { shareNumberOfName } from '#tahoe/share/verify.ts';
-import { isAbsent } from './durable-file.ts';
+import { isAbsent, systemCodeOf } from './durable-file.ts';
 import { stampOf, statLink } from './inspect.ts';
 import type { Oddity } from './oddities.ts';
 import { markFileName } from './share-root.ts';
@@ -98,6 +100,29 @@ async function kindOfEntry(folder: string, entry: Dirent): Promise<'folder' | 'l
   } catch (error) {
     return isAbsent(error) ? 'gone' : 'foreign';
   }
+}
+
+/**
+ * Whether the folder of a file is reached through a link: its own, or that of its two letters. Links are not followed anywhere, in
+ * scans, by watches, by the verifier and by the server: what a link leads to may be away while the folder's mark is there.
+ */
+export async function isLinked(root: string, storageIndex: StorageIndex): Promise<boolean> {
+  const prefix = `${root}/${storageIndex.slice(0, 2)}`;
+  const [ofPrefix, own] = await Promise.all([isLink(prefix), isLink(`${prefix}/${storageIndex}`)]);
+  return ofPrefix || own;
+}
+
+export async function isLink(path: string): Promise<boolean> {
+  try {
+    if (!(await statLink(path)).isSymbolicLink()) return false;
+  } catch {
+    return false; // what cannot be looked at is told by its listing
+  }
+  // A loop of links is nobody's wish but damage, from which nothing is concluded: its listing says so.
+  return stat(path).then(
+    () => true,
+    (error: unknown) => systemCodeOf(error) !== 'ELOOP',
+  );
 }
 
 function readNames(folder: string): Promise<string[] | 'absent' | 'unreadable'> {

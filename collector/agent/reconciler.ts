@@ -9,7 +9,7 @@ import { type StorageIndex, storageIndexFromBytes, storageIndexToBytes } from '#
 import type { EventSink } from './events.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import { type InspectedFile, inspectFile, manifestTag } from './inspect.ts';
-import { type ListedShare, listShares } from './listing.ts';
+import { isLinked, type ListedShare, listShares } from './listing.ts';
 import type { Oddities } from './oddities.ts';
 import type { ShareRoot } from './share-root.ts';
 import { corruptFlag, manifestFlag, type ShareTable, seenFlag } from './share-table.ts';
@@ -84,7 +84,8 @@ export class Reconciler {
     const folder = `${root.path}/${folderName}`;
     const key = storageIndexToBytes(storageIndex);
     watcher.watchStorageIndex(storageIndex); // before it is listed, so that nothing that happens after goes unnoticed
-    const listing = await listShares(folder);
+    const linked = await isLinked(root.path, storageIndex);
+    const listing = linked ? { found: [], oddities: [{ name: '', kind: 'link' as const }] } : await listShares(folder);
     if (listing === 'unreadable') {
       oddities.set(folderName, [{ name: '', kind: 'unreadable-folder' }]);
       for (let slot = table.firstOf(key); slot >= 0; slot = table.nextOf(slot)) table.set(slot, seenFlag, this.#epoch);

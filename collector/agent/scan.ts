@@ -3,7 +3,7 @@
  * files are opened. What the table holds and the scan did not meet is looked at once more by name before it counts as lost.
  */
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
-import { type Listing, listPrefixes, listStorageIndexes } from './listing.ts';
+import { isLink, type Listing, listPrefixes, listStorageIndexes } from './listing.ts';
 import type { Oddities } from './oddities.ts';
 import { FolderGone, type Reconciler } from './reconciler.ts';
 import type { ShareRoot } from './share-root.ts';
@@ -43,8 +43,12 @@ export async function scanFolder(options: ScanOptions): Promise<void> {
 /** One two-letter folder. */
 export async function scanPrefix(prefix: string, options: ScanOptions, met: Set<string> = new Set()): Promise<void> {
   const { root, oddities, reconciler, signal, watchPrefix } = options;
-  watchPrefix(prefix);
   met.add(prefix);
+  if (await isLink(`${root.path}/${prefix}`)) {
+    oddities.set(prefix, [{ name: '', kind: 'link' }]);
+    return;
+  }
+  watchPrefix(prefix);
   const listing: Listing<StorageIndex> = await listStorageIndexes(root.path, prefix);
   if (listing === 'unreadable') oddities.set(prefix, [{ name: '', kind: 'unreadable-folder' }]);
   else oddities.set(prefix, listing === 'absent' ? [] : listing.oddities);

@@ -18,6 +18,8 @@ export interface Disk {
   unlink(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
+  /** Whether the path itself is a symbolic link; false where there is nothing. */
+  isLink(path: string): Promise<boolean>;
   removeTree(path: string): Promise<void>;
   /** Bytes that may still be written to the file system of `path`. */
   freeBytes(path: string): Promise<number>;
@@ -71,6 +73,10 @@ export const systemDisk: Disk = {
   unlink: promisify(fs.unlink),
   makeFolder: (path) => promisify(fs.mkdir)(path),
   list: (path) => promisify(fs.readdir)(path),
+  async isLink(path) {
+    const status = await fs.promises.lstat(path).catch(() => null);
+    return status?.isSymbolicLink() === true;
+  },
   removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
   async freeBytes(path) {
     const { bavail, bsize } = await fs.promises.statfs(path);

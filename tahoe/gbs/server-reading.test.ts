@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
@@ -152,6 +152,20 @@ describe('reading', () => {
     expect(started.events.slice(-1)).toEqual([{ kind: 'corruption-reported', storageIndex: index, shareNumber: 2 }]);
     expect(started.server.stats().failed).toBe(0);
     expect((await started.peer.version()).availableBytes).toBeGreaterThan(0);
+  });
+
+  it('follows no link, of a prefix, of a file or of a share', async () => {
+    await store(4, data.subarray(0, 100));
+    const prefix = dirname(dirname(shareFile(4)));
+    await rename(prefix, `${prefix}.moved`);
+    await symlink(`${prefix}.moved`, prefix);
+    expect(await started.peer.listShares(index)).toEqual(new Set());
+    await expect(started.peer.read(index, 4, 0, 1)).rejects.toMatchObject({ details: { reason: 'not-found' } });
+    await rm(prefix);
+    await rename(`${prefix}.moved`, prefix);
+    await symlink(shareFile(4), shareFile(5));
+    await expect(started.peer.read(index, 5, 0, 1)).rejects.toMatchObject({ details: { reason: 'not-found' } });
+    expect(await started.peer.read(index, 4, 0, 1)).toHaveLength(1);
   });
 
   it('keeps a bounded number of files open', async () => {

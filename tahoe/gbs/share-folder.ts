@@ -65,6 +65,7 @@ export class ShareFolder {
 
   /** Reads the folder each time, so that files which others put in place or remove count at once. */
   async list(index: StorageIndex): Promise<Set<number>> {
+    if (await this.#isLinked(index)) return new Set();
     try {
       const names = await this.#options.disk.list(this.folderOf(index));
       return new Set(names.filter((name) => /^(0|[1-9]\d{0,2})$/.test(name) && Number(name) < 256).map(Number));
@@ -80,7 +81,7 @@ export class ShareFolder {
     shareNumber: number,
     use: (share: ReadableShare) => Promise<T>,
   ): Promise<T | null> {
-    const file = await this.#acquire(this.pathOf(index, shareNumber));
+    const file = await this.#acquire(index, shareNumber);
     if (file === null) return null;
     try {
       const { fd, dataBytes } = file;
@@ -142,7 +143,16 @@ export class ShareFolder {
     }
   }
 
-  async #acquire(path: string): Promise<OpenFile | null> {
+  /** Links are not followed: what they lead to is no share of this folder, for the agent that lists it neither. */
+  async #isLinked(index: StorageIndex): Promise<boolean> {
+    const folder = this.folderOf(index);
+    const { disk } = this.#options;
+    const found = await Promise.all([disk.isLink(folder.slice(0, folder.lastIndexOf('/'))), disk.isLink(folder)]);
+    return found.includes(true);
+  }
+
+  async #acquire(index: StorageIndex, shareNumber: number): Promise<OpenFile | null> {
+    const path = this.pathOf(index, shareNumber);
     const { disk, clock } = this.#options;
     const known = this.#open.get(path);
     if (known !== undefined) {
@@ -156,11 +166,13 @@ export class ShareFolder {
       if (this.#open.get(path) === known) this.#open.delete(path);
       await this.#release(known);
     }
+    if (await this.#isLinked(index)) return null;
     let fd: number;
     try {
-      fd = await disk.open(path, constants.O_RDONLY);
+      fd = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     } catch (error) {
-      if (errorCodeOf(error) === 'ENOENT') return null;
+      const code = errorCodeOf(error);
+      if (code === 'ENOENT' || code === 'ELOOP') return null;
       throw error;
     }
     try {
