@@ -7,6 +7,7 @@ export interface AnalyzerMetrics {
   readonly malformedRecords: Counter;
   readonly truncatedEvents: Counter;
   readonly refusedEvents: Counter;
+  readonly refusedUnregistered: Counter;
   readonly refusedPlacements: Counter;
   readonly droppedRows: Counter;
   readonly listUpdates: Counter;
@@ -46,6 +47,10 @@ export function analyzerMetrics(meter: Meter): AnalyzerMetrics {
       'Records that were not read: retention took them, or nobody can read them.',
     ),
     refusedEvents: counter('refused_events', 'Events of files beyond analyzer.maxFiles; those files are not watched.'),
+    refusedUnregistered: counter(
+      'refused_unregistered_events',
+      'Events of files that nobody has registered, beyond analyzer.maxUnregisteredPerPeer of their peer; they are not watched.',
+    ),
     refusedPlacements: counter(
       'refused_placements',
       'Placements beyond the 4,096 that a file may have beside the first of each share number; they are not watched.',

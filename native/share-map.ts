@@ -163,8 +163,12 @@ export interface NativeFile {
 
 export interface ShareMapCounts {
   readonly files: number;
+  /** Of these, those that nobody has registered. */
+  readonly unregisteredFiles: number;
   readonly placements: number;
   readonly refusedFiles: number;
+  /** Events of unregistered files beyond what one peer may hold of them. */
+  readonly refusedUnregistered: number;
   /** New placements of files that had 4,096 beside one for each share number. */
   readonly refusedPlacements: number;
   /** Placements that an inventory's end took away and that still take up room: nobody sees them. */
@@ -178,6 +182,12 @@ export interface NativeShareMapOptions {
   readonly settleMs: number;
   /** 16 secret bytes: peers choose storage indexes, and must not know where they fall. @default random */
   readonly hashSeed?: Uint8Array;
+}
+
+export interface ShareMapLimits {
+  readonly files: number;
+  readonly registeredFiles: number;
+  readonly unregisteredPerPeer: number;
 }
 
 interface ShareMapCore {
@@ -210,6 +220,8 @@ interface ShareMapCore {
   ): void;
   reap(mostSlabs: number): boolean;
   setPeers(...peers: PeerArguments): void;
+  limit(mostFiles: number, mostRegistered: number, mostUnregistered: number): void;
+  freeUnregistered(peer: number, fromSlab: number, mostSlabs: number): number;
   look(atMs: number, mostFiles: number): LookColumns;
   sweep(...settings: SweepArguments): SweepColumns;
   startSweep(...settings: SweepArguments): Promise<SweepColumns>;
@@ -341,6 +353,19 @@ export class NativeShareMap {
   /** Registrations that changed since they were taken last. */
   takeFiles(): FileColumns {
     return run(() => this.#core.takeFiles());
+  }
+
+  /**
+   * @param limits `files`: up to so many events may make known; `registeredFiles`: so many may be registered, whatever else is there;
+   * `unregisteredPerPeer`: placements that one peer may hold in files that nobody has registered.
+   */
+  limit({ files, registeredFiles, unregisteredPerPeer }: ShareMapLimits): void {
+    run(() => this.#core.limit(files, registeredFiles, unregisteredPerPeer));
+  }
+
+  /** Takes away what the peer holds in files that nobody has registered. @returns the slab to go on with; 0: it is done. */
+  freeUnregistered(peer: number, fromSlab: number, mostSlabs: number): number {
+    return run(() => this.#core.freeUnregistered(peer, fromSlab, mostSlabs));
   }
 
   get counts(): ShareMapCounts {

@@ -12,6 +12,8 @@ import type { Lifetime } from '../lifetime.ts';
 import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import { asRecord, keepDeadLetter } from './dead-letter.ts';
+import { freeDeparted } from './departures.ts';
+import { limitsOf } from './map-limits.ts';
 import type { ListOwnership } from './partition/list-ownership.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { fenceList, rebuildPartition } from './partition/rebuild.ts';
@@ -99,23 +101,19 @@ export class Partitions implements GroupConsumer {
     // What other owners kept of peers may be older than what is known here.
     if (partition === meshWriterPartition) register.markAllChanged();
     owned.set(partition, rebuilt);
+    const departed = register.facts().filter(({ state }) => state === 'departed');
+    freeDeparted(
+      [rebuilt],
+      departed.map(({ peer }) => peer),
+    );
     neighbours.onJudgeable();
   }
 
   #mapOptions(partition: number) {
     const { analyzer, owned, table, policies } = this.#options;
-    const { maxFiles, settleMs } = analyzer.config.analyzer;
-    return {
-      peers: table,
-      policyFor: policies.policyFor,
-      settleMs,
-      /** The limit is the analyzer's: what other partitions hold is not to be had here. */
-      get maxFiles(): number {
-        let elsewhere = 0;
-        for (const [number, { map }] of owned) if (number !== partition) elsewhere += map.fileCount;
-        return maxFiles - elsewhere;
-      },
-    };
+    const { settleMs } = analyzer.config.analyzer;
+    const { registeredFiles } = limitsOf(analyzer.config.analyzer, owned, partition);
+    return { peers: table, policyFor: policies.policyFor, settleMs, maxFiles: registeredFiles };
   }
 
   /** A partition is to go: what is being rebuilt for it is not waited for. */
@@ -139,6 +137,7 @@ export class Partitions implements GroupConsumer {
     const owned = this.#ownedAs(assigned);
     if (owned === undefined) return;
     const { metrics, clock } = this.#options.analyzer;
+    owned.map.limit(limitsOf(this.#options.analyzer.config.analyzer, this.#options.owned, owned.number));
     const wasCaughtUp = owned.caughtUp;
     const turns = new Turns(clock);
     for (const each of records) {

@@ -1,6 +1,7 @@
 /** What follows from a sweep for the mesh as a whole: a report to the other analyzers, alerts, history and exposure. */
 import type { PeerRegister } from '#peers/liveness/peer-register.ts';
 import type { MeshAlerts } from '../alerts/mesh-alerts.ts';
+import { departedIn, freeDeparted } from '../files/departures.ts';
 import type { OwnedPartition } from '../files/partition/owned-partition.ts';
 import type { Exposure } from '../files/share-map/peer-numbering.ts';
 import type { WaitingHistory } from '../files/waiting-history.ts';
@@ -45,7 +46,9 @@ export class MeshWatch {
   afterSweep(atMs: number): void {
     const { analyzer, owned, facts, reports, alerts, history, register } = this.#options;
     const now = analyzer.clock.monotonicMs();
-    history.addStateChanges(register.takeChanges());
+    const changes = register.takeChanges();
+    history.addStateChanges(changes);
+    freeDeparted(owned.values(), departedIn(changes));
     this.#refused.count(owned.values());
     reports.reportWhenDue(now);
     this.#exposure.addWhenDue(owned, now, atMs);

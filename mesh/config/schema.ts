@@ -141,7 +141,18 @@ export const configSchema = z.strictObject({
       'ms',
       'When the log has had no tick for longer, health is reported as stale.',
     ),
-    maxFiles: key(count, 10_000_000, 'files', 'Most files in one analyzer; more are refused, counted and said loudly.'),
+    maxFiles: key(
+      count,
+      10_000_000,
+      'files',
+      'Most files in one analyzer; more are refused, counted and said loudly. Those that are registered find room first, beside as many that are not.',
+    ),
+    maxUnregisteredPerPeer: key(
+      count,
+      1_000_000,
+      'shares',
+      'Most shares in one analyzer that a peer may hold of files of which nobody has said what they are; more are refused and counted.',
+    ),
   }),
   api: z.strictObject({
     host: key(

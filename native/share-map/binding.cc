@@ -126,6 +126,17 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
     return Napi::Boolean::New(info.Env(), map_->reap(most >= 1e15 ? reap_all : static_cast<std::size_t>(std::max(0.0, most))));
   }
 
+  Napi::Value limit(const Napi::CallbackInfo& info) {
+    map_->limit(number_of(info[0], "the most files"), number_of(info[1], "the most registered files"), number_of(info[2], "the most unregistered placements"));
+    return info.Env().Undefined();
+  }
+
+  /** (peer, fromSlab, mostSlabs) */
+  Napi::Value free_unregistered(const Napi::CallbackInfo& info) {
+    const std::uint32_t peer = whole_of(info[0], "a peer's number", most_peers - 1);
+    return Napi::Number::New(info.Env(), static_cast<double>(map_->free_unregistered(peer, whole_of(info[1], "a slab"), whole_of(info[2], "the most slabs"))));
+  }
+
   Napi::Value set_peers(const Napi::CallbackInfo& info) {
     map_->set_peers(peer_columns_of(info, 0));
     return info.Env().Undefined();
@@ -264,6 +275,8 @@ class ShareMapCore : public Napi::ObjectWrap<ShareMapCore> {
     Napi::Object answer = Napi::Object::New(info.Env());
     answer.Set("files", static_cast<double>(map_->file_count()));
     answer.Set("placements", static_cast<double>(map_->placement_count()));
+    answer.Set("unregisteredFiles", static_cast<double>(map_->unregistered_count()));
+    answer.Set("refusedUnregistered", static_cast<double>(map_->refused_unregistered()));
     answer.Set("refusedFiles", static_cast<double>(map_->refused_files()));
     answer.Set("refusedPlacements", static_cast<double>(map_->refused_placements()));
     answer.Set("deadPlacements", static_cast<double>(map_->dead_placements()));
@@ -357,6 +370,8 @@ void ShareMapCore::define(Napi::Env env, Napi::Object exports) {
           InstanceMethod<&Core::guarded<&Core::load_placements>>("loadPlacements"),
           InstanceMethod<&Core::guarded<&Core::reap>>("reap"),
           InstanceMethod<&Core::guarded<&Core::set_peers>>("setPeers"),
+          InstanceMethod<&Core::guarded<&Core::limit>>("limit"),
+          InstanceMethod<&Core::guarded<&Core::free_unregistered>>("freeUnregistered"),
           InstanceMethod<&Core::guarded<&Core::look>>("look"),
           InstanceMethod<&Core::guarded<&Core::sweep>>("sweep"),
           InstanceMethod<&Core::guarded<&Core::start_sweep>>("startSweep"),

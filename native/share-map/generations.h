@@ -17,6 +17,7 @@ class Generations {
   struct OfPeer {
     std::array<std::uint32_t, codes> generation{};
     std::array<std::uint32_t, codes> placements{};  // in rows, dead ones too
+    std::uint32_t unregistered = 0;                 // of these, those in files of which nobody has said what they are
     std::uint8_t dead = 0;                          // a bit for each code whose placements an inventory's end took away
   };
 

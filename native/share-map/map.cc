@@ -21,7 +21,7 @@ std::uint32_t ShareMap::register_files(const RegistrationColumns& files, double 
 bool ShareMap::register_file(const RegistrationColumns& files, std::size_t i, double at_ms) {
   const std::uint8_t* index = files.storage_indexes + i * storage_index_bytes;
   const FileClass& file_class = classes_[files.classes[i]];
-  const RowNumber number = entry(index, index_.hash(index), file_class.n);
+  const RowNumber number = entry(index, index_.hash(index), file_class.n, By::owner);
   if (number == no_row) return true;
   const Row row = store_.row_of(number);
   const std::uint32_t flags = flags_of(number);
@@ -55,6 +55,7 @@ void ShareMap::put_registration(RowNumber number, const RegistrationColumns& fil
   const bool in_row = Slab::fit_a_row(facts) && !(flags_of(number) & has_rare);
   const Guard guard(*this, slab, in_row ? number % rows_per_slab : SlabLock::all_rows);
   const Row row = store_.row_of(number);
+  leave_unregistered(slab, number % rows_per_slab);
   std::memcpy(row.ueb_hash(), files.ueb_hashes + i * ueb_hash_bytes, ueb_hash_bytes);
   slab.set_facts(number % rows_per_slab, facts);
   row.set(registered);
@@ -85,8 +86,11 @@ void ShareMap::apply(std::uint32_t peer, std::uint32_t generation, std::size_t c
     for (std::size_t i = begin; i < end; i++) {
       const std::uint8_t* index = storage_indexes + i * storage_index_bytes;
       if (dead_placements_ > 0) purge_share(index_.find(store_, index, hashes[i - begin]), shares[i]);
-      const RowNumber number =
-          kinds[i] == lost ? index_.find(store_, index, hashes[i - begin]) : entry(index, hashes[i - begin], slots_for(shares[i]));
+      RowNumber number = index_.find(store_, index, hashes[i - begin]);
+      if (number == no_row && kinds[i] != lost) {
+        if (may_hold_more(peer)) number = entry(index, hashes[i - begin], slots_for(shares[i]), By::event);
+        else refused_unregistered_++;
+      }
       if (number != no_row) apply_event(number, shares[i], kinds[i], peer, code);
     }
   }
@@ -94,12 +98,18 @@ void ShareMap::apply(std::uint32_t peer, std::uint32_t generation, std::size_t c
 
 void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code) {
   if (change_known(number, share, kind, peer, code)) return;
+  const bool unregistered = is_unregistered(flags_of(number));
+  if (unregistered && !may_hold_more(peer)) {
+    refused_unregistered_++;
+    return;
+  }
   number = make_room(number, share);
   Slab& slab = store_.slab_of(number);
   const Guard guard(*this, number);
   if (!has_room(slab, number % rows_per_slab, share)) return;
   insert_placement(slab, number % rows_per_slab, share, slot_of(peer, code, kind == corrupt));
   generations_.of(peer).placements[code]++;
+  generations_.of(peer).unregistered += unregistered;
   placement_count_++;
   touch(slab.row(number % rows_per_slab), number);
   note_change(number, share, peer);
@@ -116,6 +126,7 @@ bool ShareMap::change_known(RowNumber number, std::uint32_t share, std::uint8_t 
   auto& placements = generations_.of(peer).placements;
   if (kind == lost) {
     placements[code_of(known.slot)]--;
+    generations_.of(peer).unregistered -= is_unregistered(row.flags());
     placement_count_--;
     note_change(number, share, peer);
     remove_placement(slab, place, known, share);
@@ -158,11 +169,12 @@ void ShareMap::delete_files(std::size_t count, const std::uint8_t* storage_index
   for (std::size_t i = 0; i < count; i++) {
     // A file that is not known yet too: what peers say of it later must not bring it back.
     const std::uint8_t* index = storage_indexes + i * storage_index_bytes;
-    const RowNumber number = entry(index, index_.hash(index), 0);
+    const RowNumber number = entry(index, index_.hash(index), 0, By::owner);
     if (number == no_row) continue;
     const Guard guard(*this, number);
     const Row row = store_.row_of(number);
     if (row.has(deleted)) continue;
+    leave_unregistered(store_.slab_of(number), number % rows_per_slab);
     row.set(deleted);
     note_file_change(row, number);
     touch(row, number);
@@ -173,14 +185,20 @@ void ShareMap::load_files(const RegistrationColumns& files, const double* regist
   for (std::size_t i = 0; i < files.count; i++) {
     const std::uint8_t* index = files.storage_indexes + i * storage_index_bytes;
     const bool is_known = files.classes[i] != no_class;
-    const RowNumber number = entry(index, index_.hash(index), is_known ? classes_[files.classes[i]].n : 0);
+    const RowNumber number = entry(index, index_.hash(index), is_known ? classes_[files.classes[i]].n : 0, By::owner);
     if (number == no_row) continue;
     if (is_known) put_registration(number, files, i, registered_at_ms[i]);
     const RowNumber now = where_now(number);
     const Guard guard(*this, now);
     const Row row = store_.row_of(now);
+    if (row.has(deleted) && !row.has(registered)) {
+      unregistered_count_++;
+      count_unregistered(store_.slab_of(now), now % rows_per_slab, 1);
+    }
     row.clear(deleted);
-    if (deleted_files[i]) row.set(deleted);
+    if (!deleted_files[i]) continue;
+    leave_unregistered(store_.slab_of(now), now % rows_per_slab);
+    row.set(deleted);
   }
 }
 
@@ -207,7 +225,7 @@ void ShareMap::load_placements(const PlacementColumns& placements) {
       const std::uint32_t share = placements.shares[i];
       const std::uint8_t* index = placements.storage_indexes + i * storage_index_bytes;
       if (dead_placements_ > 0) purge_share(index_.find(store_, index, hashes[i - begin]), share);
-      RowNumber number = entry(index, hashes[i - begin], slots_for(share));
+      RowNumber number = entry(index, hashes[i - begin], slots_for(share), By::event);
       if (number == no_row) continue;
       const std::uint32_t peer = placements.peers[i];
       use_peer(peer);
@@ -226,6 +244,7 @@ void ShareMap::load_placements(const PlacementColumns& placements) {
         generations_.of(peer).placements[code_of(known.slot)]--;
       } else {
         insert_placement(slab, number % rows_per_slab, share, slot);
+        generations_.of(peer).unregistered += is_unregistered(slab.row(number % rows_per_slab).flags());
         placement_count_++;
       }
       generations_.of(peer).placements[code_of(slot)]++;

@@ -72,7 +72,17 @@ struct PlacementFacts {
 class ShareMap {
  public:
   ShareMap(std::uint64_t seed_low, std::uint64_t seed_high, double most_files, double settle_ms)
-      : most_files_(most_files), settle_ms_(settle_ms), index_(seed_low, seed_high) {}
+      : most_files_(most_files), most_registered_(most_files), settle_ms_(settle_ms), index_(seed_low, seed_high) {}
+
+  /**
+   * Where events may make a file known, up to so many of all kinds; registrations up to so many registered ones, so that they find room first;
+   * and how many placements a peer may have in files that nobody has registered.
+   */
+  void limit(double most_files, double most_registered, double most_unregistered) {
+    most_files_ = most_files;
+    most_registered_ = most_registered;
+    most_unregistered_ = most_unregistered;
+  }
 
   // --- what the log says. Peers are below `most_peers`, classes below `classes().count()`: the binding sees to that.
 
@@ -90,6 +100,9 @@ class ShareMap {
 
   /** Frees rows of up to so many slabs from placements that inventories took away. @returns whether some are left. */
   bool reap(std::size_t most_slabs);
+
+  /** Takes away what the peer holds in files that nobody has registered, slab after slab. @returns where to go on; 0: it is done. */
+  std::size_t free_unregistered(std::uint32_t peer, std::size_t from_slab, std::size_t most_slabs);
 
   // --- what is asked
 
@@ -124,6 +137,10 @@ class ShareMap {
 
   std::size_t file_count() const { return file_count_; }
   std::uint64_t placement_count() const { return placement_count_; }
+  /** Files of which nobody has said what they are, and that were not deleted. */
+  std::size_t unregistered_count() const { return unregistered_count_; }
+  /** Events of such files beyond what one peer may hold of them. */
+  std::uint64_t refused_unregistered() const { return refused_unregistered_; }
   std::uint64_t refused_files() const { return refused_files_; }
   /** New placements of files that have as many as they may (Extras::most). */
   std::uint64_t refused_placements() const { return refused_placements_; }
@@ -151,7 +168,14 @@ class ShareMap {
 
   static constexpr std::uint64_t nothing_judged = ~0ull;
 
-  RowNumber entry(const std::uint8_t* storage_index, std::uint64_t hash, std::uint32_t slots);
+  enum class By { event, owner };
+  RowNumber entry(const std::uint8_t* storage_index, std::uint64_t hash, std::uint32_t slots, By by);
+  bool may_hold_more(std::uint32_t peer) const { return generations_.of(peer).unregistered < most_unregistered_; }
+  static bool is_unregistered(std::uint32_t flags) { return !(flags & (registered | deleted)); }
+  /** Adds up the placements of a row by peer. The caller holds the lock. */
+  void count_unregistered(const Slab& slab, std::uint32_t place, std::int32_t by);
+  /** The row is about to be registered or deleted. The caller holds the lock. */
+  void leave_unregistered(const Slab& slab, std::uint32_t place);
   bool register_file(const RegistrationColumns& files, std::size_t i, double at_ms);
   void put_registration(RowNumber number, const RegistrationColumns& files, std::size_t i, double registered_at_ms);
   void apply_event(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code);
@@ -179,6 +203,8 @@ class ShareMap {
   void release_dead_codes();
 
   double most_files_;
+  double most_registered_;
+  double most_unregistered_ = 1e15;
   double settle_ms_;
   SlabStore store_;
   FileIndex index_;
@@ -200,6 +226,8 @@ class ShareMap {
   std::vector<RowNumber> left_rows_;  // vacant, but named in the log or the list above until these are taken
 
   std::size_t file_count_ = 0;
+  std::size_t unregistered_count_ = 0;
+  std::uint64_t refused_unregistered_ = 0;
   std::uint64_t placement_count_ = 0;
   std::uint64_t dead_placements_ = 0;
   std::uint64_t refused_files_ = 0;

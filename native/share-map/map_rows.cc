@@ -11,10 +11,12 @@ constexpr std::uint32_t kept_flags = registered | deleted | settled | reported |
 
 }  // namespace
 
-RowNumber ShareMap::entry(const std::uint8_t* storage_index, std::uint64_t hash, std::uint32_t slots) {
+RowNumber ShareMap::entry(const std::uint8_t* storage_index, std::uint64_t hash, std::uint32_t slots, By by) {
   const RowNumber known = index_.find(store_, storage_index, hash);
   if (known != no_row) return known;
-  if (static_cast<double>(file_count_) >= most_files_) {
+  const bool is_full = by == By::owner ? static_cast<double>(file_count_ - unregistered_count_) >= most_registered_
+                                       : static_cast<double>(file_count_) >= most_files_;
+  if (is_full) {
     refused_files_++;
     return no_row;
   }
@@ -26,7 +28,25 @@ RowNumber ShareMap::entry(const std::uint8_t* storage_index, std::uint64_t hash,
   row.clear(vacant);
   row.set(parity_);
   file_count_++;
+  unregistered_count_++;
   return number;
+}
+
+void ShareMap::count_unregistered(const Slab& slab, std::uint32_t place, std::int32_t by) {
+  const Row row = slab.row(place);
+  const auto add = [&](std::uint32_t slot) {
+    if (slot != 0) generations_.of(peer_of(slot)).unregistered += static_cast<std::uint32_t>(by);
+  };
+  for (std::uint32_t share = 0; share < slab.slot_count; share++) add(row.slot(share));
+  if (!row.has(has_extras)) return;
+  const Extras& extras = slab.extras_of(place);
+  for (std::uint32_t i = 0; i < extras.count(); i++) add(extras.slot(i));
+}
+
+void ShareMap::leave_unregistered(const Slab& slab, std::uint32_t place) {
+  if (!is_unregistered(slab.row(place).flags())) return;
+  unregistered_count_--;
+  count_unregistered(slab, place, -1);
 }
 
 ShareMap::Found ShareMap::find_placement(const Slab& slab, std::uint32_t place, std::uint32_t share, std::uint32_t peer) const {
@@ -160,6 +180,7 @@ void ShareMap::leave_if_empty(Slab& slab, RowNumber number) {
   index_.remove(store_, index_.hash(row.storage_index()), number);
   leave(slab, number, no_row);
   file_count_--;
+  unregistered_count_--;
 }
 
 // --- placements that inventories took away -------------------------------------------------------------------------------
@@ -184,6 +205,40 @@ bool ShareMap::reap(std::size_t most_slabs) {
   return dead_placements_ > 0;
 }
 
+std::size_t ShareMap::free_unregistered(std::uint32_t peer, std::size_t from_slab, std::size_t most_slabs) {
+  if (peer >= generations_.peer_count()) return 0;
+  auto& own = generations_.of(peer);
+  for (std::size_t at = from_slab; at < store_.slabs().size() && own.unregistered > 0; at++) {
+    if (at - from_slab == most_slabs) return at;
+    Slab& slab = *store_.slabs()[at];
+    for (std::uint32_t place = 0; place < slab.used; place++) {
+      const Guard guard(*this, slab, place);
+      const Row row = slab.row(place);
+      if (row.has(vacant) || !is_unregistered(row.flags())) continue;
+      const RowNumber number = static_cast<RowNumber>(at * rows_per_slab + place);
+      bool removed = false;
+      for (std::uint32_t share = 0; share < most_slots; share++) {
+        const Found found = find_placement(slab, place, share, peer);
+        if (!found.found) continue;
+        remove_placement(slab, place, found, share);
+        note_change(number, share, peer);
+        own.unregistered--;
+        if (generations_.is_dead(found.slot)) {
+          forget_dead(found.slot);
+        } else {
+          own.placements[code_of(found.slot)]--;
+          placement_count_--;
+        }
+        removed = true;
+      }
+      if (!removed) continue;
+      touch(row, number);
+      leave_if_empty(slab, number);
+    }
+  }
+  return 0;
+}
+
 /** Of the shares `from … to − 1`. The caller holds the lock. */
 void ShareMap::remove_dead(Slab& slab, RowNumber number, std::uint32_t from, std::uint32_t to) {
   const std::uint32_t place = number % rows_per_slab;
@@ -192,6 +247,7 @@ void ShareMap::remove_dead(Slab& slab, RowNumber number, std::uint32_t from, std
   const auto remove = [&](const Found& found, std::uint32_t share) {
     remove_placement(slab, place, found, share);
     note_change(number, share, peer_of(found.slot));
+    if (is_unregistered(row.flags())) generations_.of(peer_of(found.slot)).unregistered--;
     forget_dead(found.slot);
     removed = true;
   };

@@ -305,6 +305,9 @@ void Snapshot::adopt_row(ShareMap& map, Slab& slab, RowNumber number) {
   refuse_unless(is_fine, "a placement's peer is not known");
   refuse_unless(map.index_.insert_new(map.store_, map.index_.hash(row.storage_index()), number), "a file stands in it twice");
   map.file_count_++;
+  if (!ShareMap::is_unregistered(row.flags())) return;
+  map.unregistered_count_++;
+  map.count_unregistered(slab, place, 1);
 }
 
 }  // namespace meshward::share_map

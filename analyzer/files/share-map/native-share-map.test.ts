@@ -11,7 +11,7 @@ import { isaLevel, isaLevelsSupported, loadNative } from '#native/load.ts';
 import type { FileRow, PlacementRow } from './kept-rows.ts';
 import { NativeShareMap } from './native-share-map.ts';
 import { PeerTable } from './peer-table.ts';
-import type { ShareMap, ShareMapChanges, StoredShareMap } from './share-map.ts';
+import type { ShareMap, ShareMapChanges, ShareMapLimits, StoredShareMap } from './share-map.ts';
 import { changeRows, codings, fileNames, files, healthRows, policyFor, totalRows } from './testing/compared-maps.ts';
 import { PlainShareMap } from './testing/plain-share-map.ts';
 
@@ -43,7 +43,9 @@ type Operation =
   | { readonly op: 'confidence'; readonly peer: number; readonly confidence: number }
   | { readonly op: 'domains'; readonly peer: number; readonly region: number; readonly rack: number | null }
   | { readonly op: 'sweep' | 'sweep-beside' | 'look' | 'ask' | 'take' | 'reload' }
-  | { readonly op: 'wait'; readonly ms: number };
+  | { readonly op: 'wait'; readonly ms: number }
+  | ({ readonly op: 'limit' } & ShareMapLimits)
+  | { readonly op: 'leave'; readonly peer: number };
 
 const fileNumber = fc.nat(files.length - 1);
 const peerNumber = fc.nat(peers.length - 1);
@@ -121,6 +123,16 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constant('take' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('reload' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('wait' as const), ms: fc.nat(60) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('limit' as const),
+      files: fc.nat(30),
+      registeredFiles: fc.nat(30),
+      unregisteredPerPeer: fc.oneof(fc.nat(12), fc.constant(1e9)),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('leave' as const), peer: peerNumber }) },
 );
 
 /** Both maps side by side, on one peer table, with a store that keeps what they say. */
@@ -134,6 +146,8 @@ class Pair {
   #storedPlacements = new Map<string, PlacementRow>();
   #storedFiles = new Map<StorageIndex, FileRow>();
   #storedApplied = new Map<string, ShareMapChanges['applied'][number]>();
+
+  #limits: ShareMapLimits = { files: maxFiles, registeredFiles: maxFiles, unregisteredPerPeer: 1e9 };
 
   #newPlain(): PlainShareMap {
     return new PlainShareMap({ peers: this.table, policyFor, maxFiles, settleMs });
@@ -191,9 +205,27 @@ class Pair {
         return this.#take();
       case 'reload':
         return this.#reload();
+      case 'limit': {
+        const { files: most, registeredFiles, unregisteredPerPeer } = operation;
+        this.#limits = { files: most, registeredFiles, unregisteredPerPeer };
+        this.#limit();
+        return;
+      }
+      case 'leave': {
+        const peer = peers[operation.peer] as (typeof peers)[number];
+        this.plain.freeUnregistered(peer);
+        this.native.freeUnregistered(peer);
+        while (this.native.reap());
+        return;
+      }
       case 'wait':
         this.atMs += operation.ms;
     }
+  }
+
+  #limit(): void {
+    this.plain.limit(this.#limits);
+    this.native.limit(this.#limits);
   }
 
   #batch(operation: Extract<Operation, { op: 'batch' }>): void {
@@ -231,8 +263,17 @@ class Pair {
   }
 
   #compareCounts(): void {
-    const countsOf = ({ fileCount, placementCount, refusedFiles, refusedPlacements }: ShareMap): unknown => ({
+    const countsOf = ({
       fileCount,
+      registeredCount,
+      placementCount,
+      refusedFiles,
+      refusedPlacements,
+      refusedUnregistered,
+    }: ShareMap): unknown => ({
+      fileCount,
+      registeredCount,
+      refusedUnregistered,
       placementCount,
       refusedFiles,
       refusedPlacements,
@@ -280,6 +321,7 @@ class Pair {
     });
     this.plain.load(rows());
     this.native.load(rows());
+    this.#limit();
     this.#compareCounts();
   }
 }

@@ -33,6 +33,7 @@ import {
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,
+  type ShareMapLimits,
   type ShareMapOptions,
   type StoredShareMap,
   type Sweep,
@@ -72,6 +73,8 @@ export class NativeShareMap implements ShareMap {
   readonly #healths: NativeHealth;
   readonly progress: PeerProgress;
   #reaping = false;
+  /** Peers that have left, by number: the slab to go on with. */
+  readonly #leaving = new Map<number, number>();
 
   constructor(options: NativeShareMapOptions) {
     this.#options = options;
@@ -84,6 +87,24 @@ export class NativeShareMap implements ShareMap {
 
   get fileCount(): number {
     return this.#core.counts.files;
+  }
+
+  get registeredCount(): number {
+    const { files, unregisteredFiles } = this.#core.counts;
+    return files - unregisteredFiles;
+  }
+
+  get refusedUnregistered(): number {
+    return this.#core.counts.refusedUnregistered;
+  }
+
+  limit(limits: ShareMapLimits): void {
+    this.#core.limit(limits);
+  }
+
+  freeUnregistered(peer: PeerId): void {
+    const number = this.#options.peers.find(peer);
+    if (number !== undefined) this.#leaving.set(number, 0);
   }
 
   get placementCount(): number {
@@ -233,7 +254,17 @@ export class NativeShareMap implements ShareMap {
 
   reap(): boolean {
     if (this.#reaping) this.#reaping = this.#core.reap(slabsReapedPerTurn);
-    return this.#reaping;
+    this.#freeSome();
+    return this.#reaping || this.#leaving.size > 0;
+  }
+
+  #freeSome(): void {
+    for (const [peer, slab] of this.#leaving) {
+      const next = this.#core.freeUnregistered(peer, slab, slabsReapedPerTurn);
+      if (next === 0) this.#leaving.delete(peer);
+      else this.#leaving.set(peer, next);
+      return;
+    }
   }
 
   health(index: StorageIndex, atMs: number): FileHealth | undefined {

@@ -113,10 +113,7 @@ export class PeerProgress {
   }
 }
 
-/** Peers say nothing in an owner's name. */
-function isOfOwner({ kinds, inventory, registrations, deletedFiles }: PeerBatch): boolean {
-  if (kinds.length > 0 || inventory !== null) return false;
-  return (
-    deletedFiles.length > 0 || (registrations.length > 0 && registrations.every(({ origin }) => origin === 'owner'))
-  );
+/** Peers say nothing in an owner's name: collectors refuse it. */
+function isOfOwner({ kinds, inventory, registrations }: PeerBatch): boolean {
+  return kinds.length === 0 && inventory === null && registrations.every(({ origin }) => origin === 'owner');
 }

@@ -131,13 +131,29 @@ export function unknownRegistration(storageIndex: StorageIndex): FileRegistratio
 export interface ShareMapOptions {
   readonly peers: PeerTable;
   readonly policyFor: (coding: Coding, tag: string) => Policy;
-  /** Files beyond this are refused and counted in `refusedFiles`. */
+  /** Files beyond this are refused and counted in `refusedFiles`; `limit` changes that. */
   readonly maxFiles: number;
   /** How long a new file may take to show its shares before it is judged. */
   readonly settleMs: number;
 }
 
+/** What a map may hold at the moment; where partitions share one limit, it moves. */
+export interface ShareMapLimits {
+  /** Up to so many files, events make another one known. */
+  readonly files: number;
+  /** So many files may be registered, whatever else is there: those of owners find room first. */
+  readonly registeredFiles: number;
+  /** Placements that one peer may hold in files of which nobody has said what they are. */
+  readonly unregisteredPerPeer: number;
+}
+
 export interface ShareMap {
+  limit(limits: ShareMapLimits): void;
+  /**
+   * A peer has left: what it holds in files of which nobody has said what they are goes, by and by as `reap` is called. What it holds of others
+   * says why they have few shares.
+   */
+  freeUnregistered(peer: PeerId): void;
   /** @param atMs the log's time (its newest tick); the same for every `atMs` below. */
   apply(batch: PeerBatch, atMs: number): ApplyOutcome;
   /** Every file once. */
@@ -169,9 +185,13 @@ export interface ShareMap {
   /** How far the batches of each peer are applied, and which inventories are under way or owed. */
   readonly progress: PeerProgress;
   readonly fileCount: number;
+  /** Of these, those of which somebody has said what they are. */
+  readonly registeredCount: number;
   readonly placementCount: number;
   /** Events and registrations of files beyond `maxFiles`, which found no room. */
   readonly refusedFiles: number;
+  /** Events beyond what one peer may hold in files of which nobody has said what they are. */
+  readonly refusedUnregistered: number;
   /** New placements of files that had `mostOtherPlacements` already. */
   readonly refusedPlacements: number;
 }

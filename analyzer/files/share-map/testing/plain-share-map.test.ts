@@ -307,19 +307,27 @@ class RowStore {
 const fileCount = 5;
 const peerCount = 4;
 
+/** Numbers of collectors. */
+const firstOwner = 100;
+const owners: readonly string[] = Array.from({ length: peerCount }, (_, i) => peerOf(firstOwner + i));
+
 const randomEvent = fc.tuple(
   fc.constantFrom('stored', 'verified', 'lost', 'corrupt'),
   fc.nat(fileCount - 1),
   fc.nat(5),
 ) as fc.Arbitrary<ShareEvent>;
 
-/** A log: every peer's batches in order, mixed, with some that come twice. */
+/**
+ * A log: batches of peers, and of collectors in the name of owners, in order, mixed, with some that come twice. What an owner said comes
+ * twice only in a row: collectors append one thing after the other, and peers say nothing in an owner's name.
+ */
 const randomLog: fc.Arbitrary<readonly PeerBatch[]> = fc
   .array(
     fc.record({
       peer: fc.nat(peerCount - 1),
       events: fc.array(randomEvent, { maxLength: 4 }),
-      registered: fc.array(fc.record({ file: fc.nat(fileCount - 1), n: fc.constantFrom(5, 6), owner: fc.boolean() }), {
+      isOwner: fc.boolean(),
+      registered: fc.array(fc.record({ file: fc.nat(fileCount - 1), n: fc.constantFrom(5, 6) }), {
         maxLength: 1,
       }),
       deleted: fc.array(fc.nat(fileCount - 1), { maxLength: 1 }),
@@ -332,13 +340,17 @@ const randomLog: fc.Arbitrary<readonly PeerBatch[]> = fc
     const log: PeerBatch[] = [];
     steps.forEach((step, at) => {
       const mark = step.mark === null ? {} : { [step.mark.begins ? 'begin' : 'end']: step.mark.generation };
-      const registrations = step.registered.map(({ file, n, owner }) =>
-        registrationOf(file, { n, origin: owner ? 'owner' : 'derived' }),
+      const { peer, events, deleted, isOwner } = step;
+      const registrations = step.registered.map(({ file, n }) =>
+        registrationOf(file, { n, origin: isOwner ? 'owner' : 'derived' }),
       );
-      const { peer, events, deleted } = step;
-      log.push(batchOf({ peer, sequence: at + 1, events, registrations, deleted, ...mark }));
-      const again = log[at - step.again];
-      if (step.again > 0 && again !== undefined) log.push(again);
+      const batch = isOwner
+        ? batchOf({ peer: firstOwner + peer, sequence: at + 1, registrations, deleted })
+        : batchOf({ peer, sequence: at + 1, events, registrations, ...mark });
+      log.push(batch);
+      const again = log[log.length - 1 - step.again];
+      if (step.again > 0 && again !== undefined && !owners.includes(again.peer)) log.push(again);
+      else if (isOwner && step.again === 1) log.push(batch);
     });
     return log;
   });

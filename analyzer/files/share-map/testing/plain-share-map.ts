@@ -21,6 +21,7 @@ import {
   type PlacementView,
   type ShareMap,
   type ShareMapChanges,
+  type ShareMapLimits,
   type ShareMapOptions,
   type StoredShareMap,
   type Sweep,
@@ -56,6 +57,8 @@ interface FileEntry {
   settled: boolean;
 }
 
+const isUnregistered = ({ registration, deleted }: FileEntry): boolean => registration === null && !deleted;
+
 const nothing: StoredShareMap = { placements: [], files: [], applied: [] };
 
 /** Share numbers are below 256, so peer and number make one key. */
@@ -68,7 +71,9 @@ export class PlainShareMap implements ShareMap {
   readonly #touched = new Set<FileEntry>();
   readonly #changedPlacements = new ChangedPlacements();
   readonly #changedFiles = new Set<FileEntry>();
+  #limits: ShareMapLimits;
   placementCount = 0;
+  refusedUnregistered = 0;
   /** Files that found no room. */
   refusedFiles = 0;
   refusedPlacements = 0;
@@ -76,6 +81,37 @@ export class PlainShareMap implements ShareMap {
   constructor(options: ShareMapOptions) {
     this.#options = options;
     this.progress = new PeerProgress();
+    const { maxFiles } = options;
+    this.#limits = { files: maxFiles, registeredFiles: maxFiles, unregisteredPerPeer: Number.POSITIVE_INFINITY };
+  }
+
+  get registeredCount(): number {
+    return [...this.#files.values()].filter((file) => !isUnregistered(file)).length;
+  }
+
+  limit(limits: ShareMapLimits): void {
+    this.#limits = limits;
+  }
+
+  freeUnregistered(peer: PeerId): void {
+    const number = this.#options.peers.find(peer);
+    for (const file of [...this.#files.values()].filter(isUnregistered)) {
+      for (const [key, placement] of file.placements) if (placement.peer === number) this.#remove(file, key);
+    }
+  }
+
+  /** Whether the peer may hold more of files of which nobody has said what they are. */
+  #mayHoldMore(peer: number): boolean {
+    const { unregisteredPerPeer } = this.#limits;
+    if (unregisteredPerPeer === Number.POSITIVE_INFINITY) return true;
+    let held = 0;
+    for (const file of this.#files.values()) {
+      if (!isUnregistered(file)) continue;
+      for (const placement of file.placements.values()) if (placement.peer === peer) held++;
+    }
+    if (held < unregisteredPerPeer) return true;
+    this.refusedUnregistered++;
+    return false;
   }
 
   get fileCount(): number {
@@ -106,12 +142,15 @@ export class PlainShareMap implements ShareMap {
       if (file?.placements.has(key) === true) this.#remove(file, key);
       return;
     }
-    const file = this.#entry(index);
+    if (!this.#files.has(index) && !this.#mayHoldMore(peer)) return;
+    const file = this.#entry(index, 'event');
     if (file === null) return;
     const known = file.placements.get(key);
     // An inventory names what is there, not what is sound: only a check of the content clears a corrupt share.
     const corrupt = kind === eventKinds.corrupt || (kind === eventKinds.stored && known?.corrupt === true);
     if (known === undefined) {
+      const isNew = file.placements.size === 0;
+      if (!isNew && isUnregistered(file) && !this.#mayHoldMore(peer)) return;
       if (!this.#hasRoom(file, shareNumber)) return;
       file.placements.set(key, { shareNumber, peer, corrupt, generation });
       this.placementCount++;
@@ -153,7 +192,7 @@ export class PlainShareMap implements ShareMap {
 
   /** @returns false where the registration contradicts a better or earlier one. */
   #register(registration: FileRegistration, atMs: number): boolean {
-    const file = this.#entry(registration.manifest.storageIndex);
+    const file = this.#entry(registration.manifest.storageIndex, 'owner');
     if (file === null) return true;
     const known = file.registration;
     const byOwner = registration.origin === 'owner';
@@ -177,17 +216,18 @@ export class PlainShareMap implements ShareMap {
 
   /** Holds for a file that is not known yet too: what peers say of it later must not bring it back. Its owner can. */
   #delete(index: StorageIndex): void {
-    const file = this.#entry(index);
+    const file = this.#entry(index, 'owner');
     if (file === null || file.deleted) return;
     file.deleted = true;
     this.#changedFiles.add(file);
     this.#touched.add(file);
   }
 
-  #entry(index: StorageIndex): FileEntry | null {
+  #entry(index: StorageIndex, by: 'event' | 'owner'): FileEntry | null {
     const known = this.#files.get(index);
     if (known !== undefined) return known;
-    if (this.#files.size >= this.#options.maxFiles) {
+    const { files, registeredFiles } = this.#limits;
+    if (by === 'owner' ? this.registeredCount >= registeredFiles : this.#files.size >= files) {
       this.refusedFiles++;
       return null;
     }
@@ -378,7 +418,7 @@ export class PlainShareMap implements ShareMap {
 
   load(rows: StoredShareMap): void {
     for (const row of rows.files) {
-      const file = this.#entry(row.manifest.storageIndex);
+      const file = this.#entry(row.manifest.storageIndex, 'owner');
       if (file === null) continue;
       file.deleted = row.deleted;
       if (row.manifest.n === 0) continue;
@@ -391,7 +431,7 @@ export class PlainShareMap implements ShareMap {
       if (file !== undefined) file.settled = true;
     }
     for (const row of rows.placements) {
-      const file = row.state === 'lost' ? null : this.#entry(row.storageIndex);
+      const file = row.state === 'lost' ? null : this.#entry(row.storageIndex, 'event');
       if (file === null) continue;
       const peer = this.#options.peers.numberOf(row.peer);
       const key = placementKey(peer, row.shareNumber);
