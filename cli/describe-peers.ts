@@ -10,7 +10,13 @@ export function describePeers(peers: readonly PeerAnswer[], freshness: Freshness
   if (peers.length === 0) return `No peers. ${health}`;
   const rows = peers.map((peer) => [
     peer.name,
-    [peer.state, ...(peer.revoked ? ['revoked'] : []), ...(isOutdated(peer) ? ['outdated'] : [])].join(', '),
+    [
+      peer.state,
+      ...(peer.revoked ? ['revoked'] : []),
+      ...(isOutdated(peer) ? ['outdated'] : []),
+      ...(typeof peer.unreachableMs !== 'number' ? [] : ['heard but not reached']),
+      ...((peer.claimsFailed ?? 0) >= 1 ? [`${Math.round(peer.claimsFailed ?? 0)} claims failed`] : []),
+    ].join(', '),
     formatDomains(peer.domains),
     peer.shares,
     formatBytes(peer.shareBytes),

@@ -8,6 +8,7 @@ import { gbsPeerStorage } from './gbs-storage.ts';
 import { createPeerContact, type PeerContact } from './peer-contact.ts';
 import type { PeerStorage } from './peer-storage.ts';
 import type { PeerView } from './peer-view.ts';
+import { openReaderWords, type ReaderWords } from './reader-words.ts';
 import { createTransfer, defaultTransferLimits, type Transfer, type TransferLimits } from './transfer.ts';
 
 export interface MeshAccess {
@@ -15,18 +16,21 @@ export interface MeshAccess {
   readonly peerView: PeerView;
   readonly contact: PeerContact;
   readonly transfer: Transfer;
+  /** What is found at peers is said here. */
+  readonly words: ReaderWords;
   close(): Promise<void>;
 }
 
 export interface MeshAccessOptions {
   readonly log: EventLog;
-  /** Name of the topic `enrolments`. */
-  readonly enrolmentsTopic: string;
+  /** Names of the topics. */
+  readonly topics: { readonly enrolments: string; readonly shareEvents: string; readonly peerEvents: string };
   readonly storageClient: Pick<StorageClient, 'peer'>;
   readonly peerView: PeerView;
   readonly clock: Clock;
   readonly rates: BudgetRates;
   readonly limits?: Partial<TransferLimits>;
+  /** Told of what cannot be read from the log, or said into it. */
   readonly onUnusable?: (reason: string) => void;
 }
 
@@ -34,7 +38,7 @@ export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAc
   const { clock, peerView, rates } = options;
   const directory = await openDirectory<PeerStorage>({
     log: options.log,
-    topic: options.enrolmentsTopic,
+    topic: options.topics.enrolments,
     connect: (nurl) => gbsPeerStorage(options.storageClient.peer(nurl)),
     ...(options.onUnusable && { onUnusable: options.onUnusable }),
   });
@@ -47,5 +51,22 @@ export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAc
     contact,
     limits: { ...defaultTransferLimits, ...options.limits },
   });
-  return { directory, peerView, contact, transfer, close: () => directory.close() };
+  const words = await openReaderWords({
+    log: options.log,
+    topics: options.topics,
+    clock,
+    reader: 'repairer',
+    onFailed: (reason) => options.onUnusable?.(reason),
+  });
+  return {
+    directory,
+    peerView,
+    contact,
+    transfer,
+    words,
+    async close() {
+      await words.flush();
+      await directory.close();
+    },
+  };
 }

@@ -7,6 +7,7 @@ import type { LivenessRules } from './liveness/peer-liveness.ts';
 import { nothingStored, type StoredLiveness } from './liveness/stored-lives.ts';
 import { type FollowedPeers, followPeers } from './peer-states.ts';
 import { createPeerView, peerFactsOf } from './peer-view.ts';
+import { openReaderWords } from './reader-words.ts';
 
 const rules: LivenessRules = {
   suspectAfterHeartbeats: 2.5,
@@ -145,6 +146,28 @@ describe('the states of peers, followed from the log', () => {
     const other = await follow({ marks: [mark], lives: new Map([[peerOf(2), life]]) });
     expect(other.facts().map((facts) => facts.peer)).toEqual([peerOf(1)]);
     await other.close();
+  });
+
+  it('hear what readers say of a peer, but not of one that nobody else has spoken of', async () => {
+    await say(peerTick(clock.nowMs()), peerEvent(1, 1, 1, { says: 'heartbeat' }));
+    const followed = await follow();
+    const words = await openReaderWords({
+      log,
+      topics: { ...topics, shareEvents: topics.peerEvents },
+      clock,
+      reader: 'test',
+      onFailed: (reason) => unusable.push(reason),
+    });
+    for (const peer of [1, 2]) words.notReached(peerOf(peer), 'no connection');
+    await words.flush();
+    await settle();
+    expect(followed.facts()).toMatchObject([{ peer: peerOf(1), state: 'suspect', unreachableMs: 0 }]);
+    expect(peerFactsOf(followed.facts(), clock.nowMs())[0]).toMatchObject({ state: 'suspect', unreachableMs: 0 });
+    words.reached(peerOf(1));
+    await words.flush();
+    await settle();
+    expect(followed.facts()).toMatchObject([{ state: 'up', unreachableMs: null }]);
+    await followed.close();
   });
 
   it('pass over what cannot be read, and tell of it', async () => {

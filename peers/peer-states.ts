@@ -71,6 +71,8 @@ export async function followPeers(options: PeerStatesOptions): Promise<FollowedP
           );
           return Promise.resolve();
         },
+        // The log counts them, and the analyzer keeps them as dead letters.
+        unreadable: () => Promise.resolve(),
       },
     );
     await events.caughtUp;

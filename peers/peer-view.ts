@@ -14,6 +14,8 @@ export interface PeerFact {
   readonly stateSinceMs?: number;
   /** Log time since the peer was heard, where that is known. */
   readonly silenceMs?: number;
+  /** Log time since when readers cannot reach it, where it is heard all the same. */
+  readonly unreachableMs?: number;
 }
 
 export interface PeersFreshness {
@@ -69,10 +71,11 @@ export function createPeerView(source: PeerFactSource, staleAfterMs: number): Pe
 /** A peer that was never heard has not gone silent: it is not there yet. */
 export function peerFactsOf(peers: readonly PeerFacts[], nowMs: number): PeerFact[] {
   return peers.flatMap((facts) => {
-    const { peer, state, domains, silenceMs, inStateMs } = facts;
+    const { peer, state, domains, silenceMs, inStateMs, unreachableMs } = facts;
     if (silenceMs === null) return [];
     // A peer that has not said what it can take is given nothing yet.
     const freeBytes = freeBytesOf(facts) ?? 0;
-    return [{ peerId: peer, state, domains, freeBytes, silenceMs, stateSinceMs: nowMs - inStateMs }];
+    const known = { peerId: peer, state, domains, freeBytes, silenceMs, stateSinceMs: nowMs - inStateMs };
+    return [unreachableMs === null ? known : { ...known, unreachableMs }];
   });
 }

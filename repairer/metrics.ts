@@ -1,5 +1,6 @@
 /** The repairer's figures. Every series is there from the start with zero, so that an alert can be written on it. */
 import type { Meter } from '@opentelemetry/api';
+import { type SampleOutcome, sampleOutcomes } from './probes/samples.ts';
 import { type RepairClass, repairClasses } from './queue/risk.ts';
 import { type RepairReport, repairEndings } from './repair/repair-report.ts';
 
@@ -13,6 +14,8 @@ export interface RepairerMetrics {
   woken(files: number): void;
   /** A file that the analyzer lists was found well enough, and nothing had changed that explains it. */
   disagreed(): void;
+  /** A share that a peer says to hold was drawn at random and read. */
+  sampled(outcome: SampleOutcome): void;
   /** A record or a row that could not be used or kept. */
   fault(kind: FaultKind): void;
 }
@@ -54,6 +57,9 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   const disagreements = meter.createCounter('meshward_repairer_disagreements', {
     description: 'Files that an analyzer lists for repair and this repairer found well enough.',
   });
+  const samples = meter.createCounter('meshward_repairer_samples', {
+    description: 'Shares that peers say to hold, drawn at random and read, by what came of it.',
+  });
   const seconds = meter.createHistogram('meshward_repairer_repair_seconds', {
     description: 'How long repairs took.',
     advice: { explicitBucketBoundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] },
@@ -94,6 +100,7 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   unconfirmed.add(0);
   woken.add(0);
   disagreements.add(0);
+  for (const outcome of sampleOutcomes) samples.add(0, { outcome });
 
   return {
     ended(report, repairClass) {
@@ -108,6 +115,7 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
     confirmed: (after) => confirmSeconds.record(after),
     unconfirmed: () => unconfirmed.add(1),
     woken: (files) => woken.add(files),
+    sampled: (outcome) => samples.add(1, { outcome }),
     disagreed: () => disagreements.add(1),
     fault: (kind) => faults.add(1, { kind }),
   };

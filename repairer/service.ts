@@ -15,10 +15,13 @@ import { Drains } from './drain/drains.ts';
 import type { DrainStore } from './drain/leaving-files.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
 import { type PeersLook, PeersWatch } from './peers-watch.ts';
+import { ReachWatch } from './probes/reach-watch.ts';
+import { type SampleStore, Samples } from './probes/samples.ts';
 import { RepairQueue } from './queue/queue.ts';
 import type { RepairClass } from './queue/risk.ts';
 import { StandingList } from './queue/standing-list.ts';
 import { type AuditWriter, fenceScope, RepairLanes } from './repair/lanes.ts';
+import type { RepairReport } from './repair/repair-report.ts';
 import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/tools.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
 
@@ -28,7 +31,7 @@ export interface RepairerOptions {
   readonly list: ListOptions;
   readonly config: Config['repairer'];
   readonly policies: readonly PolicyRule[];
-  readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer'>;
+  readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer' | 'words'>;
   readonly store: RepairerStore;
   readonly runtime: RepairRuntime;
   readonly telemetry: RepairerTelemetry;
@@ -38,6 +41,7 @@ export interface RepairerOptions {
 export interface RepairerStore {
   readonly writer: AuditWriter;
   readonly drains: DrainStore;
+  readonly samples: SampleStore;
 }
 
 /** The at-risk list in the log. */
@@ -91,6 +95,9 @@ class RepairerService implements Repairer {
   readonly #lanes: RepairLanes;
   readonly #watch: PeersWatch;
   readonly #drains: Drains;
+  readonly #reach: ReachWatch;
+  readonly #samples: Samples;
+  readonly #stop = new AbortController();
   readonly #generations = new Map<number, number>();
   readonly #listeners = new Set<(event: RepairerEvent) => void>();
   #membership: Membership | undefined;
@@ -142,7 +149,11 @@ class RepairerService implements Repairer {
       writer: options.store.writer,
       telemetry: { ...options.telemetry, metrics: this.#metrics },
       fenceOf: (partition) => this.#fenceOf(partition),
-      events: { emit: (event) => this.#emit(event), free: () => this.#pumpSoon() },
+      events: {
+        emit: (event) => this.#emit(event),
+        free: () => this.#pumpSoon(),
+        recorded: (report) => this.#sayFindings(report),
+      },
     });
     this.#drains = new Drains({
       store: options.store.drains,
@@ -152,6 +163,18 @@ class RepairerService implements Repairer {
       isBusyWith: (storageIndex) => this.#queue.find(storageIndex)?.state === 'taken',
       ended: (report) => this.#lanes.record(report, 'degraded'),
       logger,
+    });
+    const probing = mesh.transfer.begin({ urgent: false, signal: this.#stop.signal });
+    this.#reach = new ReachWatch({ facts: () => mesh.peerView.facts(), transfer: probing, words: mesh.words, clock });
+    this.#samples = new Samples({
+      store: options.store.samples,
+      partitions: () => [...this.#generations.keys()],
+      stateOf: (peerId) => mesh.peerView.fact(peerId)?.state,
+      transfer: probing,
+      words: mesh.words,
+      tell: (outcome) => this.#metrics.sampled(outcome),
+      by: { clock, random: options.runtime.random, logger },
+      perMinute: config.samplesPerMinute,
     });
     this.#watch = new PeersWatch({
       peerView: mesh.peerView,
@@ -189,6 +212,8 @@ class RepairerService implements Repairer {
     });
     this.ended.catch(() => undefined);
     this.#drains.start();
+    this.#reach.start();
+    this.#samples.start();
     this.#pumpSoon();
   }
 
@@ -221,6 +246,9 @@ class RepairerService implements Repairer {
     this.#callOffPump();
     this.#callOffHelp?.();
     this.#watch.stop();
+    this.#reach.stop();
+    this.#stop.abort(stopped());
+    await this.#samples.stop();
     await this.#drains.stop();
     await this.#lanes.callOff(stopped());
     await this.#membership?.leave();
@@ -312,6 +340,12 @@ class RepairerService implements Repairer {
       this.#metrics.woken(woken);
       if (woken > 0) this.#pumpSoon();
     });
+  }
+
+  /** What a repair found to be corrupt counts by itself, whatever its peer says. */
+  #sayFindings({ corrupt, entry }: RepairReport): void {
+    const { words } = this.#options.mesh;
+    for (const share of corrupt) words.found(entry.manifest.storageIndex, share, 'a repair found it corrupt');
   }
 
   #fences(): ReadonlyMap<number, Fence> {

@@ -66,6 +66,17 @@ export const alertKinds = {
     meaning: 'Peers hold shares of files of which nobody has said what they are.',
     command: 'meshward peers',
   },
+  'claims-fail': {
+    name: 'MeshwardClaimsFail',
+    meaning:
+      'A peer does not hold shares that it says to hold: several that were drawn at random were not there or not sound.',
+    command: 'meshward peers',
+  },
+  'peers-unreachable': {
+    name: 'MeshwardPeersUnreachable',
+    meaning: 'Peers are heard, but their shares cannot be reached.',
+    command: 'meshward peers',
+  },
   'objective-recoverable': {
     name: 'MeshwardRecoverableBudgetBurn',
     meaning: 'Files that cannot be recovered burn the error budget of the objective too fast.',

@@ -7,11 +7,14 @@ import type { Grade } from '#mesh/grade.ts';
 import type { SweepTotals } from '../files/share-map/share-map.ts';
 import { type StaleReason, staleReasonWords } from '../mesh/stale-reason.ts';
 import type { Alert } from './alert.ts';
-import { type AlertPeer, type SilentDomain, silentDomains } from './silent-domains.ts';
+import { readerAlerts } from './reader-alerts.ts';
+import { type AlertPeer, type ReadPeer, type SilentDomain, silentDomains } from './silent-domains.ts';
 
 export interface AlertInput {
   readonly totals: SweepTotals;
   readonly peers: readonly AlertPeer[];
+  /** What readers found at them. */
+  readonly readPeers?: readonly ReadPeer[];
   /** Why the mesh's health cannot be told now; empty where it can. */
   readonly staleReasons: readonly StaleReason[];
   /** Part of a domain's peers that must be silent for the domain to count as lost. */
@@ -37,6 +40,7 @@ export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
     ...domains.map((domain) => domainAlert(domain, stake)),
     ...fileAlerts(stake, domains).map((alert) => explainedBy(explained, alert)),
     ...staleAlert(input.staleReasons),
+    ...readerAlerts(input.readPeers ?? []),
     ...operationAlerts(input),
   ];
 }

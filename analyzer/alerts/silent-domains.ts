@@ -8,6 +8,14 @@ export interface AlertPeer {
   readonly silenceMs: number | null;
 }
 
+/** A peer of which readers told. */
+export interface ReadPeer extends AlertPeer {
+  readonly name: string;
+  /** Since when its shares cannot be reached, though it is heard. */
+  readonly unreachableMs: number | null;
+  readonly claims: { readonly held: number; readonly failed: number };
+}
+
 export interface SilentDomain {
   /** Kind and name, such as `zone eu-1a`. */
   readonly label: string;

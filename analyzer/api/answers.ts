@@ -139,7 +139,14 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     outdatedEvents: facts.outdatedEvents,
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
+    unreachableMs: facts.unreachableMs === null ? null : Math.max(0, Math.round(facts.unreachableMs)),
+    claimsHeld: rounded(facts.claims.held),
+    claimsFailed: rounded(facts.claims.failed),
   };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
 }
 
 export function toDrainAnswer(facts: PeerFacts, counts: LeavingCounts, freshness: Freshness): PeerDrainAnswer {

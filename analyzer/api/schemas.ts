@@ -140,6 +140,15 @@ export const peerAnswer = z.object({
     .meta({ description: 'Events of it under an earlier incarnation that were passed over.' }),
   cpuUsedRatio: z.number(),
   spooledBatches: count,
+  unreachableMs: count.nullable().exactOptional().meta({
+    description:
+      'Since when its shares cannot be reached, though it is heard: it counts as silent since then. Null where they can.',
+  }),
+  claimsHeld: z
+    .number()
+    .exactOptional()
+    .meta({ description: 'Shares that it said to hold, read at random and found of late; fading.' }),
+  claimsFailed: z.number().exactOptional().meta({ description: 'The same, and not found or not sound.' }),
 });
 
 export const peerDrainAnswer = z

@@ -14,8 +14,7 @@ import type { AlertChange } from '../alerts/alert-board.ts';
 import { figuresOf } from '../files/partition/published-health.ts';
 import { healthOf } from '../files/share-map/health.ts';
 import type { PlacementRow } from '../files/share-map/kept-rows.ts';
-import type { ShareMapChanges } from '../files/share-map/share-map.ts';
-import { unknownRegistration } from '../files/share-map/share-map.ts';
+import { type ShareMapChanges, unknownRegistration } from '../files/share-map/share-map.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
 import type { HealthRow } from '../ports.ts';
 import { always } from '../testing/always.ts';
@@ -289,6 +288,8 @@ describe('the analyzer on ClickHouse', () => {
       inStateMs: 1000,
       graceMs: 60_000.4,
       flapScore: 0.5,
+      unreachableMs: null,
+      claims: { held: 0, failed: 0 },
       ...more,
     });
     await store.savePeers([facts(1), facts(2, { silenceMs: null, life: lifeOf() })], atMs);

@@ -12,6 +12,7 @@ import { followPeers } from '#peers/peer-states.ts';
 import { createPeerView, peerFactsOf } from '#peers/peer-view.ts';
 import { createRepairerApi } from '#repairer/api.ts';
 import { drainStoreOn } from '#repairer/drain/leaving-files.ts';
+import { sampleStoreOn } from '#repairer/probes/samples.ts';
 import { createRepairer } from '#repairer/service.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
@@ -47,7 +48,11 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   );
   const mesh = await openMeshAccess({
     log,
-    enrolmentsTopic: topics.enrolments.name,
+    topics: {
+      enrolments: topics.enrolments.name,
+      shareEvents: topics.shareEvents.name,
+      peerEvents: topics.peerEvents.name,
+    },
     storageClient,
     peerView,
     clock: systemClock,
@@ -60,7 +65,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     config: config.repairer,
     policies: config.policies,
     mesh,
-    store: { writer, drains: drainStoreOn(store) },
+    store: { writer, drains: drainStoreOn(store), samples: sampleStoreOn(store) },
     runtime: {
       clock: systemClock,
       random: Math.random,

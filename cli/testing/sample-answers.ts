@@ -61,6 +61,9 @@ export function samplePeer(name: string, changes: Partial<PeerAnswer> = {}): Pee
     outdatedEvents: 0,
     cpuUsedRatio: 0.1,
     spooledBatches: 0,
+    unreachableMs: null,
+    claimsHeld: 0,
+    claimsFailed: 0,
     ...changes,
   };
 }

@@ -37,8 +37,14 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     deadLetters: ['append'],
     alerts: ['append', 'read'],
   },
-  // Peers' states are judged there from what peers and operators say.
-  repairer: { atRisk: ['read'], peerEvents: ['read'], enrolments: ['read'] },
+  repairer: {
+    // Readers tell there of shares that are not what their peers say.
+    shareEvents: ['append'],
+    // Peers' states are judged from what peers, operators and readers say there.
+    peerEvents: ['append', 'read'],
+    atRisk: ['read'],
+    enrolments: ['read'],
+  },
   cli: {
     shareEvents: ['look'],
     // Its ticks tell how far the brokers' clocks are from ours.

@@ -192,6 +192,12 @@ export const configSchema = z.strictObject({
       'ms',
       'How long a repaired file may take to leave the at-risk list before it is looked at again.',
     ),
+    samplesPerMinute: key(
+      z.number().int().min(0).max(60_000),
+      30,
+      'shares/min',
+      'Shares that peers say to hold which are drawn at random and read, to see whether they are there. 0 draws none.',
+    ),
     brakeSilentRatio: key(
       ratio,
       0.5,

@@ -35,3 +35,8 @@ export type PeerEventBody =
   | { readonly kind: 'drain'; readonly draining: boolean }
   | { readonly kind: 'maintenance'; readonly untilMs: number }
   | { readonly kind: 'depart' };
+
+/** What who reads from a peer met there. */
+export type ReaderReportBody =
+  | { readonly kind: 'reach'; readonly reachable: boolean; readonly reason: string }
+  | { readonly kind: 'claims'; readonly held: number; readonly failed: number };

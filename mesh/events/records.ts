@@ -13,17 +13,20 @@ import {
   ManifestOrigin,
   type PeerEvent,
   PeerEventsRecordSchema,
+  type ReaderReport,
   type ShareBatch,
   ShareEventKind,
   ShareEventsRecordSchema,
+  type ShareFinding as WireFinding,
 } from '../generated/events_pb.js';
 import { type PeerId, peerIdFromBytes } from '../peer-id.ts';
 import { storageIndexBytes, storageIndexFromBytes } from '../storage-index.ts';
-import type { PeerEventBody } from './peer-event.ts';
-import type { FileRegistration, PeerBatch } from './share-batch.ts';
+import type { PeerEventBody, ReaderReportBody } from './peer-event.ts';
+import type { FileRegistration, PeerBatch, ShareFinding } from './share-batch.ts';
 import { EventUnknownError, holdsUnknown, withoutUnknown } from './unknown-events.ts';
 
 const maxPort = 0xffff;
+const maxShareNumber = 255;
 
 export type ShareEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
@@ -33,11 +36,13 @@ export type ShareEventsValue =
       readonly batch: PeerBatch;
       /** Told to the dead letters; null where all of it is known. */
       readonly unknown: EventUnknownError | null;
-    };
+    }
+  | { readonly kind: 'finding'; readonly finding: ShareFinding };
 
 export type PeerEventsValue =
   | { readonly kind: 'tick'; readonly atMs: number }
   | { readonly kind: 'report'; readonly report: AnalyzerReport }
+  | { readonly kind: 'reader'; readonly peer: PeerId; readonly body: ReaderReportBody }
   | {
       readonly kind: 'event';
       readonly peer: PeerId;
@@ -52,6 +57,7 @@ export function readShareEvents(value: Uint8Array): ShareEventsValue {
     const record = fromBinary(ShareEventsRecordSchema, value);
     const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
+    if (body.case === 'finding') return { kind: 'finding', finding: readFinding(body.value) };
     if (body.case !== 'batch') throw neither(record, 'the record holds neither batch nor tick');
     checkColumns(body.value);
     const { known, unknown } = withoutUnknown(body.value);
@@ -66,6 +72,8 @@ export function readPeerEvents(value: Uint8Array): PeerEventsValue {
     const { body } = record;
     if (body.case === 'tick') return { kind: 'tick', atMs: wholeNumber(body.value.atMs) };
     if (body.case === 'report') return { kind: 'report', report: body.value };
+    if (body.case === 'reader')
+      return { kind: 'reader', peer: peerIdFromBytes(body.value.peerId), body: readReaderReport(body.value) };
     if (body.case !== 'event') throw neither(record, 'the record holds neither event nor tick');
     const event = body.value;
     return {
@@ -129,6 +137,24 @@ function readInventoryMark({ phase, generation }: InventoryMark): PeerBatch['inv
       break;
   }
   throw new Error('an inventory neither begins nor ends');
+}
+
+function readFinding({ storageIndex, peerId, shareNumber, reader, reason }: WireFinding): ShareFinding {
+  if (storageIndex.length !== storageIndexBytes) throw new Error('a finding has a storage index of another length');
+  if (shareNumber > maxShareNumber) throw new Error(`${shareNumber} is no share number`);
+  return { storageIndex, peer: peerIdFromBytes(peerId), shareNumber, reader, reason };
+}
+
+function readReaderReport(report: ReaderReport): ReaderReportBody {
+  const { body } = report;
+  switch (body.case) {
+    case 'reach':
+      return { kind: 'reach', reachable: body.value.reachable, reason: body.value.reason };
+    case 'claims':
+      return { kind: 'claims', held: body.value.held, failed: body.value.failed };
+    case undefined:
+      throw neither(report, 'a reader says nothing of a peer');
+  }
 }
 
 function readPeerEventBody(event: PeerEvent): PeerEventBody {

@@ -26,3 +26,12 @@ export interface PeerBatch extends EventOrder {
   readonly deletedFiles: Uint8Array;
   readonly inventory: { readonly phase: 'begin' | 'end'; readonly generation: number } | null;
 }
+
+/** A reader asked a peer for a share that it says to hold, and what came was not that share. */
+export interface ShareFinding {
+  readonly storageIndex: Uint8Array;
+  readonly peer: PeerId;
+  readonly shareNumber: number;
+  readonly reader: string;
+  readonly reason: string;
+}

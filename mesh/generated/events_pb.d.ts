@@ -198,6 +198,55 @@ export declare type Tick = Message<"meshward.events.v1.Tick"> & {
 export declare const TickSchema: GenMessage<Tick>;
 
 /**
+ * A reader's own finding: it asked a peer for a share that the peer says to hold, and what came was not that share. It stands for
+ * the peer's own word that the share is corrupt, where the peer has not said so, until the peer says that it has verified the share.
+ * It has no place in the order of the peer's batches, and brings no share that is not known.
+ *
+ * @generated from message meshward.events.v1.ShareFinding
+ */
+export declare type ShareFinding = Message<"meshward.events.v1.ShareFinding"> & {
+  /**
+   * @generated from field: bytes storage_index = 1;
+   */
+  storageIndex: Uint8Array;
+
+  /**
+   * @generated from field: bytes peer_id = 2;
+   */
+  peerId: Uint8Array;
+
+  /**
+   * @generated from field: uint32 share_number = 3;
+   */
+  shareNumber: number;
+
+  /**
+   * the reader's clock, for people only
+   *
+   * @generated from field: uint64 at_ms = 4;
+   */
+  atMs: bigint;
+
+  /**
+   * a repair, a proof, a sample
+   *
+   * @generated from field: string reader = 5;
+   */
+  reader: string;
+
+  /**
+   * @generated from field: string reason = 6;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.ShareFinding.
+ * Use `create(ShareFindingSchema)` to create a new message.
+ */
+export declare const ShareFindingSchema: GenMessage<ShareFinding>;
+
+/**
  * Value of a record in `share-events`.
  *
  * @generated from message meshward.events.v1.ShareEventsRecord
@@ -218,6 +267,12 @@ export declare type ShareEventsRecord = Message<"meshward.events.v1.ShareEventsR
      */
     value: Tick;
     case: "tick";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.ShareFinding finding = 3;
+     */
+    value: ShareFinding;
+    case: "finding";
   } | { case: undefined; value?: undefined };
 };
 
@@ -526,6 +581,12 @@ export declare type PeerEventsRecord = Message<"meshward.events.v1.PeerEventsRec
      */
     value: AnalyzerReport;
     case: "report";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.ReaderReport reader = 4;
+     */
+    value: ReaderReport;
+    case: "reader";
   } | { case: undefined; value?: undefined };
 };
 
@@ -534,6 +595,96 @@ export declare type PeerEventsRecord = Message<"meshward.events.v1.PeerEventsRec
  * Use `create(PeerEventsRecordSchema)` to create a new message.
  */
 export declare const PeerEventsRecordSchema: GenMessage<PeerEventsRecord>;
+
+/**
+ * What who reads from peers met at one of them. It has no place in the order of the peer's own events: the newest counts.
+ *
+ * @generated from message meshward.events.v1.ReaderReport
+ */
+export declare type ReaderReport = Message<"meshward.events.v1.ReaderReport"> & {
+  /**
+   * @generated from field: bytes peer_id = 1;
+   */
+  peerId: Uint8Array;
+
+  /**
+   * the reader's clock, for people only
+   *
+   * @generated from field: uint64 at_ms = 2;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from oneof meshward.events.v1.ReaderReport.body
+   */
+  body: {
+    /**
+     * @generated from field: meshward.events.v1.PeerReach reach = 3;
+     */
+    value: PeerReach;
+    case: "reach";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.PeerClaims claims = 4;
+     */
+    value: PeerClaims;
+    case: "claims";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message meshward.events.v1.ReaderReport.
+ * Use `create(ReaderReportSchema)` to create a new message.
+ */
+export declare const ReaderReportSchema: GenMessage<ReaderReport>;
+
+/**
+ * Whether the peer's shares can be asked for at the address that it was enrolled with or announced.
+ *
+ * @generated from message meshward.events.v1.PeerReach
+ */
+export declare type PeerReach = Message<"meshward.events.v1.PeerReach"> & {
+  /**
+   * @generated from field: bool reachable = 1;
+   */
+  reachable: boolean;
+
+  /**
+   * empty where it is
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.PeerReach.
+ * Use `create(PeerReachSchema)` to create a new message.
+ */
+export declare const PeerReachSchema: GenMessage<PeerReach>;
+
+/**
+ * Shares that the peer says to hold, drawn at random and read: how many were there as they should be, and how many not.
+ *
+ * @generated from message meshward.events.v1.PeerClaims
+ */
+export declare type PeerClaims = Message<"meshward.events.v1.PeerClaims"> & {
+  /**
+   * @generated from field: uint32 held = 1;
+   */
+  held: number;
+
+  /**
+   * @generated from field: uint32 failed = 2;
+   */
+  failed: number;
+};
+
+/**
+ * Describes the message meshward.events.v1.PeerClaims.
+ * Use `create(PeerClaimsSchema)` to create a new message.
+ */
+export declare const PeerClaimsSchema: GenMessage<PeerClaims>;
 
 /**
  * What one analyzer found in its last sweep. Every analyzer reads the reports of all, so each knows the whole mesh.

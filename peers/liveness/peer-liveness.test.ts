@@ -1,8 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PeerEventBody } from '#mesh/events/peer-event.ts';
+import { type PeerEventBody, type ReaderReportBody } from '#mesh/events/peer-event.ts';
 import { LogTime } from './log-time.ts';
-import { flapScoreOf, graceOf, heard, judged, type LivenessRules, newPeer, type PeerLife } from './peer-liveness.ts';
+import {
+  claimsOf,
+  flapScoreOf,
+  graceOf,
+  heard,
+  judged,
+  type LivenessRules,
+  met,
+  newPeer,
+  type PeerLife,
+} from './peer-liveness.ts';
 
 const rules: LivenessRules = {
   suspectAfterHeartbeats: 2.5,
@@ -27,11 +37,61 @@ class Peer {
     return this;
   }
 
+  met(report: ReaderReportBody, nowMs: number): this {
+    this.life = met(this.life, rules, report, nowMs, nowMs);
+    return this;
+  }
+
   stateAt(nowMs: number): string {
     this.life = judged(this.life, rules, nowMs, nowMs);
     return this.life.state;
   }
 }
+
+const unreached = { kind: 'reach', reachable: false, reason: 'no connection' } as const;
+const reached = { kind: 'reach', reachable: true, reason: '' } as const;
+
+describe('a peer that readers meet', () => {
+  it('counts as silent while it is heard and cannot be reached, through grace to down, and is up again when it is', () => {
+    const peer = new Peer().beats(0, 100_000).met(unreached, 100_000);
+    expect(peer.stateAt(100_000)).toBe('suspect');
+    peer.beats(110_000, 150_000);
+    expect(peer.stateAt(150_000)).toBe('suspect');
+    peer.beats(160_000, 200_000);
+    expect(peer.stateAt(200_000)).toBe('down');
+    // Being heard is no end of an outage: it does not flap, and its heartbeats are learned on.
+    expect(flapScoreOf(peer.life, rules, 200_000)).toBe(0);
+    expect(peer.met(reached, 200_000).stateAt(200_000)).toBe('up');
+  });
+
+  it('dates it from the first who could not reach it, and forgets it when the peer announces itself anew', () => {
+    const peer = new Peer().beats(0, 100_000).met(unreached, 50_000).met(unreached, 100_000);
+    expect(peer.life.unreachableSinceMs).toBe(50_000);
+    const facts = { name: 'n', domains: {}, host: 'h', port: 2, agentVersion: '1', capacityBytes: 1 };
+    expect(peer.says({ kind: 'announce', ...facts }, 101_000).stateAt(101_000)).toBe('up');
+  });
+
+  it('that drains or is in maintenance is no more there for that', () => {
+    const draining = new Peer().beats(0, 100_000).says({ kind: 'drain', draining: true }, 100_000);
+    expect(draining.met(unreached, 100_000).stateAt(100_000)).toBe('suspect');
+    const maintained = new Peer().beats(0, 100_000).says({ kind: 'maintenance', untilMs: 1e9 }, 100_000);
+    expect(maintained.met(unreached, 100_000).stateAt(100_000)).toBe('maintenance');
+  });
+
+  it('is remembered by what of its claims held and failed, fading', () => {
+    const peer = new Peer().beats(0, 0).met({ kind: 'claims', held: 3, failed: 1 }, 0);
+    peer.met({ kind: 'claims', held: 1, failed: 0 }, 0);
+    expect(claimsOf(peer.life, rules, 0)).toEqual({ held: 4, failed: 1 });
+    expect(claimsOf(peer.life, rules, rules.memoryHalfLifeMs)).toEqual({ held: 2, failed: 0.5 });
+  });
+
+  it('whose life an earlier release stored goes on', () => {
+    const { unreachableSinceMs: _a, claims: _b, ...stored } = new Peer().beats(0, 100_000).life;
+    expect(judged(stored, rules, 100_000, 100_000).state).toBe('up');
+    expect(claimsOf(stored, rules, 100_000)).toEqual({ held: 0, failed: 0 });
+    expect(met(stored, rules, unreached, 100_000, 100_000).state).toBe('suspect');
+  });
+});
 
 describe('a peer', () => {
   it('is down before it was ever heard', () => {

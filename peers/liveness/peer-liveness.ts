@@ -10,7 +10,7 @@
  * where a remembered outage fades by half every `memoryHalfLifeMs`. Flapping is an exponentially fading count of outages.
  */
 
-import type { PeerEventBody, PeerVitals } from '#mesh/events/peer-event.ts';
+import type { PeerEventBody, PeerVitals, ReaderReportBody } from '#mesh/events/peer-event.ts';
 import type { EventOrder } from '#mesh/incarnation.ts';
 import { compareOrder } from '#mesh/incarnation.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
@@ -54,6 +54,13 @@ export interface PeerLife {
   readonly agentVersion: string;
   readonly capacityBytes: number;
   readonly vitals: PeerVitals | null;
+  /**
+   * Log time since when readers cannot reach it, though it is heard. Its shares are as little there as those of a silent peer.
+   * Left out of lives that earlier releases stored, as the next one is; null: reached, or never tried.
+   */
+  readonly unreachableSinceMs?: number | null;
+  /** Shares that it said to hold and that readers drew at random: found there, and not; both fading. */
+  readonly claims?: { readonly held: number; readonly failed: number; readonly atMs: number } | null;
 }
 
 export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
@@ -79,11 +86,35 @@ export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
     agentVersion: '',
     capacityBytes: 0,
     vitals: null,
+    unreachableSinceMs: null,
+    claims: null,
   };
 }
 
 /** A peer that says it speaks less often than this is suspect in between: nobody would miss it for too long. */
 const longestHeartbeatMs = 10 * 60_000;
+
+/** The peer's life after what a reader met there. */
+export function met(
+  life: PeerLife,
+  rules: LivenessRules,
+  report: ReaderReportBody,
+  nowMs: number,
+  wallMs: number,
+): PeerLife {
+  if (report.kind === 'claims') {
+    const { held, failed } = claimsOf(life, rules, nowMs);
+    return { ...life, claims: { held: held + report.held, failed: failed + report.failed, atMs: nowMs } };
+  }
+  const unreachableSinceMs = report.reachable ? null : (life.unreachableSinceMs ?? nowMs);
+  return judged({ ...life, unreachableSinceMs }, rules, nowMs, wallMs);
+}
+
+/** How often of late what the peer said to hold was there, and was not. */
+export function claimsOf(life: PeerLife, rules: LivenessRules, nowMs: number): { held: number; failed: number } {
+  const { held, failed, atMs } = life.claims ?? { held: 0, failed: 0, atMs: nowMs };
+  return { held: faded(held, nowMs - atMs, rules), failed: faded(failed, nowMs - atMs, rules) };
+}
 
 /** Whether the peer itself said it (its order counts), or an operator said it of the peer. */
 export type Speaker = 'peer' | 'operator';
@@ -119,7 +150,8 @@ function changesOf(event: PeerEventBody): Partial<PeerLife> {
   switch (event.kind) {
     case 'announce': {
       const { kind: _kind, ...facts } = event;
-      return facts;
+      // It may have another address from now on.
+      return { ...facts, unreachableSinceMs: null };
     }
     case 'heartbeat':
       return {
@@ -141,7 +173,9 @@ function changesOf(event: PeerEventBody): Partial<PeerLife> {
 function afterSilence(life: PeerLife, rules: LivenessRules, nowMs: number): PeerLife {
   if (life.lastHeardMs === null) return life;
   const silenceMs = nowMs - life.lastHeardMs;
-  if (life.state !== 'suspect' && life.state !== 'down') return { ...life, heartbeatMs: learnedMs(life, silenceMs) };
+  const isHeard = life.state !== 'suspect' && life.state !== 'down';
+  const onlyUnreached = isUnreachable(life) && silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs;
+  if (isHeard || onlyUnreached) return { ...life, heartbeatMs: learnedMs(life, silenceMs) };
   const remembered = Math.max(
     faded(life.rememberedOutageMs, nowMs - life.rememberedAtMs, rules),
     Math.min(silenceMs, rules.graceMaxMs),
@@ -182,10 +216,21 @@ function stateOf(life: PeerLife, rules: LivenessRules, nowMs: number, wallMs: nu
   if (life.departed) return 'departed';
   if (life.lastHeardMs === null) return life.maintenanceUntilMs > wallMs ? 'maintenance' : 'down';
   const silenceMs = nowMs - life.lastHeardMs;
-  if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs) return life.draining ? 'draining' : 'up';
+  if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs) {
+    if (isUnreachable(life) && life.maintenanceUntilMs > wallMs) return 'maintenance';
+    if (isUnreachable(life)) {
+      const unreachedMs = nowMs - (life.unreachableSinceMs ?? nowMs);
+      return unreachedMs < graceOf(life, rules, nowMs) ? 'suspect' : 'down';
+    }
+    return life.draining ? 'draining' : 'up';
+  }
   if (life.maintenanceUntilMs > wallMs) return 'maintenance';
   if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs + graceOf(life, rules, nowMs)) return 'suspect';
   return silenceMs < rules.departAfterMs ? 'down' : 'departed';
+}
+
+function isUnreachable({ unreachableSinceMs }: PeerLife): boolean {
+  return typeof unreachableSinceMs === 'number';
 }
 
 function faded(value: number, ageMs: number, rules: LivenessRules): number {

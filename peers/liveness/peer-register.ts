@@ -5,7 +5,17 @@ import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import type { Domains, PeerState } from '#mesh/peer-state.ts';
 import { partitionOfStorageIndex } from '#mesh/storage-index.ts';
 import type { LogTime } from './log-time.ts';
-import { flapScoreOf, graceOf, heard, judged, type LivenessRules, newPeer, type PeerLife } from './peer-liveness.ts';
+import {
+  claimsOf,
+  flapScoreOf,
+  graceOf,
+  heard,
+  judged,
+  type LivenessRules,
+  met,
+  newPeer,
+  type PeerLife,
+} from './peer-liveness.ts';
 
 /** Whoever looks at states and domains again and again, told of each change. */
 export interface PeerStates {
@@ -44,6 +54,10 @@ export interface PeerFacts {
   readonly inStateMs: number;
   readonly graceMs: number;
   readonly flapScore: number;
+  /** Log time since when readers cannot reach it, though it is heard; null where they can. */
+  readonly unreachableMs: number | null;
+  /** How often of late shares that it said to hold were read at random, and were there; and were not. Fading. */
+  readonly claims: { readonly held: number; readonly failed: number };
 }
 
 export interface StateChange {
@@ -109,10 +123,19 @@ export class PeerRegister {
       if (time.tick(value.atMs, place.readAtMs)) this.#judgeAll(place.partition, time);
       return;
     }
-    const { peer, incarnation, sequence, body } = value;
+    const { peer } = value;
+    const known = this.#lives.get(peer);
+    // A reader's word brings no peer that nobody else has spoken of.
+    if (known === undefined && value.kind === 'reader') return;
     this.#partitions.set(peer, place.partition);
-    const before = this.#lives.get(peer) ?? newPeer(this.#rules, time.elapsedMs);
+    const before = known ?? newPeer(this.#rules, time.elapsedMs);
     if (place.offset <= before.heardOffset) return;
+    if (value.kind === 'reader') {
+      const after = met(before, this.#rules, value.body, time.elapsedMs, time.watermarkMs);
+      this.#replace(peer, before, { ...after, heardOffset: place.offset });
+      return;
+    }
+    const { incarnation, sequence, body } = value;
     const speaker = incarnation === operatorIncarnation ? 'operator' : 'peer';
     const order = { incarnation, sequence };
     if (speaker === 'peer' && incarnation < before.order.incarnation)
@@ -224,6 +247,8 @@ export class PeerRegister {
       inStateMs: elapsedMs - life.stateSinceMs,
       graceMs: graceOf(life, this.#rules, elapsedMs),
       flapScore: flapScoreOf(life, this.#rules, elapsedMs),
+      unreachableMs: typeof life.unreachableSinceMs === 'number' ? elapsedMs - life.unreachableSinceMs : null,
+      claims: claimsOf(life, this.#rules, elapsedMs),
     };
   }
 }

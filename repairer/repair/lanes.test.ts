@@ -62,7 +62,7 @@ beforeEach(async () => {
       logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     },
     fenceOf: (partition) => (owned ? { scope: fenceScope('at-risk', partition), generation: 3 } : undefined),
-    events: { emit: (event) => events.push(event), free: () => freed++ },
+    events: { emit: (event) => events.push(event), free: () => freed++, recorded: () => undefined },
   });
 });
 

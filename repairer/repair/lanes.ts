@@ -54,6 +54,7 @@ export interface LaneEvents {
   emit(event: RepairerEvent): void;
   /** A lane has become free. */
   free(): void;
+  recorded(report: RepairReport): void;
 }
 
 const recentKept = 100;
@@ -219,6 +220,7 @@ export class RepairLanes {
   async record(report: RepairReport, repairClass: RepairClass, traceId = ''): Promise<void> {
     await this.#audit(report, traceId);
     this.#note(report, repairClass);
+    this.#options.events.recorded(report);
   }
 
   #settle(lane: Lane, report: RepairReport): void {

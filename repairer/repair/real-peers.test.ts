@@ -92,7 +92,11 @@ beforeAll(async () => {
   client = createStorageClient();
   mesh = await openMeshAccess({
     log,
-    enrolmentsTopic: topics.enrolments.name,
+    topics: {
+      enrolments: topics.enrolments.name,
+      shareEvents: topics.shareEvents.name,
+      peerEvents: topics.peerEvents.name,
+    },
     storageClient: client,
     peerView,
     clock: systemClock,
@@ -200,6 +204,7 @@ describe('the repairer on real peers', () => {
             return Promise.resolve();
           },
         },
+        samples: { draw: () => Promise.resolve([]), isClaimed: () => Promise.resolve(false) },
         drains: { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) },
       },
       runtime: {

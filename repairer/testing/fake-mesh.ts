@@ -13,6 +13,7 @@ import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createBudget } from '#peers/budget.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import { createPeerView, type PeerFact, type PeerView } from '#peers/peer-view.ts';
+import type { ReaderWords } from '#peers/reader-words.ts';
 import { createTransfer, defaultTransferLimits } from '#peers/transfer.ts';
 import { encodePlaintext, type ShareSink } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
@@ -27,12 +28,26 @@ export interface FakeFile {
   readonly shares: readonly Uint8Array[];
 }
 
+/** What readers said, as text. */
+export function fakeWords(said: string[]): ReaderWords {
+  return {
+    found: (_index, { shareNumber, peerId }) => said.push(`found ${shareNumber} ${peerId}`),
+    reached: (peerId) => said.push(`reached ${peerId}`),
+    notReached: (peerId) => said.push(`not reached ${peerId}`),
+    claims: (peerId, held, failed) => said.push(`claims ${held} ${failed} ${peerId}`),
+    flush: () => Promise.resolve(),
+  };
+}
+
 export interface FakeMesh {
+  readonly said: string[];
   readonly peers: readonly FakePeer[];
   readonly clock: ManualClock;
   readonly random: Random;
   readonly tools: RepairTools;
   readonly peerView: PeerView;
+  /** All that is held of the peer. */
+  replaceFact(peer: FakePeer, fact: PeerFact): Promise<void>;
   /** How old what is held of the peers shall be. */
   setPeersAge(ageMs: number): void;
   setState(peer: FakePeer, state: PeerState): Promise<void>;
@@ -99,7 +114,13 @@ export async function fakeMesh(
     clock,
     random,
     tools,
+    said: [],
     peerView,
+    replaceFact(peer, fact) {
+      facts.set(peer.peerId, fact);
+      peerView.refresh();
+      return Promise.resolve();
+    },
     setPeersAge: (ageMs) => {
       age.ms = ageMs;
     },

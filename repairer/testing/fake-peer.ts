@@ -80,7 +80,7 @@ export class FakePeer implements PeerStorage {
     await this.#enter('read', options);
     if (this.readsLeft-- <= 0) this.#die();
     const share = this.shares.get(`${storageIndex}/${shareNumber}`);
-    if (share === undefined) throw refused('no such share');
+    if (share === undefined) throw refused('no such share', 404);
     return share.slice(offset, offset + length);
   }
 
@@ -177,6 +177,6 @@ function unreachable(): MeshwardError {
   });
 }
 
-function refused(reason: string): MeshwardError {
-  return new MeshwardError('gbs-refused', reason, { next: 'Go by what the peer says.', details: { reason } });
+function refused(reason: string, status = 409): MeshwardError {
+  return new MeshwardError('gbs-refused', reason, { next: 'Go by what the peer says.', details: { reason, status } });
 }

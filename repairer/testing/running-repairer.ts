@@ -7,7 +7,7 @@ import type { RepairRow } from '#store/tables.ts';
 import type { DrainStore } from '../drain/leaving-files.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
 import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
-import { type FakeMesh, noMeter, noTracer } from './fake-mesh.ts';
+import { type FakeMesh, fakeWords, noMeter, noTracer } from './fake-mesh.ts';
 
 export interface RunningRepairer {
   readonly repairer: Repairer;
@@ -33,6 +33,7 @@ export async function runRepairer(
     policies: [],
     mesh: {
       ...mesh.tools.mesh,
+      words: fakeWords(mesh.said),
       directory: {
         ...mesh.tools.mesh.directory,
         ready: Promise.resolve(),
@@ -48,6 +49,7 @@ export async function runRepairer(
           return Promise.resolve();
         },
       },
+      samples: { draw: () => Promise.resolve([]), isClaimed: () => Promise.resolve(false) },
       drains: drains ?? { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) },
     },
     runtime: mesh.tools.runtime,

@@ -157,6 +157,8 @@ export function factsOf(mesh: StoryMesh, minute: number): PeerFacts[] {
       inStateMs: (minute - peer.stateSince) * minuteMs,
       graceMs: 300_000,
       flapScore: peer.flapScore,
+      unreachableMs: null,
+      claims: { held: 0, failed: 0 },
     };
   });
 }

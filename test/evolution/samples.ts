@@ -161,6 +161,19 @@ export function sampleShareEvents(): Readonly<Record<string, ShareEventsRecord>>
   };
   return {
     ...mapValues(batches, (value) => create(ShareEventsRecordSchema, { body: { case: 'batch', value } })),
+    finding: create(ShareEventsRecordSchema, {
+      body: {
+        case: 'finding',
+        value: {
+          storageIndex: storageIndex(1),
+          peerId: samplePeerBytes,
+          shareNumber: 7,
+          atMs,
+          reader: 'repairer',
+          reason: 'a block does not match its hash',
+        },
+      },
+    }),
     tick: create(ShareEventsRecordSchema, { body: { case: 'tick', value: { atMs } } }),
   };
 }
@@ -177,6 +190,22 @@ export function samplePeerEvents() {
     ),
     report: create(PeerEventsRecordSchema, { body: { case: 'report', value: report } }),
     'drain-by-operator': create(PeerEventsRecordSchema, { body: { case: 'event', value: byOperator } }),
+    reach: create(PeerEventsRecordSchema, {
+      body: {
+        case: 'reader',
+        value: {
+          peerId: samplePeerBytes,
+          atMs,
+          body: { case: 'reach', value: { reachable: false, reason: 'no answer' } },
+        },
+      },
+    }),
+    claims: create(PeerEventsRecordSchema, {
+      body: {
+        case: 'reader',
+        value: { peerId: samplePeerBytes, atMs, body: { case: 'claims', value: { held: 12, failed: 3 } } },
+      },
+    }),
     tick: create(PeerEventsRecordSchema, { body: { case: 'tick', value: { atMs } } }),
   };
 }

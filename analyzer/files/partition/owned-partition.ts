@@ -2,7 +2,7 @@
 import type { AssignedPartition, LogRecord } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { readShareEvents, type ShareEventsValue } from '#mesh/events/records.ts';
-import type { PeerBatch } from '#mesh/events/share-batch.ts';
+import type { PeerBatch, ShareFinding } from '#mesh/events/share-batch.ts';
 import { type PeerId, peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
@@ -21,6 +21,8 @@ export interface PartitionCounts {
   batches: number;
   events: number;
   duplicateBatches: number;
+  /** Shares that readers found not to be sound, and that their peers had not told of. */
+  findings: number;
   malformedRecords: number;
   forgottenPlacements: number;
   manifestConflicts: number;
@@ -58,6 +60,7 @@ export class OwnedPartition {
     batches: 0,
     events: 0,
     duplicateBatches: 0,
+    findings: 0,
     malformedRecords: 0,
     forgottenPlacements: 0,
     manifestConflicts: 0,
@@ -121,11 +124,19 @@ export class OwnedPartition {
       const value = this.#read(record, malformed);
       if (value === null) continue;
       if (value.kind === 'tick') this.time.tick(value.atMs, readAtMs);
+      else if (value.kind === 'finding') events += this.#applyFinding(value.finding);
       else events += this.#applyBatch(value.batch, record);
     }
     this.counts.events += events;
     this.untakenEvents += events;
     return events;
+  }
+
+  #applyFinding(finding: ShareFinding): number {
+    if (!this.map.applyFinding(finding)) return 0;
+    this.list.touch(finding.storageIndex);
+    this.counts.findings++;
+    return 1;
   }
 
   #applyBatch(batch: PeerBatch, record: LogRecord): number {

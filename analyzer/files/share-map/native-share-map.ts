@@ -2,7 +2,7 @@
  * The share map on the native core: the rules of `PlainShareMap`, at some 4 bytes a share. Here are names and order (which
  * peer has which number, which batch is new); shares, files and health are the core's.
  */
-import { type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
+import { eventKinds, type FileRegistration, type PeerBatch, type ShareFinding } from '#mesh/events/share-batch.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import {
   type StorageIndex,
@@ -144,6 +144,17 @@ export class NativeShareMap implements ShareMap {
     if (this.#reaping) this.#reaping = this.#core.reap(slabsReapedPerBatch);
     if (batch.deletedFiles.length > 0) this.#core.deleteFiles(batch.deletedFiles);
     return { applied: true, events: batch.kinds.length, forgotten, conflicts };
+  }
+
+  applyFinding({ storageIndex, peer, shareNumber }: ShareFinding): boolean {
+    const known = this.placements(storageIndexFromBytes(storageIndex)).find(
+      (placement) => placement.peer === peer && placement.shareNumber === shareNumber,
+    );
+    if (known === undefined || known.corrupt) return false;
+    const number = this.#options.peers.numberOf(peer);
+    const [numbers, kinds] = [Uint8Array.of(shareNumber), Uint8Array.of(eventKinds.corrupt)];
+    this.#core.apply(number, this.progress.generationOf(peer), storageIndex, numbers, kinds);
+    return true;
   }
 
   #register(registrations: readonly FileRegistration[], atMs: number): number {

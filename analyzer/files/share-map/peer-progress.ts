@@ -68,6 +68,12 @@ export class PeerProgress {
     }
   }
 
+  /** The inventory that an event of this peer belongs to now. */
+  generationOf(peer: PeerId): number {
+    const { openGeneration, generation } = this.#known.get(peer) ?? unheard;
+    return openGeneration === 0 ? generation : openGeneration;
+  }
+
   /** A batch of this peer could not be read, or of any where it is null: what is under way has not named everything, and ends without effect. */
   tearInventories(id: PeerId | null): void {
     for (const [peer, progress] of this.#known) {

@@ -1,7 +1,7 @@
 /** The availability of every share of every file in one partition: what the log has said, in the peers' own order. */
 
 import type { Coding } from '#mesh/coding.ts';
-import type { FileRegistration, PeerBatch } from '#mesh/events/share-batch.ts';
+import type { FileRegistration, PeerBatch, ShareFinding } from '#mesh/events/share-batch.ts';
 import type { Grade } from '#mesh/grade.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -156,6 +156,11 @@ export interface ShareMap {
   freeUnregistered(peer: PeerId): void;
   /** @param atMs the log's time (its newest tick); the same for every `atMs` below. */
   apply(batch: PeerBatch, atMs: number): ApplyOutcome;
+  /**
+   * A reader found that a placement is not sound. It holds until the peer says that it verified the share; a placement that is not
+   * known is not brought by it. @returns whether anything changed.
+   */
+  applyFinding(finding: ShareFinding): boolean;
   /** Every file once. */
   sweep(atMs: number): Sweep;
   /** Every file, beside the event loop; one at a time. @param mostChanged bounds what is told of. */

@@ -2,7 +2,7 @@
  * The share map on plain JavaScript maps: every rule as it is meant, at about 120 bytes a share.
  * What a faster one must agree with.
  */
-import { eventKinds, type FileRegistration, type PeerBatch } from '#mesh/events/share-batch.ts';
+import { eventKinds, type FileRegistration, type PeerBatch, type ShareFinding } from '#mesh/events/share-batch.ts';
 import { sameManifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Policy } from '#mesh/policy.ts';
@@ -130,6 +130,17 @@ export class PlainShareMap implements ShareMap {
       this.#delete(storageIndexFromBytes(batch.deletedFiles, i));
     }
     return { applied: true, events: batch.kinds.length, forgotten, conflicts };
+  }
+
+  applyFinding({ storageIndex, peer, shareNumber }: ShareFinding): boolean {
+    const file = this.#files.get(storageIndexFromBytes(storageIndex));
+    const key = placementKey(this.#options.peers.numberOf(peer), shareNumber);
+    const known = file?.placements.get(key);
+    if (file === undefined || known === undefined || known.corrupt) return false;
+    known.corrupt = true;
+    known.generation = this.progress.generationOf(peer);
+    this.#placementChanged(file, key);
+    return true;
   }
 
   #applyEvent(batch: PeerBatch, i: number, peer: number, generation: number): void {
