@@ -1,10 +1,12 @@
 /** What reading a file needs, for one command: the peers, and how far it is. */
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
+import type { CollectorClient } from '#collector/gateway/client.ts';
 import type { Cap } from '#mesh/caps.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
@@ -18,6 +20,8 @@ export interface MeshReading extends FileReading {
   readonly restart: () => void;
   /** Whether the analyzer knows the file; null where none can tell. */
   readonly isKnown: () => Promise<boolean | null>;
+  /** Says what was found to be corrupt, so that it counts by itself. Never rejects; false where it could not be said. */
+  readonly report: (storageIndex: StorageIndex, corrupt: readonly PlacedShare[]) => Promise<boolean>;
 }
 
 /** Runs with the peers that hold the file, and shows progress. A literal cap needs no mesh. */
@@ -46,6 +50,7 @@ export async function withFileReading<T>(
         nameOf: mesh.nameOf,
         restart: () => progress.restart(),
         isKnown: () => isKnown(api, manifest.storageIndex),
+        report: reportTo(collector),
       });
     } finally {
       progress.end();
@@ -75,6 +80,7 @@ const withoutMesh: MeshReading = {
   random: Math.random,
   nameOf: (peerId) => peerId,
   restart: () => undefined,
+  report: () => Promise.resolve(true),
   isKnown: () => Promise.resolve(null),
 };
 
@@ -104,4 +110,16 @@ export async function unknownFile(
     next: 'Check the cap: it may be of another mesh, or of a file whose leases have expired.',
     retryable: unreachable > 0,
   });
+}
+
+export function reportTo(collector: Pick<CollectorClient, 'reportFindings'>): MeshReading['report'] {
+  return async (storageIndex, corrupt) => {
+    if (corrupt.length === 0) return true;
+    const reason = 'a reader found it corrupt';
+    const findings = corrupt.map(({ peerId, shareNumber }) => ({ storageIndex, peerId, shareNumber, reason }));
+    return collector.reportFindings(findings).then(
+      () => true,
+      () => false,
+    );
+  };
 }

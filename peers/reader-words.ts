@@ -45,8 +45,8 @@ export async function openReaderWords(options: ReaderWordsOptions): Promise<Read
       onFailed('too many findings wait for the log');
       return;
     }
-    const saying: Promise<void> = log
-      .append(topic, [record])
+    const saying: Promise<void> = Promise.resolve()
+      .then(() => log.append(topic, [record]))
       .then(
         () => undefined,
         (error: unknown) => onFailed(`a finding could not be written into the log: ${describeError(error)}`),
@@ -66,22 +66,9 @@ export async function openReaderWords(options: ReaderWordsOptions): Promise<Read
   }
 
   return {
-    found(storageIndex, { peerId, shareNumber }, reason) {
-      const index = storageIndexToBytes(storageIndex);
-      const key = peerIdToBytes(peerId);
-      const value = {
-        storageIndex: index,
-        peerId: key,
-        shareNumber,
-        atMs: BigInt(Math.round(clock.nowMs())),
-        reader,
-        reason: reason.slice(0, maxTextLength),
-      };
-      say(topics.shareEvents, {
-        partition: partitionOfStorageIndex(index, 0, sharePartitions),
-        key,
-        value: toBinary(ShareEventsRecordSchema, create(ShareEventsRecordSchema, { body: { case: 'finding', value } })),
-      });
+    found(storageIndex, share, reason) {
+      const finding = { storageIndex, share, reader, reason, atMs: clock.nowMs() };
+      say(topics.shareEvents, findingRecord(finding, sharePartitions));
     },
     reached: (peerId) => sayOfPeer(peerId, { case: 'reach', value: { reachable: true, reason: '' } }),
     notReached: (peerId, reason) =>
@@ -90,6 +77,36 @@ export async function openReaderWords(options: ReaderWordsOptions): Promise<Read
     async flush() {
       while (pending.size > 0) await Promise.all(pending);
     },
+  };
+}
+
+export interface Finding {
+  readonly storageIndex: StorageIndex;
+  readonly share: PlacedShare;
+  readonly reader: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** A finding as it stands in `share-events`, where the events of its file do. */
+export function findingRecord(
+  { storageIndex, share, reader, reason, atMs }: Finding,
+  partitions: number,
+): AppendRecord {
+  const index = storageIndexToBytes(storageIndex);
+  const key = peerIdToBytes(share.peerId);
+  const value = {
+    storageIndex: index,
+    peerId: key,
+    shareNumber: share.shareNumber,
+    atMs: BigInt(Math.round(atMs)),
+    reader,
+    reason: reason.slice(0, maxTextLength),
+  };
+  return {
+    partition: partitionOfStorageIndex(index, 0, partitions),
+    key,
+    value: toBinary(ShareEventsRecordSchema, create(ShareEventsRecordSchema, { body: { case: 'finding', value } })),
   };
 }
 

@@ -14,6 +14,7 @@ import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, foldersOf, runningContextOf } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { reportTo } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
 import {
   type ApiFlags,
@@ -93,7 +94,9 @@ async function repair(context: Context, positional: readonly string[], flags: Re
             settings: { ...defaultRepairSettings, windowBytes: context.config.repairer.windowBytes, readBackRatio: 1 },
           },
         );
-        return { found, report: await found.repair.report, nameOf: mesh.nameOf };
+        const report = await found.repair.report;
+        await reportTo(collector)(manifest.storageIndex, [...found.corrupt, ...report.corrupt]);
+        return { found, report, nameOf: mesh.nameOf };
       } finally {
         await mesh.close();
       }

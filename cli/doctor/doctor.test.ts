@@ -4,6 +4,7 @@ import { describeCheck } from '../commands/doctor.ts';
 import { passed, runCheck } from './check.ts';
 import { judgeClock } from './clock-checks.ts';
 import { machineChecks } from './machine-checks.ts';
+import { judgeRepairer } from './service-checks.ts';
 import { lagOf } from './storage-checks.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -23,6 +24,36 @@ describe('the clock', () => {
       detail: expect.stringContaining('behind') as string,
     });
     expect(judgeClock(0, null).state).toBe('failed');
+  });
+});
+
+describe('a repairer', () => {
+  const state = { running: [], brake: null, queued: {}, peersAgeMs: 900 };
+
+  test('is in order while it knows the peers and fails at nothing', () => {
+    expect(judgeRepairer(state, 'http://r', 15_000)).toMatchObject({
+      state: 'ok',
+      detail: 'http://r has 0 repairs under way',
+    });
+    const { peersAgeMs: _age, ...older } = state;
+    expect(judgeRepairer(older, 'http://r', 15_000).state).toBe('ok');
+  });
+
+  test('is not while what it holds of the peers is old, or repairs of its files fail', () => {
+    expect(judgeRepairer({ ...state, peersAgeMs: 16_000 }, 'http://r', 15_000).state).toBe('failed');
+    expect(judgeRepairer({ ...state, peersAgeMs: -1 }, 'http://r', 15_000).state).toBe('failed');
+    const file = {
+      storageIndex: 'x',
+      tries: 3,
+      errorCode: 'repair-no-target',
+      errorMessage: '',
+      failedAtMs: 1,
+      nextTryAtMs: null,
+    };
+    expect(judgeRepairer({ ...state, failing: [file] }, 'http://r', 15_000)).toMatchObject({
+      state: 'failed',
+      detail: expect.stringContaining('1 files that it could not repair') as string,
+    });
   });
 });
 

@@ -64,8 +64,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
         const state = await ask(new URL('/v1/state', url)).then(
           (response) => response.json() as Promise<RepairerStatus>,
         );
-        const brake = state.brake === null ? '' : `; bulk repair is held: ${state.brake}`;
-        return passed(`${url} has ${state.running.length} repairs under way${brake}`);
+        return judgeRepairer(state, url, config.analyzer.staleAfterMs);
       },
     },
   ];
@@ -86,6 +85,31 @@ export function alertSinks({ isTeller, sinks }: SinkListAnswer): Finding {
     said.join('; '),
     'See that it runs and that its address and key are right; `meshward alerts test --sink NAME` tries at once.',
   );
+}
+
+/** A repairer with old facts holds bulk repair, which nobody notices until it is wanted. */
+export function judgeRepairer(state: RepairerStatus, url: string, staleAfterMs: number): Finding {
+  const { running, brake, failing = [], peersAgeMs = 0, drain } = state;
+  const parts = [
+    `${url} has ${running.length} repairs under way`,
+    ...(failing.length === 0 ? [] : [`${failing.length} files that it could not repair so far`]),
+    ...(drain === undefined || drain.peers.length === 0
+      ? []
+      : [`${drain.sharesLeft ?? '?'} shares left to move off ${drain.peers.length} draining peers`]),
+    ...(brake === null ? [] : [`bulk repair is held: ${brake}`]),
+  ];
+  const said = parts.join('; ');
+  if (peersAgeMs < 0 || peersAgeMs > staleAfterMs)
+    return failed(
+      said,
+      'See that a collector runs and can write into the log: its ticks are the time by which peers are judged.',
+    );
+  if (failing.length > 0)
+    return failed(
+      said,
+      '`meshward file at-risk` shows what each was tried with; `meshward file repair CAP` tries one now.',
+    );
+  return passed(said);
 }
 
 async function lookAtClickHouse(context: Context): Promise<Finding> {

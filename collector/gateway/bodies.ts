@@ -94,6 +94,22 @@ export const filesBody = z.strictObject({
 });
 export type FilesBody = z.infer<typeof filesBody>;
 
+/** What a reader found not to be what its peer says. */
+export const findingsBody = z.strictObject({
+  findings: z
+    .array(
+      z.strictObject({
+        storageIndex: z.string().regex(/^[a-z2-7]{26}$/),
+        peerId,
+        shareNumber: z.number().int().min(0).max(255),
+        reason: text,
+      }),
+    )
+    .min(1)
+    .max(1000),
+});
+export type FindingsBody = z.infer<typeof findingsBody>;
+
 export const reasonBody = z.strictObject({ reason: text });
 export const drainBody = z.strictObject({ draining: z.boolean() });
 /** `untilMs` 0 ends the window. */

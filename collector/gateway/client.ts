@@ -19,6 +19,7 @@ import type {
   EnrolAnswer,
   EnrolBody,
   FilesBody,
+  FindingsBody,
   MaintenanceBody,
   PostAnswer,
   SettingsAnswer,
@@ -70,6 +71,8 @@ export interface CollectorClient {
   /** Every enrolled peer; holds secrets. */
   directory(): Promise<readonly DirectoryPeer[]>;
   registerFiles(files: FilesBody['files']): Promise<PostAnswer>;
+  /** Shares that a reader found not to be what their peers say. */
+  reportFindings(findings: FindingsBody['findings']): Promise<PostAnswer>;
   deleteFile(file: StorageIndex): Promise<PostAnswer>;
   revokePeer(peer: PeerId, reason: string): Promise<PostAnswer>;
   restorePeer(peer: PeerId): Promise<PostAnswer>;
@@ -195,6 +198,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
       }
     },
     registerFiles: (files) => json('POST', '/v1/files', { files }),
+    reportFindings: (findings) => json('POST', '/v1/findings', { findings }),
     deleteFile: (file) => json('DELETE', `/v1/files/${file}`),
     revokePeer: (peer, reason) => aboutPeer(peer, 'revoke', { reason }),
     restorePeer: (peer) => aboutPeer(peer, 'restore'),

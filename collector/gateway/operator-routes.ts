@@ -12,6 +12,7 @@ import {
 import { maxPostBytes } from '#mesh/limits.ts';
 import { type PeerId, parsePeerId, peerIdFromBytes, peerIdToBytes } from '#mesh/peer-id.ts';
 import { parseStorageIndex, partitionOfStorageIndex } from '#mesh/storage-index.ts';
+import { findingRecord } from '#peers/reader-words.ts';
 import { alertRoutes } from './alert-routes.ts';
 import { Refusal } from './answers.ts';
 import {
@@ -21,8 +22,10 @@ import {
   directoryQuery,
   drainBody,
   type FilesBody,
+  type FindingsBody,
   fileParams,
   filesBody,
+  findingsBody,
   jsonSchema,
   type MaintenanceBody,
   maintenanceBody,
@@ -70,6 +73,7 @@ export function operatorRoutes(service: GatewayService) {
     tokenRoutes(service, app);
     directoryRoutes(service, app);
     fileRoutes(service, app);
+    findingRoutes(service, app);
     standingRoutes(service, app);
     eventRoutes(service, app);
     alertRoutes(service, app);
@@ -135,6 +139,30 @@ function fileRoutes(service: GatewayService, app: GatewayApp): void {
       const storageIndex = parseStorageIndex(request.params.storageIndex);
       await service.ownerBatches.delete(storageIndex, operatorHeaders(requireOperator(service, request)));
       return done;
+    },
+  );
+}
+
+/** An operator's own proof found them: they count by themselves, until their peers have verified them. */
+function findingRoutes(service: GatewayService, app: GatewayApp): void {
+  app.post<{ Body: FindingsBody }>(
+    '/v1/findings',
+    { schema: { body: jsonSchema(findingsBody), response: { 200: jsonSchema(postAnswer) } } },
+    async (request) => {
+      const headers = operatorHeaders(requireOperator(service, request));
+      const { name, partitions } = service.topics.shareEvents;
+      const records = request.body.findings.map(({ storageIndex, peerId, shareNumber, reason }) => {
+        const finding = {
+          storageIndex: parseStorageIndex(storageIndex),
+          share: { shareNumber, peerId: parsePeerId(peerId) },
+          reader: 'operator',
+          reason,
+          atMs: service.clock.nowMs(),
+        };
+        return { ...findingRecord(finding, partitions), headers };
+      });
+      await service.log.append(name, records);
+      return { accepted: records.length };
     },
   );
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { formatCap, storageIndexOfKey } from '#mesh/caps.ts';
+import { readShareEvents } from '#mesh/events/records.ts';
 import { ManifestOrigin } from '#mesh/generated/events_pb.js';
+import { partitionOfStorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import type { CollectorClient } from './client.ts';
 import type { GatewayLog } from './service.ts';
@@ -36,6 +38,7 @@ test('what is for operators is refused to everybody else', async () => {
     ['POST', '/v1/tokens'],
     ['GET', '/v1/directory'],
     ['POST', '/v1/files'],
+    ['POST', '/v1/findings'],
     ['DELETE', `/v1/files/${manifestOf('a').manifest.storageIndex}`],
     ['POST', '/v1/silences'],
     ['POST', '/v1/silences/00000000-0000-4000-8000-000000000001/end'],
@@ -52,6 +55,25 @@ test('what is for operators is refused to everybody else', async () => {
       expect([path, answer.status, errorOf(answer).code]).toEqual([path, 403, 'operator-unknown']);
     }
   }
+});
+
+test('what an operator found to be corrupt stands among the events of its file', async () => {
+  const log = newLog();
+  const gateway = await startGateway({ log });
+  const peer = await newPeer(log, gateway);
+  const client = gateway.client(await newOperator(log));
+  const { storageIndex } = manifestOf('a').manifest;
+  await client.reportFindings([
+    { storageIndex, peerId: peer.peerId, shareNumber: 7, reason: 'a proof found it corrupt' },
+  ]);
+  const { name, partitions } = testTopics.shareEvents;
+  const partition = partitionOfStorageIndex(storageIndexToBytes(storageIndex), 0, partitions);
+  const values = (await log.read(name, partition, 0, 100_000)).map(({ value }) => readShareEvents(value as Uint8Array));
+  expect(values.find(({ kind }) => kind === 'finding')).toMatchObject({
+    finding: { storageIndex: storageIndexToBytes(storageIndex), peer: peer.peerId, shareNumber: 7, reader: 'operator' },
+  });
+  const bad = [{ storageIndex, peerId: peer.peerId, shareNumber: 256, reason: '' }];
+  await expect(client.reportFindings(bad)).rejects.toMatchObject({ code: 'bad-input' });
 });
 
 test("an operator's files are owned, tagged, and grow in one order that every analyzer takes", async () => {

@@ -21,6 +21,7 @@ let entries: Map<string, AtRiskEntry | undefined>;
 let rows: RepairRow[];
 let events: RepairerEvent[];
 let freed: number;
+let disagreements: number;
 let confirmed: boolean;
 let owned: boolean;
 let enqueue: (rows: readonly RepairRow[]) => Promise<void>;
@@ -35,6 +36,7 @@ beforeEach(async () => {
   rows = [];
   events = [];
   freed = 0;
+  disagreements = 0;
   confirmed = true;
   owned = true;
   enqueue = (added) => {
@@ -51,13 +53,16 @@ beforeEach(async () => {
     } as unknown as StandingList,
     writer: { enqueue: (_table, added) => enqueue(added) },
     telemetry: {
-      metrics: createRepairerMetrics(noMeter, {
-        queued: () => queue.lengths(),
-        running: () => 0,
-        leftOutPartitions: () => 0,
-        brakeHeld: () => false,
-        peersAgeMs: () => 0,
-      }),
+      metrics: {
+        ...createRepairerMetrics(noMeter, {
+          queued: () => queue.lengths(),
+          running: () => 0,
+          leftOutPartitions: () => 0,
+          brakeHeld: () => false,
+          peersAgeMs: () => 0,
+        }),
+        disagreed: () => disagreements++,
+      },
       tracer: noTracer,
       logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     },
@@ -113,6 +118,21 @@ describe('a lane', () => {
     await until(() => freed > 0, 'the lane is free');
     expect(taken.attempts).toBe(2);
     expect(taken.restUntilMs - mesh.clock.nowMs()).toBeGreaterThan(1.5 * config.retryAfterMs);
+  });
+
+  it('looks again soon at a file that it found well enough and the analyzer lists, then more and more rarely', async () => {
+    for (const [number, share] of file.shares.entries())
+      mesh.peers[number]?.shares.set(`${file.manifest.storageIndex}/${number}`, share.slice());
+    const taken = await run();
+    expect(rows).toMatchObject([{ outcome: 'not-needed' }]);
+    expect(disagreements).toBe(1);
+    expect(taken.restUntilMs - mesh.clock.nowMs()).toBe(5_000);
+    queue.release(taken);
+    queue.take('any', mesh.clock.nowMs());
+    freed = 0;
+    lanes.start('bulk', taken);
+    await until(() => freed > 0, 'the lane is free');
+    expect(taken.restUntilMs - mesh.clock.nowMs()).toBe(10_000);
   });
 
   it('does nothing with what is not confirmed, is not ours, or has been superseded', async () => {
