@@ -40,6 +40,9 @@ export const repairerStatus = z.object({
       failingFiles: z.number(),
     })
     .optional(),
+  /** Limits in effect, a second; 0 is unlimited. Repairers of earlier releases do not say them. */
+  rates: z.record(z.string(), z.number()).optional(),
+  used: z.object({ bytesPerSecond: z.number(), requestsPerSecond: z.number() }).optional(),
   /** How old what it holds of the peers is; -1 where nothing was ever heard. */
   peersAgeMs: z.number().optional(),
 });

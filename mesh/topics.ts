@@ -21,6 +21,8 @@ export interface Topics {
   readonly deadLetters: Topic;
   /** Compacted by silence, acknowledgement, and sink with alert: what people said of alerts, and what was told of them. */
   readonly alerts: Topic;
+  /** Compacted: campaigns with their progress, calendars, and limits of repair. */
+  readonly campaigns: Topic;
 }
 
 export interface TopicSettings {
@@ -42,11 +44,20 @@ export function topicsOf(settings: TopicSettings): Topics {
     enrolments: { name: name('enrolments'), partitions: 1, ...table },
     deadLetters: { name: name('dead-letters'), partitions: 1, ...events },
     alerts: { name: name('alerts'), partitions: 1, ...table },
+    campaigns: { name: name('campaigns'), partitions: 1, ...table },
   };
 }
 
 export function allTopics(topics: Topics): readonly Topic[] {
-  return [topics.shareEvents, topics.peerEvents, topics.atRisk, topics.enrolments, topics.deadLetters, topics.alerts];
+  return [
+    topics.shareEvents,
+    topics.peerEvents,
+    topics.atRisk,
+    topics.enrolments,
+    topics.deadLetters,
+    topics.alerts,
+    topics.campaigns,
+  ];
 }
 
 /** Consumer groups carry the prefix of the topics: two meshes on one cluster must not share them. */

@@ -26,14 +26,15 @@ describe('rights on Kafka', () => {
     }
   });
 
-  it('let few write: the word of peers and who may speak comes through the collector, and repairers say what they read only', () => {
+  it('let few write: the word of peers and who may speak comes through the collector, and repairers say what they read and how campaigns go', () => {
     expect(rolesThat('Write', topics.shareEvents.name)).toEqual(['collector', 'repairer', 'operator']);
     expect(rolesThat('Write', topics.enrolments.name)).toEqual(['collector']);
     expect(rolesThat('Write', topics.atRisk.name)).toEqual(['analyzer']);
+    expect(rolesThat('Write', topics.campaigns.name)).toEqual(['collector', 'repairer']);
     const written = rightsOf('repairer', options).flatMap(({ name, operations }) =>
       operations.includes('Write') ? [name] : [],
     );
-    expect(written).toEqual([topics.shareEvents.name, topics.peerEvents.name]);
+    expect(written).toEqual([topics.shareEvents.name, topics.peerEvents.name, topics.campaigns.name]);
   });
 
   it('name topics and groups in full for services, none of which may create or alter anything', () => {

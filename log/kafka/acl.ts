@@ -27,6 +27,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     enrolments: ['append', 'read'],
     deadLetters: ['append'],
     alerts: ['append'],
+    campaigns: ['append', 'read'],
   },
   analyzer: {
     shareEvents: ['read'],
@@ -36,6 +37,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     atRisk: ['append', 'read'],
     deadLetters: ['append'],
     alerts: ['append', 'read'],
+    campaigns: ['read'],
   },
   repairer: {
     // Readers tell there of shares that are not what their peers say.
@@ -44,6 +46,8 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     peerEvents: ['append', 'read'],
     atRisk: ['read'],
     enrolments: ['read'],
+    // Repairers say how far campaigns are.
+    campaigns: ['append', 'read'],
   },
   cli: {
     shareEvents: ['look'],
@@ -53,6 +57,7 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
     enrolments: ['look'],
     deadLetters: ['read'],
     alerts: ['look'],
+    campaigns: ['look'],
   },
   operator: {
     shareEvents: ['append', 'read'],

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { alertsSection, objectiveSection } from './alert-keys.ts';
+import { campaignsSection } from './campaign-keys.ts';
 import { clickhouseSection } from './clickhouse-keys.ts';
 import { kafkaSection } from './kafka-keys.ts';
 import { bytes, count, dayMs, durationMs, hourMs, key, mebibyte, minuteMs, port, ratio, text } from './key.ts';
@@ -206,6 +207,7 @@ export const configSchema = z.strictObject({
     ),
     brakeWindowMs: key(durationMs, 10 * minuteMs, 'ms', 'Window of the brake.'),
   }),
+  campaigns: campaignsSection,
   agent: z.strictObject({
     shares: key(text, '', 'path', 'Folder of shares, laid out as Tahoe does; needed to run an agent.'),
     keyDir: key(text, '', 'path', "Folder of the peer's key; empty is key/ beside the shares."),

@@ -1627,6 +1627,387 @@ export declare type AlertTold = Message<"meshward.events.v1.AlertTold"> & {
 export declare const AlertToldSchema: GenMessage<AlertTold>;
 
 /**
+ * Value of a record in the compacted topic `campaigns`. Each key has one writer's word, so that compaction takes no decision:
+ *   campaign/ID/REVISION/NONCE    Campaign          the first record of a revision counts, and the largest revision stands
+ *   progress/ID/PARTITION/GENERATION CampaignProgress the largest generation counts
+ *   schedule/NAME/REVISION/NONCE  Schedule          as campaigns
+ *   limits/REVISION/NONCE         RepairLimits      as campaigns
+ *
+ * @generated from message meshward.events.v1.CampaignsRecord
+ */
+export declare type CampaignsRecord = Message<"meshward.events.v1.CampaignsRecord"> & {
+  /**
+   * @generated from oneof meshward.events.v1.CampaignsRecord.body
+   */
+  body: {
+    /**
+     * @generated from field: meshward.events.v1.Campaign campaign = 1;
+     */
+    value: Campaign;
+    case: "campaign";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.CampaignProgress progress = 2;
+     */
+    value: CampaignProgress;
+    case: "progress";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.Schedule schedule = 3;
+     */
+    value: Schedule;
+    case: "schedule";
+  } | {
+    /**
+     * @generated from field: meshward.events.v1.RepairLimits limits = 4;
+     */
+    value: RepairLimits;
+    case: "limits";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message meshward.events.v1.CampaignsRecord.
+ * Use `create(CampaignsRecordSchema)` to create a new message.
+ */
+export declare const CampaignsRecordSchema: GenMessage<CampaignsRecord>;
+
+/**
+ * A whole campaign: every revision says all of it, and who did what until then.
+ *
+ * @generated from message meshward.events.v1.Campaign
+ */
+export declare type Campaign = Message<"meshward.events.v1.Campaign"> & {
+  /**
+   * UUID
+   *
+   * @generated from field: string campaign_id = 1;
+   */
+  campaignId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: meshward.events.v1.CampaignState state = 3;
+   */
+  state: CampaignState;
+
+  /**
+   * counts its changes, from 1
+   *
+   * @generated from field: uint64 revision = 4;
+   */
+  revision: bigint;
+
+  /**
+   * JSON of mesh/campaigns/definition.ts: what is done to which files, with which part of the budget
+   *
+   * @generated from field: string definition = 5;
+   */
+  definition: string;
+
+  /**
+   * JSON of mesh/campaigns/plan.ts
+   *
+   * @generated from field: string plan = 6;
+   */
+  plan: string;
+
+  /**
+   * SHA-256 of definition and plan, in hexadecimal digits
+   *
+   * @generated from field: string plan_hash = 7;
+   */
+  planHash: string;
+
+  /**
+   * @generated from field: uint64 created_at_ms = 8;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from field: repeated meshward.events.v1.AuditStep steps = 9;
+   */
+  steps: AuditStep[];
+};
+
+/**
+ * Describes the message meshward.events.v1.Campaign.
+ * Use `create(CampaignSchema)` to create a new message.
+ */
+export declare const CampaignSchema: GenMessage<Campaign>;
+
+/**
+ * Who did what, when and why. `operator_id` is empty where a service did it by itself.
+ *
+ * @generated from message meshward.events.v1.AuditStep
+ */
+export declare type AuditStep = Message<"meshward.events.v1.AuditStep"> & {
+  /**
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: string what = 2;
+   */
+  what: string;
+
+  /**
+   * @generated from field: bytes operator_id = 3;
+   */
+  operatorId: Uint8Array;
+
+  /**
+   * @generated from field: string operator_name = 4;
+   */
+  operatorName: string;
+
+  /**
+   * @generated from field: string why = 5;
+   */
+  why: string;
+
+  /**
+   * @generated from field: uint64 at_ms = 6;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: string plan_hash = 7;
+   */
+  planHash: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.AuditStep.
+ * Use `create(AuditStepSchema)` to create a new message.
+ */
+export declare const AuditStepSchema: GenMessage<AuditStep>;
+
+/**
+ * What the owner of one partition of `at-risk` has done for a campaign.
+ *
+ * @generated from message meshward.events.v1.CampaignProgress
+ */
+export declare type CampaignProgress = Message<"meshward.events.v1.CampaignProgress"> & {
+  /**
+   * @generated from field: string campaign_id = 1;
+   */
+  campaignId: string;
+
+  /**
+   * @generated from field: uint32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * of the partition at its owner: a fence
+   *
+   * @generated from field: uint64 generation = 3;
+   */
+  generation: bigint;
+
+  /**
+   * its instance name
+   *
+   * @generated from field: string repairer = 4;
+   */
+  repairer: string;
+
+  /**
+   * of the campaign: what it does follows from this one
+   *
+   * @generated from field: uint64 seen_revision = 5;
+   */
+  seenRevision: bigint;
+
+  /**
+   * revision at which the campaign was started: progress of an earlier run is none of this one
+   *
+   * @generated from field: uint64 run = 6;
+   */
+  run: bigint;
+
+  /**
+   * from 1; later ones try what failed again
+   *
+   * @generated from field: uint32 pass = 7;
+   */
+  pass: number;
+
+  /**
+   * the last storage index that this pass is done with; empty at its beginning
+   *
+   * @generated from field: bytes cursor = 8;
+   */
+  cursor: Uint8Array;
+
+  /**
+   * @generated from field: bool finished = 9;
+   */
+  finished: boolean;
+
+  /**
+   * @generated from field: uint32 in_flight = 10;
+   */
+  inFlight: number;
+
+  /**
+   * why nothing is being done; empty while something is
+   *
+   * @generated from field: string waits_for = 11;
+   */
+  waitsFor: string;
+
+  /**
+   * @generated from field: uint64 at_ms = 12;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: repeated meshward.events.v1.OutcomeCount outcomes = 13;
+   */
+  outcomes: OutcomeCount[];
+
+  /**
+   * @generated from field: uint64 shares_written = 14;
+   */
+  sharesWritten: bigint;
+
+  /**
+   * @generated from field: uint64 bytes_read = 15;
+   */
+  bytesRead: bigint;
+
+  /**
+   * @generated from field: uint64 bytes_written = 16;
+   */
+  bytesWritten: bigint;
+
+  /**
+   * why this part cannot be done at all; empty where it can
+   *
+   * @generated from field: string failure = 17;
+   */
+  failure: string;
+};
+
+/**
+ * Describes the message meshward.events.v1.CampaignProgress.
+ * Use `create(CampaignProgressSchema)` to create a new message.
+ */
+export declare const CampaignProgressSchema: GenMessage<CampaignProgress>;
+
+/**
+ * @generated from message meshward.events.v1.OutcomeCount
+ */
+export declare type OutcomeCount = Message<"meshward.events.v1.OutcomeCount"> & {
+  /**
+   * @generated from field: string outcome = 1;
+   */
+  outcome: string;
+
+  /**
+   * empty where nothing went wrong
+   *
+   * @generated from field: string error_code = 2;
+   */
+  errorCode: string;
+
+  /**
+   * @generated from field: uint64 files = 3;
+   */
+  files: bigint;
+};
+
+/**
+ * Describes the message meshward.events.v1.OutcomeCount.
+ * Use `create(OutcomeCountSchema)` to create a new message.
+ */
+export declare const OutcomeCountSchema: GenMessage<OutcomeCount>;
+
+/**
+ * What runs on a calendar.
+ *
+ * @generated from message meshward.events.v1.Schedule
+ */
+export declare type Schedule = Message<"meshward.events.v1.Schedule"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: bool removed = 3;
+   */
+  removed: boolean;
+
+  /**
+   * JSON of mesh/campaigns/schedule.ts
+   *
+   * @generated from field: string definition = 4;
+   */
+  definition: string;
+
+  /**
+   * @generated from field: repeated meshward.events.v1.AuditStep steps = 5;
+   */
+  steps: AuditStep[];
+
+  /**
+   * the time that the last run was due
+   *
+   * @generated from field: uint64 last_run_ms = 6;
+   */
+  lastRunMs: bigint;
+};
+
+/**
+ * Describes the message meshward.events.v1.Schedule.
+ * Use `create(ScheduleSchema)` to create a new message.
+ */
+export declare const ScheduleSchema: GenMessage<Schedule>;
+
+/**
+ * Limits of repair at run time, over those of the configuration; and the brake, where an operator overrides it.
+ *
+ * @generated from message meshward.events.v1.RepairLimits
+ */
+export declare type RepairLimits = Message<"meshward.events.v1.RepairLimits"> & {
+  /**
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * JSON of mesh/campaigns/limits.ts
+   *
+   * @generated from field: string limits = 2;
+   */
+  limits: string;
+
+  /**
+   * @generated from field: repeated meshward.events.v1.AuditStep steps = 3;
+   */
+  steps: AuditStep[];
+};
+
+/**
+ * Describes the message meshward.events.v1.RepairLimits.
+ * Use `create(RepairLimitsSchema)` to create a new message.
+ */
+export declare const RepairLimitsSchema: GenMessage<RepairLimits>;
+
+/**
  * What happened to one share on the peer that says so.
  *
  * @generated from enum meshward.events.v1.ShareEventKind
@@ -1766,4 +2147,54 @@ export enum FileGrade {
  * Describes the enum meshward.events.v1.FileGrade.
  */
 export declare const FileGradeSchema: GenEnum<FileGrade>;
+
+/**
+ * @generated from enum meshward.events.v1.CampaignState
+ */
+export enum CampaignState {
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_PLANNED = 1;
+   */
+  PLANNED = 1,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_APPROVED = 2;
+   */
+  APPROVED = 2,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_RUNNING = 3;
+   */
+  RUNNING = 3,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_PAUSED = 4;
+   */
+  PAUSED = 4,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_DONE = 5;
+   */
+  DONE = 5,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_CANCELLED = 6;
+   */
+  CANCELLED = 6,
+
+  /**
+   * @generated from enum value: CAMPAIGN_STATE_FAILED = 7;
+   */
+  FAILED = 7,
+}
+
+/**
+ * Describes the enum meshward.events.v1.CampaignState.
+ */
+export declare const CampaignStateSchema: GenEnum<CampaignState>;
 

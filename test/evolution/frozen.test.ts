@@ -34,6 +34,7 @@ function readJson(release: string, path: string): unknown {
 describe.each(releases)('what release %s wrote', (release) => {
   const meanings = readJson(release, 'meaning.json') as Record<string, unknown>;
   // Later releases have kinds of records that this one did not write.
+  // A release knows no kind of message that is newer than it.
   const kinds = Object.keys(readers).filter((kind) => existsSync(join(wire, release, kind)));
 
   test('is there for every kind of message, each with its meaning', () => {

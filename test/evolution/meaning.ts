@@ -5,6 +5,7 @@ import { readReport } from '#analyzer/mesh/report.ts';
 import { checkPost } from '#collector/gateway/check-post.ts';
 import { EnrolmentTable } from '#collector/gateway/enrolment-table.ts';
 import { type PostForm, readPost } from '#collector/gateway/read-post.ts';
+import { readCampaigns } from '#mesh/campaigns/records.ts';
 import { readNote } from '#mesh/events/alert-notes.ts';
 import { readPeerEvents, readShareEvents } from '#mesh/events/records.ts';
 import { AgentPostSchema, AtRiskFileSchema, DeadLetterSchema, EnrolledPeerSchema } from '#mesh/generated/events_pb.js';
@@ -21,6 +22,7 @@ export const readers: Readonly<Record<string, (bytes: Uint8Array, form: PostForm
   enrolments: meaningOfEnrolment,
   'dead-letters': (bytes) => jsonOf(DeadLetterSchema, fromBinary(DeadLetterSchema, bytes)),
   alerts: (bytes) => plain(readNote(bytes)),
+  campaigns: (bytes) => plain(readCampaigns(bytes)),
 };
 
 function meaningOfPeerEvents(bytes: Uint8Array): unknown {

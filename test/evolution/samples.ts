@@ -3,9 +3,12 @@
  * hold for one release and are changed with the schema; what a release wrote stands in `test/fixtures/wire/`.
  */
 import { create, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import { sampleDefinition, samplePlan } from '#mesh/campaigns/testing/samples.ts';
 import {
   AgentPostSchema,
   AtRiskFileSchema,
+  CampaignState,
+  CampaignsRecordSchema,
   DeadLetterSchema,
   EnrolmentSchema,
   FileGrade,
@@ -300,6 +303,80 @@ export function sampleDeadLetters() {
 }
 
 /** Every sample, by kind and name. */
+const step = {
+  revision: 2n,
+  what: 'start',
+  operatorId: operatorBytes,
+  operatorName: 'ada',
+  why: 'before the move',
+  atMs,
+  planHash: 'ab'.repeat(32),
+};
+
+export function sampleCampaigns(): Readonly<Record<string, Message>> {
+  const campaignId = '0f82f493-055e-4007-bbb6-fe1338f52f46';
+  const definition = sampleDefinition({ selection: { grades: ['degraded'], marginTo: 40 }, upTo: 95 });
+  const plan = samplePlan({ duration: { leastMs: 10, mostMs: 20, basis: 'the budget' }, marginsBefore: [[5, 10]] });
+  const limits = {
+    rates: { bytes: 1_000_000, peerReadBytes: 5000 },
+    brake: { says: 'hold', untilMs: Number(atMs), why: 'night', by: 'ada' },
+  };
+  const schedule = { does: 'proofs', cron: '0 2 * * 6', timeZone: 'Europe/Berlin', files: 20 };
+  return mapValues<NonNullable<MessageInitShape<typeof CampaignsRecordSchema>['body']>, Message>(
+    {
+      campaign: {
+        case: 'campaign',
+        value: {
+          campaignId,
+          name: 'lift',
+          state: CampaignState.RUNNING,
+          revision: 2n,
+          definition: JSON.stringify(definition),
+          plan: JSON.stringify(plan),
+          planHash: 'ab'.repeat(32),
+          createdAtMs: atMs,
+          steps: [step],
+        },
+      },
+      progress: {
+        case: 'progress',
+        value: {
+          campaignId,
+          partition: 3,
+          generation: 7n,
+          repairer: 'here:7702:9',
+          seenRevision: 2n,
+          run: 2n,
+          pass: 1,
+          cursor: storageIndex(1),
+          finished: true,
+          inFlight: 2,
+          waitsFor: 'critical files go first',
+          atMs,
+          outcomes: [{ outcome: 'failed', errorCode: 'repair-no-target', files: 4n }],
+          sharesWritten: 5n,
+          bytesRead: 6n,
+          bytesWritten: 7n,
+          failure: 'refused',
+        },
+      },
+      schedule: {
+        case: 'schedule',
+        value: {
+          name: 'weekly',
+          revision: 2n,
+          removed: true,
+          definition: JSON.stringify(schedule),
+          steps: [step],
+          lastRunMs: atMs,
+        },
+      },
+      limits: { case: 'limits', value: { revision: 2n, limits: JSON.stringify(limits), steps: [step] } },
+    },
+    (body) => create(CampaignsRecordSchema, { body }),
+  );
+}
+
 export function allSamples(): Readonly<Record<string, Readonly<Record<string, Message>>>> {
   return {
     posts: samplePosts(),
@@ -309,6 +386,7 @@ export function allSamples(): Readonly<Record<string, Readonly<Record<string, Me
     enrolments: sampleEnrolments(),
     'dead-letters': sampleDeadLetters(),
     alerts: sampleAlertNotes(),
+    campaigns: sampleCampaigns(),
   };
 }
 
