@@ -8,7 +8,7 @@ export interface Retention {
   readonly dayDays: number;
   readonly gradeChangesDays: number;
   readonly peerStatesDays: number;
-  /** Repairs and proofs. */
+  /** Repairs, proofs, and what campaigns did. */
   readonly auditDays: number;
   readonly alertsDays: number;
 }
@@ -57,6 +57,8 @@ export function lifeTimes(retention: Retention, seriesNames: readonly string[]):
     { table: 'peer_states', since: 'toDateTime(at)', days: retention.peerStatesDays },
     { table: 'repairs', since: 'toDateTime(started_at)', days: retention.auditDays },
     { table: 'proofs', since: 'toDateTime(at)', days: retention.auditDays },
+    { table: 'campaign_files', since: 'toDateTime(at)', days: retention.auditDays },
+    { table: 'campaign_progress', since: 'toDateTime(at)', days: retention.auditDays },
     { table: 'alerts', since: 'toDateTime(at)', days: retention.alertsDays },
   ];
 }

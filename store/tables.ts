@@ -2,6 +2,9 @@
  * What the store holds, as typed rows. docs/clickhouse.md says what each table is for; migrations/ makes them, and a test
  * holds both to the same names and types. Times are milliseconds since the epoch (UTC), sizes are bytes.
  */
+
+import { campaignStates } from '#mesh/campaigns/campaign.ts';
+import { fileOutcomes } from '#mesh/campaigns/progress.ts';
 import { grades } from '#mesh/grade.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import {
@@ -36,7 +39,6 @@ export const proofOutcomes = ['proven', 'failed', 'cancelled'] as const;
 /** `critical` is what releases before the fifth migration wrote for `page`. */
 export const alertSeverities = ['info', 'warning', 'critical', 'page'] as const;
 export const alertStates = ['firing', 'resolved'] as const;
-export const campaignStates = ['planned', 'approved', 'running', 'paused', 'done', 'cancelled', 'failed'] as const;
 
 const grade = choice(grades);
 const peerState = choice(peerStates);
@@ -300,7 +302,7 @@ export const alerts = defineTable('alerts', {
   files: uint64,
 });
 
-/** The newest version of each campaign; `selection`, `plan` and `progress` are JSON of the repairer. */
+/** The newest version of each campaign; `selection`, `plan` and `progress` are JSON of mesh/campaigns: definition, plan, totals. */
 export const campaigns = defineTable('campaigns', {
   id: uuid,
   name: text,
@@ -312,6 +314,56 @@ export const campaigns = defineTable('campaigns', {
   plan: text,
   progress: text,
   version: uint64,
+});
+
+/** What came of each file of a campaign. */
+export const campaignFiles = defineTable('campaign_files', {
+  campaign: uuid,
+  partition: uint16,
+  storageIndex,
+  outcome: choice(fileOutcomes),
+  errorCode: label,
+  /** How many times it was tried. */
+  pass: uint16,
+  policy: label,
+  marginBefore: int16,
+  marginAfter: int16,
+  sharesWritten: uint16,
+  bytesRead: uint64,
+  bytesWritten: uint64,
+  durationMs: uint64,
+  at: timestamp,
+});
+
+/** Who commanded what of a campaign, and why. `operatorId` is empty where a service did it by itself. */
+export const campaignSteps = defineTable('campaign_steps', {
+  /** Its id; of a calendar entry `schedule/NAME`, of limits and the brake `limits/repair`. */
+  campaign: text,
+  revision: uint64,
+  at: timestamp,
+  name: text,
+  what: label,
+  operatorId: text,
+  operatorName: text,
+  why: text,
+  planHash: text,
+});
+
+/** How far each partition of a campaign was, every few seconds while it ran. Figures count from its start. */
+export const campaignProgress = defineTable('campaign_progress', {
+  campaign: uuid,
+  at: timestamp,
+  partition: uint16,
+  files: uint64,
+  restored: uint64,
+  failed: uint64,
+  sharesWritten: uint64,
+  bytesRead: uint64,
+  bytesWritten: uint64,
+  inFlight: uint32,
+  waitsFor: label,
+  finished: flag,
+  repairer: label,
 });
 
 export const allTables: readonly Table[] = [
@@ -334,6 +386,9 @@ export const allTables: readonly Table[] = [
   proofs,
   alerts,
   campaigns,
+  campaignFiles,
+  campaignSteps,
+  campaignProgress,
 ];
 
 export type PlacementRow = Row<typeof placements>;
@@ -354,3 +409,6 @@ export type RepairRow = Row<typeof repairs>;
 export type ProofRow = Row<typeof proofs>;
 export type AlertRow = Row<typeof alerts>;
 export type CampaignRow = Row<typeof campaigns>;
+export type CampaignFileRow = Row<typeof campaignFiles>;
+export type CampaignStepRow = Row<typeof campaignSteps>;
+export type CampaignProgressRow = Row<typeof campaignProgress>;

@@ -134,7 +134,13 @@ describe('migrate', () => {
     expect(await applyRetention(store, topology, defaultRetention)).toEqual([]);
     const longer = { ...defaultRetention, minuteDays: 30, auditDays: 30 };
     const changed = allSeries.map((series) => `${series.name}_minute`);
-    expect(await applyRetention(store, topology, longer)).toEqual([...changed, 'repairs', 'proofs']);
+    expect(await applyRetention(store, topology, longer)).toEqual([
+      ...changed,
+      'repairs',
+      'proofs',
+      'campaign_files',
+      'campaign_progress',
+    ]);
     expect(await applyRetention(store, topology, longer)).toEqual([]);
     const [table] = await store.select(
       { ttl: text },

@@ -106,6 +106,7 @@ describe('the migrations', () => {
         "audit c35570e5decbe94f",
         "figures 0c8f195d2cb361ae",
         "comments f832e18521d005f9",
+        "campaigns d1baba0f59fff988",
       ]
     `);
   });

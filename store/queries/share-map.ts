@@ -57,6 +57,13 @@ export function placementsOfFile(store: Store, index: StorageIndex): Promise<Pla
   return store.select(placements.columns, sql);
 }
 
+/** Where the shares of some files are, without lost ones; at most `maxIndexesPerQuery` files. */
+export function placementsOfFiles(store: Store, indexes: readonly StorageIndex[]): Promise<PlacementRow[]> {
+  if (indexes.length === 0) return Promise.resolve([]);
+  const sql = `SELECT ${placements.columnNames.join(', ')} FROM ${store.qualified('placements')} FINAL ${onlyFiles(store, indexes)}`;
+  return store.select(placements.columns, sql);
+}
+
 /** A condition on `storage_index`. Written into the statement as hex: parameters would travel in the URL, which is short. */
 export function amongIndexes(indexes: readonly StorageIndex[]): string {
   checkCount(indexes);

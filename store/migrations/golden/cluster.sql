@@ -2131,3 +2131,156 @@ ALTER TABLE meshward.service_figures_day ON CLUSTER 'mesh'
   COMMENT COLUMN IF EXISTS value_max 'Value of the metric: largest in the bucket',
   COMMENT COLUMN IF EXISTS value_sum 'Value of the metric: sum over the bucket: divide by the number of rows for the mean',
   COMMENT COLUMN IF EXISTS value_last 'Value of the metric: newest in the bucket, with its moment before it';
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_files_local ON CLUSTER 'mesh' (
+  campaign UUID,
+  partition UInt16 CODEC(ZSTD),
+  storage_index FixedString(16),
+  outcome Enum8('restored' = 1, 'not-needed' = 2, 'verified' = 3, 'partial' = 4, 'corrupt' = 5, 'failed' = 6, 'irrecoverable' = 7, 'gone' = 8) CODEC(ZSTD),
+  error_code LowCardinality(String),
+  pass UInt16 CODEC(ZSTD),
+  policy LowCardinality(String),
+  margin_before Int16 CODEC(ZSTD),
+  margin_after Int16 CODEC(ZSTD),
+  shares_written UInt16 CODEC(ZSTD),
+  bytes_read UInt64 CODEC(ZSTD),
+  bytes_written UInt64 CODEC(ZSTD),
+  duration_ms UInt64 CODEC(ZSTD),
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  storage_index_text String ALIAS lower(trim(TRAILING '=' FROM base32Encode(storage_index)))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', at)
+ORDER BY (campaign, partition, storage_index)
+TTL toDateTime(at) + INTERVAL 1095 DAY
+SETTINGS replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_files ON CLUSTER 'mesh' AS meshward.campaign_files_local
+ENGINE = Distributed('mesh', 'meshward', 'campaign_files_local', cityHash64(storage_index));
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_steps_local ON CLUSTER 'mesh' (
+  campaign String,
+  revision UInt64,
+  at DateTime64(3, 'UTC'),
+  name String,
+  what LowCardinality(String),
+  operator_id String,
+  operator_name String,
+  why String,
+  plan_hash String
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (campaign, revision)
+SETTINGS replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_steps ON CLUSTER 'mesh' AS meshward.campaign_steps_local
+ENGINE = Distributed('mesh', 'meshward', 'campaign_steps_local', cityHash64(campaign));
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_progress_local ON CLUSTER 'mesh' (
+  campaign UUID,
+  at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+  partition UInt16 CODEC(ZSTD),
+  files UInt64 CODEC(T64, ZSTD),
+  restored UInt64 CODEC(T64, ZSTD),
+  failed UInt64 CODEC(T64, ZSTD),
+  shares_written UInt64 CODEC(T64, ZSTD),
+  bytes_read UInt64 CODEC(T64, ZSTD),
+  bytes_written UInt64 CODEC(T64, ZSTD),
+  in_flight UInt32 CODEC(T64, ZSTD),
+  waits_for LowCardinality(String),
+  finished Bool,
+  repairer LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY (campaign, at, partition)
+TTL toDateTime(at) + INTERVAL 1095 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 2000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS meshward.campaign_progress ON CLUSTER 'mesh' AS meshward.campaign_progress_local
+ENGINE = Distributed('mesh', 'meshward', 'campaign_progress_local', cityHash64(campaign));
+
+ALTER TABLE meshward.campaign_files_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign',
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS outcome 'What came of the file: restored, not-needed, verified, partial, corrupt, failed, irrecoverable or gone',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS pass 'How many times it was tried',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin_before 'Available shares above k before the campaign',
+  COMMENT COLUMN IF EXISTS margin_after 'Available shares above k when the campaign was done with it',
+  COMMENT COLUMN IF EXISTS shares_written 'Shares written, in all tries',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers, in all tries',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers, in all tries',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds, in all tries',
+  COMMENT COLUMN IF EXISTS at 'When the campaign was done with it, UTC';
+
+ALTER TABLE meshward.campaign_files ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign',
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events that the file belongs to',
+  COMMENT COLUMN IF EXISTS storage_index 'Names a file: 16 bytes',
+  COMMENT COLUMN IF EXISTS storage_index_text 'The storage index as people write it: base32, 26 characters',
+  COMMENT COLUMN IF EXISTS outcome 'What came of the file: restored, not-needed, verified, partial, corrupt, failed, irrecoverable or gone',
+  COMMENT COLUMN IF EXISTS error_code 'Code of docs/errors.md; empty where there was no error',
+  COMMENT COLUMN IF EXISTS pass 'How many times it was tried',
+  COMMENT COLUMN IF EXISTS policy 'Name of the policy that the file is mended by',
+  COMMENT COLUMN IF EXISTS margin_before 'Available shares above k before the campaign',
+  COMMENT COLUMN IF EXISTS margin_after 'Available shares above k when the campaign was done with it',
+  COMMENT COLUMN IF EXISTS shares_written 'Shares written, in all tries',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers, in all tries',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers, in all tries',
+  COMMENT COLUMN IF EXISTS duration_ms 'How long it took, in milliseconds, in all tries',
+  COMMENT COLUMN IF EXISTS at 'When the campaign was done with it, UTC';
+
+ALTER TABLE meshward.campaign_steps_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign, or the calendar entry or limits by their name',
+  COMMENT COLUMN IF EXISTS revision 'Count of its changes, from 1',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS name 'Given by who planned it',
+  COMMENT COLUMN IF EXISTS what 'plan, approve, start, pause, resume, cancel, finish or fail; add, change, remove, run, missed; limits, hold, release, end',
+  COMMENT COLUMN IF EXISTS operator_id 'Key of the operator; empty where a service did it by itself',
+  COMMENT COLUMN IF EXISTS operator_name 'Name of the operator',
+  COMMENT COLUMN IF EXISTS why 'Why, in the words of who did it',
+  COMMENT COLUMN IF EXISTS plan_hash 'SHA-256 of what was planned';
+
+ALTER TABLE meshward.campaign_steps ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign, or the calendar entry or limits by their name',
+  COMMENT COLUMN IF EXISTS revision 'Count of its changes, from 1',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS name 'Given by who planned it',
+  COMMENT COLUMN IF EXISTS what 'plan, approve, start, pause, resume, cancel, finish or fail; add, change, remove, run, missed; limits, hold, release, end',
+  COMMENT COLUMN IF EXISTS operator_id 'Key of the operator; empty where a service did it by itself',
+  COMMENT COLUMN IF EXISTS operator_name 'Name of the operator',
+  COMMENT COLUMN IF EXISTS why 'Why, in the words of who did it',
+  COMMENT COLUMN IF EXISTS plan_hash 'SHA-256 of what was planned';
+
+ALTER TABLE meshward.campaign_progress_local ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events',
+  COMMENT COLUMN IF EXISTS files 'Files that it is done with, since it was started',
+  COMMENT COLUMN IF EXISTS restored 'Of those, files that got the shares they were to get',
+  COMMENT COLUMN IF EXISTS failed 'Of those, files that did not',
+  COMMENT COLUMN IF EXISTS shares_written 'Shares written, since it was started',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers, since it was started',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers, since it was started',
+  COMMENT COLUMN IF EXISTS in_flight 'Files that are being worked on',
+  COMMENT COLUMN IF EXISTS waits_for 'Why nothing is being done; empty while something is',
+  COMMENT COLUMN IF EXISTS finished 'Nothing is left to do in this partition',
+  COMMENT COLUMN IF EXISTS repairer 'The repairer that owns the partition';
+
+ALTER TABLE meshward.campaign_progress ON CLUSTER 'mesh'
+  COMMENT COLUMN IF EXISTS campaign 'Names the campaign',
+  COMMENT COLUMN IF EXISTS at 'When, UTC',
+  COMMENT COLUMN IF EXISTS partition 'Partition of share-events',
+  COMMENT COLUMN IF EXISTS files 'Files that it is done with, since it was started',
+  COMMENT COLUMN IF EXISTS restored 'Of those, files that got the shares they were to get',
+  COMMENT COLUMN IF EXISTS failed 'Of those, files that did not',
+  COMMENT COLUMN IF EXISTS shares_written 'Shares written, since it was started',
+  COMMENT COLUMN IF EXISTS bytes_read 'Bytes read from peers, since it was started',
+  COMMENT COLUMN IF EXISTS bytes_written 'Bytes written to peers, since it was started',
+  COMMENT COLUMN IF EXISTS in_flight 'Files that are being worked on',
+  COMMENT COLUMN IF EXISTS waits_for 'Why nothing is being done; empty while something is',
+  COMMENT COLUMN IF EXISTS finished 'Nothing is left to do in this partition',
+  COMMENT COLUMN IF EXISTS repairer 'The repairer that owns the partition';
