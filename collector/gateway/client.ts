@@ -3,6 +3,7 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { Pool } from 'undici';
 import type { Backoff } from '#mesh/backoff.ts';
+import type { ScheduleDefinition } from '#mesh/campaigns/schedule.ts';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
 import { EndpointOrder } from '#mesh/endpoint-order.ts';
 import { isRetryable, MeshwardError } from '#mesh/errors.ts';
@@ -29,7 +30,10 @@ import type {
   TokenAnswer,
   TokenBody,
 } from './bodies.ts';
+import type { CampaignAnswer, CommandBody, CreateCampaignBody } from './campaign-routes.ts';
 import { CollectorError, connectFailures, refusalOf, unreachable } from './collector-error.ts';
+import type { OperatorAnswer, OperatorBody, OperatorsAnswer } from './operator-enrolment.ts';
+import type { BrakeBody, LimitsAnswer, RatesBody, ScheduleAnswer } from './repair-routes.ts';
 import { settingsTag } from './settings-tag.ts';
 
 export { CollectorError } from './collector-error.ts';
@@ -86,6 +90,15 @@ export interface CollectorClient {
   silenceAlerts(silence: SilenceBody): Promise<SilenceCreated>;
   endSilence(id: string): Promise<PostAnswer>;
   acknowledgeAlert(acknowledgement: AcknowledgementBody): Promise<PostAnswer>;
+  createCampaign(campaign: CreateCampaignBody): Promise<CampaignAnswer>;
+  commandCampaign(id: string, command: CommandBody): Promise<CampaignAnswer>;
+  setSchedule(name: string, definition: ScheduleDefinition, why: string): Promise<ScheduleAnswer>;
+  removeSchedule(name: string, why: string): Promise<ScheduleAnswer>;
+  setLimits(limits: RatesBody): Promise<LimitsAnswer>;
+  /** Holds bulk repair, or lets it run though the brake would hold it. */
+  setBrake(word: BrakeBody): Promise<LimitsAnswer>;
+  operators(): Promise<readonly OperatorAnswer[]>;
+  setOperator(operator: PeerId, body: OperatorBody): Promise<OperatorAnswer>;
 
   close(): Promise<void>;
 }
@@ -210,6 +223,14 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     silenceAlerts: (silence) => json('POST', '/v1/silences', silence),
     endSilence: (id) => json('POST', `/v1/silences/${id}/end`),
     acknowledgeAlert: (acknowledgement) => json('POST', '/v1/acknowledgements', acknowledgement),
+    createCampaign: (campaign) => json('POST', '/v1/campaigns', campaign),
+    commandCampaign: (id, command) => json('POST', `/v1/campaigns/${id}/command`, command),
+    setSchedule: (name, definition, why) => json('PUT', `/v1/schedules/${name}`, { definition, why }),
+    removeSchedule: (name, why) => json('POST', `/v1/schedules/${name}/remove`, { why }),
+    setLimits: (limits) => json('POST', '/v1/repair/limits', limits),
+    setBrake: (word) => json('POST', '/v1/repair/brake', word),
+    operators: async () => (await json<OperatorsAnswer>('GET', '/v1/operators')).operators,
+    setOperator: (operator, body) => json('PUT', `/v1/operators/${operator}`, body),
     async close() {
       await Promise.all(collectors.map(({ pool }) => pool.close()));
     },

@@ -59,6 +59,10 @@ export class EnrolmentTable {
     return this.#operators.get(id);
   }
 
+  *operators(): Iterable<{ readonly operatorId: PeerId; readonly name: string; readonly revoked: boolean }> {
+    for (const [operatorId, { name, revoked }] of this.#operators) yield { operatorId, name, revoked };
+  }
+
   token(hash: string): EnrolmentToken | undefined {
     return this.#tokens.get(hash);
   }

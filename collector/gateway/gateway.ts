@@ -3,8 +3,10 @@
 import type { AddressInfo } from 'node:net';
 import { type Meter, metrics as metricsApi } from '@opentelemetry/api';
 import { type FastifyError, fastify } from 'fastify';
+import { FollowedTable } from '#log/followed-table.ts';
+import { CampaignTable } from '#mesh/campaigns/table.ts';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
-import type { Config } from '#mesh/config/schema.ts';
+import { type Config, configSchema } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxEventsPerBatch } from '#mesh/limits.ts';
 import { type Logger, silentLogger } from '#mesh/logger.ts';
@@ -15,6 +17,7 @@ import type { Topics } from '#mesh/topics.ts';
 import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
 import { Admission } from './admission.ts';
 import { answerOf, Refusal, sendAnswer } from './answers.ts';
+import { CampaignDesk } from './campaigns.ts';
 import { answerClientError } from './client-errors.ts';
 import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
 import { DeadLetters, lettersPerSender } from './dead-letters.ts';
@@ -28,6 +31,7 @@ import { maxEnrolBytes, peerRoutes } from './peer-routes.ts';
 import { PostOrder } from './post-order.ts';
 import { postRoutes } from './post-routes.ts';
 import { maxPeerEventBytes } from './read-post.ts';
+import { RepairSettings } from './repair-settings.ts';
 import type { GatewayApp, GatewayLog, GatewayService } from './service.ts';
 import { startTicks, type Ticks } from './ticks.ts';
 import { watchLog } from './watched-log.ts';
@@ -37,6 +41,8 @@ export interface GatewayOptions {
   readonly log: GatewayLog;
   readonly topics: Topics;
   readonly config: Config['collector'];
+  /** @default that of the configuration schema */
+  readonly campaigns?: Config['campaigns'];
   /** PEM. The key's SHA-256 is the pin that agents check. */
   readonly tls: { readonly key: string; readonly cert: string };
   readonly clock?: Clock;
@@ -119,6 +125,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     asked: () => metrics.inventoryAsked(),
   });
+  const campaigns = new FollowedTable({
+    log,
+    topic: topics.campaigns.name,
+    create: () => new CampaignTable(),
+    clock,
+    logger,
+  });
   const rate = (perSecond: number, burst: number) => new TokenBuckets({ perSecond, burst }, clock, maxRememberedPeers);
   const service: GatewayService = {
     log,
@@ -152,6 +165,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     enrolments,
     incarnations,
     ownerBatches: new OwnerBatches(log, topics.shareEvents, clock),
+    campaigns: new CampaignDesk({
+      followed: campaigns,
+      rules: options.campaigns ?? configSchema.shape.campaigns.parse({}),
+    }),
+    repairSettings: new RepairSettings(campaigns),
   };
   const app = createApp(service, options.tls, limits, () => state === 'closing');
 
@@ -159,9 +177,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     pin,
     async listen() {
       await enrolments.start();
+      await campaigns.start();
       try {
         await app.listen({ host: config.host, port: config.port, backlog: limits.backlog });
       } catch (error) {
+        await campaigns.stop();
         await enrolments.stop();
         throw new MeshwardError(
           'service-unavailable',
@@ -184,6 +204,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (state === 'new') reasons.push('not listening yet');
       if (state === 'closing') reasons.push('closing');
       if (!enrolments.isCurrent) reasons.push('the enrolments cannot be followed');
+      if (state !== 'new' && !campaigns.isCurrent) reasons.push('the campaigns cannot be followed');
       if (ticks !== null && ticks.lateMs() > lateTicks * config.tickMs)
         reasons.push('ticks cannot be written to the log');
       if (log.oldestAppendMs() > slowAppendMs)
@@ -199,6 +220,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       callOff();
       await ticks?.stop();
       await inventoryAsks.stop();
+      await campaigns.stop();
       await enrolments.stop();
     },
   };

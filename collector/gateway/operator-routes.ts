@@ -43,10 +43,13 @@ import {
   tokenBody,
 } from './bodies.ts';
 import { admitOperator, requireOperator, withinRate } from './callers.ts';
+import { campaignRoutes } from './campaign-routes.ts';
+import { operatorEnrolmentRoutes } from './operator-enrolment.ts';
 import { operatorHeaders } from './operator-headers.ts';
 import type { OwnedFile } from './owner-batches.ts';
 import { settingsAnswer } from './peer-routes.ts';
 import { inventoryRequestOf, settingsOf, withInventoryRequest } from './peer-settings.ts';
+import { repairRoutes } from './repair-routes.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
 import { createToken, forgetExpiredTokens } from './tokens.ts';
 
@@ -77,6 +80,9 @@ export function operatorRoutes(service: GatewayService) {
     standingRoutes(service, app);
     eventRoutes(service, app);
     alertRoutes(service, app);
+    campaignRoutes(service, app);
+    repairRoutes(service, app);
+    operatorEnrolmentRoutes(service, app);
   };
 }
 

@@ -11,6 +11,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { Admission } from './admission.ts';
+import type { CampaignDesk } from './campaigns.ts';
 import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Enrolments } from './enrolments.ts';
@@ -18,6 +19,7 @@ import type { Incarnations } from './incarnations.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { OwnerBatches } from './owner-batches.ts';
 import type { PostOrder } from './post-order.ts';
+import type { RepairSettings } from './repair-settings.ts';
 
 export type GatewayApp = FastifyInstance<Server, IncomingMessage, ServerResponse>;
 
@@ -47,4 +49,6 @@ export interface GatewayService {
   readonly enrolments: Enrolments;
   readonly incarnations: Incarnations;
   readonly ownerBatches: OwnerBatches;
+  readonly campaigns: CampaignDesk;
+  readonly repairSettings: RepairSettings;
 }
