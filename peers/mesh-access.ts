@@ -2,7 +2,7 @@
 import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { StorageClient } from '#tahoe/gbs/client.ts';
-import { type BudgetRates, createBudget } from './budget.ts';
+import { type Budget, type BudgetRates, createBudget } from './budget.ts';
 import { type Directory, openDirectory } from './directory.ts';
 import { gbsPeerStorage } from './gbs-storage.ts';
 import { createPeerContact, type PeerContact } from './peer-contact.ts';
@@ -18,6 +18,7 @@ export interface MeshAccess {
   readonly transfer: Transfer;
   /** What is found at peers is said here. */
   readonly words: ReaderWords;
+  readonly budget: Budget;
   close(): Promise<void>;
 }
 
@@ -63,6 +64,7 @@ export async function openMeshAccess(options: MeshAccessOptions): Promise<MeshAc
     peerView,
     contact,
     transfer,
+    budget,
     words,
     async close() {
       await words.flush();

@@ -8,7 +8,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { ShareSource } from '#tahoe/share/reader.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, BudgetRequest } from './budget.ts';
 import type { PeerContact } from './peer-contact.ts';
 import type { AllocatedShares, AllocateShares, PeerStorage, RequestOptions, SharePiece } from './peer-storage.ts';
 
@@ -56,12 +56,15 @@ export interface WorkTransfer {
   reportCorruption(peerId: PeerId, storageIndex: StorageIndex, shareNumber: number, reason: string): Promise<void>;
 }
 
+/** A request that moves no shares to speak of. */
+const asked = { bytes: 0, as: 'asked' } as const;
+
 export function createTransfer(options: TransferOptions): Transfer {
   const { limits, budget, contact, domainsOf } = options;
 
   async function run<T>(
     peerId: PeerId,
-    bytes: number,
+    { bytes, as }: { readonly bytes: number; readonly as: NonNullable<BudgetRequest['as']> },
     work: { urgent: boolean; signal: AbortSignal | undefined; timeoutMs: number },
     request: (storage: PeerStorage, control: RequestOptions) => Promise<T>,
   ): Promise<T> {
@@ -69,7 +72,7 @@ export function createTransfer(options: TransferOptions): Transfer {
     if (storage === undefined) throw noWay(peerId);
     const { urgent, signal, timeoutMs } = work;
     signal?.throwIfAborted();
-    if (bytes > 0) await budget.spend({ bytes, peerId, domains: domainsOf(peerId), urgent, ...(signal && { signal }) });
+    await budget.spend({ bytes, peerId, domains: domainsOf(peerId), as, urgent, ...(signal && { signal }) });
     const span = contact.begin(peerId);
     try {
       const result = await request(storage, { signal, timeoutMs, onStart: () => span.started() });
@@ -95,12 +98,12 @@ export function createTransfer(options: TransferOptions): Transfer {
         },
         signal: workSignal,
         listShares: (peerId, storageIndex) =>
-          run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
+          run(peerId, asked, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
             storage.listShares(storageIndex, control),
           ),
         source: (peerId, storageIndex, shareNumber, signal = workSignal) => ({
           async read(offset, length) {
-            const bytes = await run(peerId, length, { ...work, signal }, (storage, control) =>
+            const bytes = await run(peerId, { bytes: length, as: 'source' }, { ...work, signal }, (storage, control) =>
               storage.read(storageIndex, shareNumber, offset, length, control),
             );
             moved.read += bytes.length;
@@ -108,21 +111,24 @@ export function createTransfer(options: TransferOptions): Transfer {
           },
         }),
         allocate: (peerId, storageIndex, request) =>
-          run(peerId, 0, work, (storage, control) => storage.allocate(storageIndex, request, control)),
+          run(peerId, asked, work, (storage, control) => storage.allocate(storageIndex, request, control)),
         async write(peerId, storageIndex, piece) {
-          const complete = await run(peerId, piece.bytes.length, work, (storage, control) =>
+          const complete = await run(peerId, { bytes: piece.bytes.length, as: 'target' }, work, (storage, control) =>
             storage.write(storageIndex, piece, control),
           );
           moved.written += piece.bytes.length;
           return complete;
         },
         async abort(peerId, storageIndex, shareNumber, uploadSecret) {
-          await run(peerId, 0, { urgent, signal: undefined, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
-            storage.abort(storageIndex, shareNumber, uploadSecret, control),
+          await run(
+            peerId,
+            asked,
+            { urgent: true, signal: undefined, timeoutMs: limits.listTimeoutMs },
+            (storage, control) => storage.abort(storageIndex, shareNumber, uploadSecret, control),
           ).catch(() => undefined);
         },
         async reportCorruption(peerId, storageIndex, shareNumber, reason) {
-          await run(peerId, 0, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
+          await run(peerId, asked, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
             storage.reportCorruption(storageIndex, shareNumber, reason, control),
           ).catch(() => undefined);
         },

@@ -1,11 +1,12 @@
 /** The repairer's HTTP: what it is doing at this moment. Who serves it adds metrics and probes. */
 import fastify, { type FastifyInstance } from 'fastify';
 import type { RepairerStatus } from '#mesh/repairer-status.ts';
+import type { Budget } from '#peers/budget.ts';
 import type { Repairer } from './service.ts';
 
-export function createRepairerApi(repairer: Repairer): FastifyInstance {
+export function createRepairerApi(repairer: Repairer, budget: Pick<Budget, 'rates' | 'used'>): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
-  app.get('/v1/state', async () => statusOf(repairer));
+  app.get('/v1/state', async () => ({ ...statusOf(repairer), rates: { ...budget.rates }, used: budget.used() }));
   return app;
 }
 

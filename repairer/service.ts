@@ -5,12 +5,16 @@
  */
 import type { Meter, Tracer } from '@opentelemetry/api';
 import { type AssignedPartition, type EventLog, type GroupConsumer, type Membership, partitionKey } from '#log/port.ts';
+import type { CampaignPriority } from '#mesh/campaigns/definition.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
 import { type Logger } from '#mesh/logger.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { PolicyRule } from '#mesh/policy.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { MeshAccess } from '#peers/mesh-access.ts';
 import type { Fence } from '#peers/peer-storage.ts';
+import type { CampaignHost } from './campaigns/ports.ts';
 import { Drains } from './drain/drains.ts';
 import type { DrainStore } from './drain/leaving-files.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
@@ -36,6 +40,28 @@ export interface RepairerOptions {
   readonly runtime: RepairRuntime;
   readonly telemetry: RepairerTelemetry;
   readonly tuning?: RepairerTuning;
+  /** What operators and calendars say, and campaigns beside what is on the list. */
+  readonly orders?: RepairOrders;
+}
+
+export interface RepairOrders {
+  /** What an operator says of the brake at this moment; null where nobody says anything. */
+  brakeWord(): { readonly says: 'hold' | 'release'; readonly why: string; readonly by: string } | null;
+  /** Whether files that are not critical may be repaired at this time of day. */
+  isWindowOpen(): boolean;
+  /** Whether a campaign that is not over empties the peer. */
+  isLeaving(peerId: PeerId): boolean;
+  /** Does campaigns beside what is on the list. */
+  campaigns(host: CampaignHost): CampaignsBeside;
+}
+
+export interface CampaignsBeside {
+  start(): void;
+  /** Whether a campaign works on the file at this moment. */
+  isWorkingOn(storageIndex: StorageIndex): boolean;
+  /** Partitions were taken away. */
+  revoked(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface RepairerStore {
@@ -98,6 +124,7 @@ class RepairerService implements Repairer {
   readonly #reach: ReachWatch;
   readonly #samples: Samples;
   readonly #stop = new AbortController();
+  readonly #campaigns: CampaignsBeside | undefined;
   readonly #generations = new Map<number, number>();
   readonly #listeners = new Set<(event: RepairerEvent) => void>();
   #membership: Membership | undefined;
@@ -149,6 +176,8 @@ class RepairerService implements Repairer {
       writer: options.store.writer,
       telemetry: { ...options.telemetry, metrics: this.#metrics },
       fenceOf: (partition) => this.#fenceOf(partition),
+      isTakenElsewhere: (storageIndex) =>
+        this.#drains.isWorkingOn(storageIndex) || this.#campaigns?.isWorkingOn(storageIndex) === true,
       events: {
         emit: (event) => this.#emit(event),
         free: () => this.#pumpSoon(),
@@ -160,7 +189,9 @@ class RepairerService implements Repairer {
       tools,
       owned: () => this.#fences(),
       room: () => this.#roomForDrains(),
-      isBusyWith: (storageIndex) => this.#queue.find(storageIndex)?.state === 'taken',
+      isBusyWith: (storageIndex) =>
+        this.#queue.find(storageIndex)?.state === 'taken' || this.#campaigns?.isWorkingOn(storageIndex) === true,
+      isLeftToCampaigns: (peerId) => options.orders?.isLeaving(peerId) === true,
       ended: (report) => this.#lanes.record(report, 'degraded'),
       logger,
     });
@@ -182,6 +213,13 @@ class RepairerService implements Repairer {
       brake: { silentRatio: config.brakeSilentRatio, windowMs: config.brakeWindowMs },
       everyMs: options.tuning?.peersEveryMs ?? 5_000,
       onLook: (look) => this.#looked(look),
+    });
+    this.#campaigns = options.orders?.campaigns({
+      tools,
+      fenceOf: (partition) => this.#fenceOf(partition),
+      ownedPartitions: () => [...this.#generations.keys()],
+      holdReason: (priority) => this.#holdReason(priority),
+      isRepairing: (storageIndex) => this.#lanes.isRepairing(storageIndex) || this.#drains.isWorkingOn(storageIndex),
     });
   }
 
@@ -214,6 +252,7 @@ class RepairerService implements Repairer {
     this.#drains.start();
     this.#reach.start();
     this.#samples.start();
+    this.#campaigns?.start();
     this.#pumpSoon();
   }
 
@@ -228,7 +267,7 @@ class RepairerService implements Repairer {
       unconfirmedPartitions: this.#list.unconfirmed,
       running: this.#lanes.running(),
       brake: this.#watch.brake,
-      bulkHeld: this.#watch.holdReason,
+      bulkHeld: this.#bulkHold(),
       recent: [...this.#lanes.recent],
       failing: this.#lanes.failing(),
       drain: this.#drains.state,
@@ -250,7 +289,7 @@ class RepairerService implements Repairer {
     this.#stop.abort(stopped());
     await this.#samples.stop();
     await this.#drains.stop();
-    await this.#lanes.callOff(stopped());
+    await Promise.all([this.#lanes.callOff(stopped()), this.#campaigns?.stop()]);
     await this.#membership?.leave();
   }
 
@@ -268,7 +307,10 @@ class RepairerService implements Repairer {
       this.#generations.delete(number);
       this.#list.disown(number);
     }
-    await this.#lanes.callOff(takenAway(), (partition) => numbers.has(partition));
+    await Promise.all([
+      this.#lanes.callOff(takenAway(), (partition) => numbers.has(partition)),
+      this.#campaigns?.revoked(),
+    ]);
   }
 
   async #commit(partition: AssignedPartition, nextOffset: number): Promise<void> {
@@ -298,7 +340,7 @@ class RepairerService implements Repairer {
     const { clock } = runtime;
     this.#queue.wake(clock.nowMs());
     const room: readonly [LaneKind, number, 'any' | 'critical'][] = [
-      ['bulk', config.maxConcurrentRepairs, this.#watch.holdReason === null ? 'any' : 'critical'],
+      ['bulk', config.maxConcurrentRepairs, this.#bulkHold() === null ? 'any' : 'critical'],
       ['critical', config.criticalLanes, 'critical'],
     ];
     for (const [kind, most, which] of room) {
@@ -319,7 +361,8 @@ class RepairerService implements Repairer {
 
   #looked({ changed, helps }: PeersLook): void {
     if (changed) {
-      const { holdReason, brake } = this.#watch;
+      const { brake } = this.#watch;
+      const holdReason = this.#bulkHold();
       const { logger } = this.#options.telemetry;
       logger.warn({ reason: holdReason ?? '' }, holdReason === null ? 'bulk repair goes on' : 'bulk repair holds');
       this.#emit({ kind: 'brake', brake });
@@ -348,6 +391,28 @@ class RepairerService implements Repairer {
     for (const share of corrupt) words.found(entry.manifest.storageIndex, share, 'a repair found it corrupt');
   }
 
+  /** Why files that are not critical are left alone for now; null where they are not. */
+  #bulkHold(): string | null {
+    const { orders } = this.#options;
+    const word = orders?.brakeWord() ?? null;
+    if (word?.says === 'hold') return `${word.by} holds bulk repair: ${word.why}`;
+    // An operator may override the brake, but nobody knows better than peers whose states are not known.
+    const { holdReason, freshness } = this.#watch;
+    if (holdReason !== null && (word === null || !freshness.isFresh)) return holdReason;
+    return orders?.isWindowOpen() === false ? 'no repair window is open at this time' : null;
+  }
+
+  /** Why no file of a campaign may be begun now; empty where one may. */
+  #holdReason(priority: CampaignPriority): string {
+    if (this.#stopping) return 'the repairer is stopping';
+    if (!this.#list.isLoaded) return 'the list of files at risk is being read';
+    const { critical, 'at-risk': atRisk, degraded } = this.#queue.waiting();
+    if (critical > 0) return 'critical files go first';
+    const hold = this.#bulkHold();
+    if (hold !== null) return hold;
+    return priority === 'after-repairs' && atRisk + degraded > 0 ? 'files at risk go first' : '';
+  }
+
   #fences(): ReadonlyMap<number, Fence> {
     return new Map([...this.#generations.keys()].map((partition) => [partition, this.#fenceOf(partition) as Fence]));
   }
@@ -355,7 +420,7 @@ class RepairerService implements Repairer {
   /** Draining waits while a repair does, and for whatever holds bulk repair. */
   #roomForDrains(): number {
     const { critical, 'at-risk': atRisk, degraded } = this.#queue.waiting();
-    if (this.#watch.holdReason !== null || critical + atRisk + degraded > 0) return 0;
+    if (this.#bulkHold() !== null || critical + atRisk + degraded > 0) return 0;
     return Math.max(0, this.#options.config.maxConcurrentRepairs - this.#lanes.count('bulk'));
   }
 

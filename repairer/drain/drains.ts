@@ -24,6 +24,8 @@ export interface DrainsOptions {
   /** How many copies may run now: none while repairs need the room. */
   readonly room: () => number;
   readonly isBusyWith: (storageIndex: StorageIndex) => boolean;
+  /** A campaign empties the peer, or stands still and is to go on: nothing is done beside it. */
+  readonly isLeftToCampaigns: (peerId: PeerId) => boolean;
   readonly ended: (report: RepairReport) => Promise<void>;
   readonly logger: Logger;
 }
@@ -52,6 +54,7 @@ interface Rest {
 export class Drains {
   readonly #options: DrainsOptions;
   readonly #resting = new Map<StorageIndex, Rest>();
+  readonly #moving = new Set<StorageIndex>();
   readonly #stop = new AbortController();
   #state: DrainState = { peers: [], sharesLeft: null, sharesMoved: 0, failingFiles: 0 };
   #callOff: () => void = () => undefined;
@@ -63,6 +66,10 @@ export class Drains {
 
   get state(): DrainState {
     return { ...this.#state, failingFiles: [...this.#resting.values()].filter((rest) => rest.failures > 0).length };
+  }
+
+  isWorkingOn(storageIndex: StorageIndex): boolean {
+    return this.#moving.has(storageIndex);
   }
 
   start(): void {
@@ -88,8 +95,10 @@ export class Drains {
   }
 
   async #look(): Promise<void> {
-    const { tools, store, owned, room } = this.#options;
-    const peers = tools.mesh.peerView.facts().flatMap(({ peerId, state }) => (state === 'draining' ? [peerId] : []));
+    const { tools, store, owned, room, isLeftToCampaigns } = this.#options;
+    const peers = tools.mesh.peerView
+      .facts()
+      .flatMap(({ peerId, state }) => (state === 'draining' && !isLeftToCampaigns(peerId) ? [peerId] : []));
     const partitions = [...owned().keys()];
     if (peers.length === 0 || partitions.length === 0) {
       this.#state = { ...this.#state, peers, sharesLeft: peers.length === 0 ? null : this.#state.sharesLeft };
@@ -126,7 +135,8 @@ export class Drains {
       },
       tools,
     );
-    const done = await report;
+    this.#moving.add(storageIndex);
+    const done = await report.finally(() => this.#moving.delete(storageIndex));
     this.#note(storageIndex, done);
     if (done.ending !== 'not-needed') await ended(done);
   }

@@ -52,6 +52,7 @@ beforeEach(async () => {
       entryOf: ({ storageIndex }: QueuedFile) => Promise.resolve(entries.get(storageIndex)),
     } as unknown as StandingList,
     writer: { enqueue: (_table, added) => enqueue(added) },
+    isTakenElsewhere: () => false,
     telemetry: {
       metrics: {
         ...createRepairerMetrics(noMeter, {

@@ -12,6 +12,7 @@ import { sleep } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import { type RepairRow, repairs } from '#store/tables.ts';
 import { repairRow } from '../audit.ts';
@@ -47,6 +48,8 @@ export interface RepairLanesOptions {
   readonly telemetry: { readonly metrics: RepairerMetrics; readonly tracer: Tracer; readonly logger: Logger };
   /** What targets fence repairs of a partition by; undefined for one that is not ours. */
   readonly fenceOf: (partition: number) => Fence | undefined;
+  /** Whether something else works on the file at this moment. */
+  readonly isTakenElsewhere: (storageIndex: StorageIndex) => boolean;
   readonly events: LaneEvents;
 }
 
@@ -59,6 +62,7 @@ export interface LaneEvents {
 
 const recentKept = 100;
 const supersededRestMs = 5_000;
+const takenElsewhereRestMs = 1_000;
 const disagreementRestMs = 5_000;
 /** How long a lane waits for a store that takes nothing, before repairing goes on without the audit of this one. */
 const auditPatienceMs = 30_000;
@@ -117,6 +121,11 @@ export class RepairLanes {
     return [...this.#lanes].flatMap(({ file }) => (queue.find(file.storageIndex) === file ? [file] : []));
   }
 
+  isRepairing(storageIndex: StorageIndex): boolean {
+    for (const { file } of this.#lanes) if (file.storageIndex === storageIndex) return true;
+    return false;
+  }
+
   /** Resolves when the repairs have ended, their uploads aborted. */
   async callOff(reason: MeshwardError, isMeant: (partition: number) => boolean = () => true): Promise<void> {
     const lanes = [...this.#lanes].filter((lane) => isMeant(lane.partition));
@@ -156,6 +165,10 @@ export class RepairLanes {
     const { file } = lane;
     if (!list.isConfirmed(file)) {
       queue.rest(file, Number.POSITIVE_INFINITY);
+      return;
+    }
+    if (this.#options.isTakenElsewhere(file.storageIndex)) {
+      queue.rest(file, clock.nowMs() + takenElsewhereRestMs);
       return;
     }
     // One that was woken early has fallen into a more urgent class meanwhile.

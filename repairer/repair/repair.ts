@@ -7,6 +7,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
+import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
@@ -33,7 +34,16 @@ export interface RepairJob {
   readonly urgent: boolean;
   /** Shares that an earlier repair wrote, which the entry may not show yet. */
   readonly placed: readonly PlacedShare[];
+  /** Of a repair that places elsewhere what is there. */
+  readonly moves?: ShareMoves;
   readonly signal: AbortSignal;
+}
+
+export interface ShareMoves {
+  /** The share is to be elsewhere: it is copied from, and does not count. */
+  leaves(share: PlacedShare): boolean;
+  /** The peer is not to take any. */
+  avoids(peerId: PeerId): boolean;
 }
 
 export type RepairPhase = 'checking' | 'opening' | 'allocating' | 'transferring' | 'verifying';
@@ -137,7 +147,10 @@ class Repairing {
   async #work(): Promise<{ ending: RepairEnding; error: unknown }> {
     const { entry } = this.#job;
     this.#transfer.signal.throwIfAborted();
-    const shares = await lookAtFile(entry, this.#job.placed, this.#transfer, this.#tools);
+    const known = await lookAtFile(entry, this.#job.placed, this.#transfer, this.#tools);
+    const shares = known.map((share) =>
+      this.#job.moves?.leaves(share) === true ? { ...share, counted: false, leaving: true } : share,
+    );
     const plan = planRepair(
       entry,
       shares,
@@ -218,7 +231,7 @@ class Repairing {
     shareBytes: number,
   ): Promise<readonly Upload[]> {
     const { entry, fence } = this.#job;
-    const { mesh, runtime, settings } = this.#tools;
+    const { runtime, settings } = this.#tools;
     const { storageIndex } = entry.manifest;
     this.#phase = 'allocating';
     const held = [...shares, ...this.#written.map((share) => ({ ...share, counted: true }))];
@@ -226,7 +239,7 @@ class Repairing {
     const targets = new Targets({
       storageIndex,
       shareBytes,
-      field: mesh.peerView.writable(),
+      field: this.#field(),
       held: withPlaces(
         held.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
       ),
@@ -260,6 +273,13 @@ class Repairing {
     );
     this.#uploads = [...this.#uploads, ...uploads];
     return uploads;
+  }
+
+  /** The peers that may take shares of this repair. */
+  #field(): PlacementField {
+    const field = this.#tools.mesh.peerView.writable();
+    const { moves } = this.#job;
+    return moves === undefined ? field : buildPlacementField(field.peers.filter(({ peerId }) => !moves.avoids(peerId)));
   }
 
   #refusals(): readonly RefusedTarget[] {
