@@ -301,6 +301,7 @@ function unanswered(why: Unanswered, stale: boolean): MeshwardError {
 
 function statusOf(code: string, retryable: boolean): number {
   if (retryable || code === 'store-unavailable') return 503;
-  if (code === 'file-unknown' || code === 'peer-unknown' || code === 'alert-unknown') return 404;
+  if (code === 'file-unknown' || code === 'peer-unknown' || code === 'alert-unknown' || code === 'campaign-unknown')
+    return 404;
   return code === 'bad-input' || code === 'bad-cap' ? 400 : 500;
 }

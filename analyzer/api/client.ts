@@ -1,6 +1,8 @@
 /** The HTTP API as a program asks it. @throws MeshwardError of the API's own code, or `service-unavailable` where nobody answers. */
 
 import type { ApiError } from '#mesh/api-error.ts';
+import type { CampaignDefinition } from '#mesh/campaigns/definition.ts';
+import type { CampaignPlan } from '#mesh/campaigns/plan.ts';
 import { describeError, errorCodes, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
@@ -13,6 +15,13 @@ import type {
   SilenceAnswer,
   SinkListAnswer,
 } from './alert-schemas.ts';
+import type {
+  CampaignAnswer,
+  CampaignReport,
+  CampaignSummary,
+  LimitsAnswer,
+  ScheduleAnswer,
+} from './campaign-schemas.ts';
 import type {
   FileDetailAnswer,
   FileListAnswer,
@@ -38,13 +47,25 @@ export interface ApiClient {
   silences(): Promise<readonly SilenceAnswer[]>;
   alertSinks(): Promise<SinkListAnswer>;
   objective(): Promise<ObjectiveAnswer>;
+  /** What a campaign would do; without effect. */
+  planCampaign(definition: CampaignDefinition): Promise<CampaignPlan>;
+  campaigns(): Promise<readonly CampaignSummary[]>;
+  /** By id or name. */
+  campaign(reference: string): Promise<CampaignAnswer>;
+  campaignReport(reference: string, withRemaining: boolean): Promise<CampaignReport>;
+  schedules(): Promise<readonly ScheduleAnswer[]>;
+  repairLimits(): Promise<LimitsAnswer>;
 }
 
 export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
-  const get = async <T>(path: string): Promise<T> => {
+  const ask = async <T>(path: string, body?: unknown): Promise<T> => {
     let response: Response;
+    const sent =
+      body === undefined
+        ? {}
+        : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
     try {
-      response = await fetch(new URL(path, url), { signal: AbortSignal.timeout(timeoutMs) });
+      response = await fetch(new URL(path, url), { ...sent, signal: AbortSignal.timeout(timeoutMs) });
     } catch (error) {
       throw new MeshwardError('service-unavailable', `the API does not answer: ${describeError(error)}`, {
         next: 'See that the analyzer runs: `meshward doctor`.',
@@ -55,6 +76,7 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
     if (response.ok) return (await response.json()) as T;
     throw refusal(response.status, await response.text());
   };
+  const get = <T>(path: string): Promise<T> => ask<T>(path);
   const query = (values: Record<string, string | number | undefined>): string => {
     const set = Object.entries(values).flatMap(([name, value]): [string, string][] =>
       value === undefined ? [] : [[name, String(value)]],
@@ -77,6 +99,13 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
     silences: async () => (await get<{ silences: SilenceAnswer[] }>('/v1/silences')).silences,
     alertSinks: () => get('/v1/alert-sinks'),
     objective: () => get('/v1/objective'),
+    planCampaign: (definition) => ask('/v1/campaigns/plan', definition),
+    campaigns: async () => (await get<{ campaigns: CampaignSummary[] }>('/v1/campaigns')).campaigns,
+    campaign: (reference) => get(`/v1/campaigns/${encodeURIComponent(reference)}`),
+    schedules: async () => (await get<{ schedules: ScheduleAnswer[] }>('/v1/schedules')).schedules,
+    repairLimits: () => get('/v1/repair/limits'),
+    campaignReport: (reference, remaining) =>
+      get(`/v1/campaigns/${encodeURIComponent(reference)}/report${query({ remaining: String(remaining) })}`),
   };
 }
 
