@@ -2,12 +2,16 @@
 import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
 import { addAlertCommands } from './commands/alerts.ts';
+import { addCampaignCommands } from './commands/campaign.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDashboardCommands } from './commands/dashboards.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addFileCommands } from './commands/file.ts';
+import { addOperatorCommands } from './commands/operator.ts';
 import { addPeerCommands } from './commands/peer.ts';
+import { addRepairCommands } from './commands/repair.ts';
+import { addScheduleCommands } from './commands/schedule.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addShareCommands } from './commands/share.ts';
 import { addTopicsCommands } from './commands/topics.ts';
@@ -36,6 +40,10 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addFileCommands(program);
   addPeerCommands(program);
   addAlertCommands(program);
+  addCampaignCommands(program);
+  addScheduleCommands(program);
+  addRepairCommands(program);
+  addOperatorCommands(program);
   addShareCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);

@@ -2,8 +2,11 @@
 import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
 import { AlertAnswers } from '#analyzer/api/alert-answers.ts';
+import { toPeerAnswer } from '#analyzer/api/answers.ts';
 import { createApi } from '#analyzer/api/api.ts';
+import { campaignRoutes } from '#analyzer/api/campaign-routes.ts';
 import { repairersAt } from '#analyzer/api/running-repairs.ts';
+import { CampaignView } from '#analyzer/campaigns/campaign-view.ts';
 import { ClickHouseAnalyzerStore } from '#analyzer/clickhouse/clickhouse-store.ts';
 import { StoreHistory } from '#analyzer/clickhouse/store-history.ts';
 import { instanceName } from '#analyzer/instance-name.ts';
@@ -43,6 +46,19 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   });
   observeAnalyzer(meter, analyzer);
   const history = new StoreHistory(store, systemClock);
+  const campaigns = new CampaignView({
+    store,
+    log,
+    topic: topics.campaigns.name,
+    partitions: topics.atRisk.partitions,
+    peers: () =>
+      analyzer.health().peers.map((facts) => {
+        return { ...toPeerAnswer(facts), peerId: facts.peer, freeBytes: toPeerAnswer(facts).freeBytes ?? 0 };
+      }),
+    config,
+    clock: systemClock,
+    logger,
+  });
   const addPage = await loadPage();
   const addRunbooks = await loadRunbooks();
   const api = await createApi({
@@ -63,6 +79,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     addRoutes(app) {
       addPage(app);
       addRunbooks(app);
+      campaignRoutes(campaigns, app);
       addOpsRoutes(app, {
         telemetry,
         alive: () => analyzer.failure === null,
@@ -75,6 +92,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     if (analyzer.failure !== null) failed.fail(analyzer.failure);
   }, failureLookMs);
   await alerting.notes.start((error) => failed.fail(error));
+  await campaigns.start();
   await analyzer.start();
   const url = await api.listen({ host: config.api.host, port: config.api.port });
   return {
@@ -85,6 +103,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       await api.close();
       await analyzer.stop();
       await alerting.close();
+      await campaigns.stop();
       await close();
       await log.close();
     },

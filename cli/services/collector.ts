@@ -20,6 +20,7 @@ export async function startCollector({ context, telemetry, logger, signal }: Ser
     log,
     topics,
     config: config.collector,
+    campaigns: config.campaigns,
     tls: { key: privateKeyPem(identity), cert: identity.certificatePem },
     logger,
   });

@@ -20,6 +20,7 @@ import { openLog, openStore } from '../connections.ts';
 import { foldersOf } from '../context.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { openSecret } from '../secret-file.ts';
+import { startCampaigns } from './campaigns.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 const peersEveryMs = 1000;
@@ -60,6 +61,8 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     onUnusable,
   });
   await mesh.directory.ready;
+  const meter = metrics.getMeter('meshward.repairer');
+  const campaigns = await startCampaigns({ log, topics, store, writer, config, mesh, meter, logger });
   const repairer = await createRepairer({
     list: { log, topic: topics.atRisk.name, group: consumerGroups(config.log.topicPrefix).repairers },
     config: config.repairer,
@@ -73,11 +76,12 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       leaseSecret: await openSecret(foldersOf(dataDir, config).repairer, 'lease-secret'),
     },
     telemetry: {
-      meter: metrics.getMeter('meshward.repairer'),
+      meter,
       tracer: trace.getTracer('meshward.repairer'),
       logger,
     },
     tuning: { peersEveryMs },
+    orders: campaigns.orders,
   });
   metrics
     .getMeter('meshward.repairer')
@@ -90,7 +94,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   mesh.directory.ended.catch(failed.fail);
   followed.ended.catch(failed.fail);
 
-  const app = createRepairerApi(repairer);
+  const app = createRepairerApi(repairer, mesh.budget);
   addOpsRoutes(app, {
     telemetry,
     alive: () => true,
@@ -106,6 +110,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
     async stop() {
       await app.close();
       await repairer.stop();
+      await campaigns.stop();
       await mesh.close();
       await followed.close();
       await storageClient.close();
