@@ -145,11 +145,22 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
   };
 }
 
+function stuckWords(files: number): string {
+  if (files === 0) return '';
+  return `; of ${files === 1 ? '1 file' : `${files} files`} no peer took them so far: \`meshward peers\` shows who has room, and a peer takes no more shares of one file than its policy says`;
+}
+
 function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-export function toDrainAnswer(facts: PeerFacts, counts: LeavingCounts, freshness: Freshness): PeerDrainAnswer {
+/** @param stuck files of which shares could not be moved off draining peers so far. */
+export function toDrainAnswer(
+  facts: PeerFacts,
+  counts: LeavingCounts,
+  freshness: Freshness,
+  stuck: number,
+): PeerDrainAnswer {
   const sharesLeft = counts.shares - counts.sharesWithoutManifest;
   const reason =
     facts.state !== 'draining'
@@ -157,7 +168,7 @@ export function toDrainAnswer(facts: PeerFacts, counts: LeavingCounts, freshness
       : freshness.state !== 'fresh'
         ? 'health is stale: what is elsewhere may not be there any more'
         : sharesLeft > 0
-          ? `${sharesLeft} ${sharesLeft === 1 ? 'share is' : 'shares are'} nowhere else`
+          ? `${sharesLeft} ${sharesLeft === 1 ? 'share is' : 'shares are'} nowhere else${stuckWords(stuck)}`
           : '';
   return {
     peerId: facts.peer,

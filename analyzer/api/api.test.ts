@@ -97,7 +97,13 @@ describe('the HTTP API', () => {
       running: () =>
         repairersFail
           ? Promise.reject(new Error('no repairer'))
-          : Promise.resolve({ running: [], brake: 'held', failing: new Map([[fileOf(2), failing]]), repairers: 1 }),
+          : Promise.resolve({
+              running: [],
+              brake: 'held',
+              failing: new Map([[fileOf(2), failing]]),
+              stuckDrains: 0,
+              repairers: 1,
+            }),
       config: { ...mesh.config.api, maxStreams: 2 },
       clock: systemClock,
       logger: silentLogger,

@@ -201,7 +201,8 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     },
     async (request) => {
       const facts = findPeer(analyzer, request.params.peerId);
-      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.meshFreshness());
+      const { stuckDrains } = await repairers();
+      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.meshFreshness(), stuckDrains);
     },
   );
 

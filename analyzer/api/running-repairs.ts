@@ -7,11 +7,19 @@ export interface RunningRepairs {
   readonly brake: string | null;
   /** By storage index: files whose last repair did not end well. */
   readonly failing: ReadonlyMap<string, FailingFileStatus>;
+  /** Files of which shares could not be moved off draining peers so far. */
+  readonly stuckDrains: number;
   /** Repairers that answered. */
   readonly repairers: number;
 }
 
-export const nothingRuns: RunningRepairs = { running: [], brake: null, failing: new Map(), repairers: 0 };
+export const nothingRuns: RunningRepairs = {
+  running: [],
+  brake: null,
+  failing: new Map(),
+  stuckDrains: 0,
+  repairers: 0,
+};
 
 const answerTimeoutMs = 400;
 
@@ -36,6 +44,7 @@ async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
   return {
     running: states.flatMap((state) => state?.running ?? []),
     brake: states.map((state) => state?.brake ?? null).find((reason) => reason !== null) ?? null,
+    stuckDrains: states.reduce((sum, state) => sum + (state?.drain?.failingFiles ?? 0), 0),
     failing: new Map(
       states.flatMap((state) => (state?.failing ?? []).map((file) => [file.storageIndex, file] as const)),
     ),

@@ -124,6 +124,7 @@ describe('a lane', () => {
   it('looks again soon at a file that it found well enough and the analyzer lists, then more and more rarely', async () => {
     for (const [number, share] of file.shares.entries())
       mesh.peers[number]?.shares.set(`${file.manifest.storageIndex}/${number}`, share.slice());
+    entries.set(file.manifest.storageIndex, entryOf(mesh, file, { repairUpTo: 8, counted: 5, available: 5 }));
     const taken = await run();
     expect(rows).toMatchObject([{ outcome: 'not-needed' }]);
     expect(disagreements).toBe(1);
