@@ -137,7 +137,11 @@ export class RealMesh implements AsyncDisposable {
     const peerView = createPeerView({ facts: () => this.facts(), ageMs: () => 0 }, 1000);
     const mesh = await openMeshAccess({
       log: this.log,
-      enrolmentsTopic: this.topics.enrolments.name,
+      topics: {
+        enrolments: this.topics.enrolments.name,
+        shareEvents: this.topics.shareEvents.name,
+        peerEvents: this.topics.peerEvents.name,
+      },
       storageClient: client,
       peerView,
       clock: systemClock,

@@ -32,7 +32,11 @@ const writer = createStoreWriter({ store, clock: systemClock, random: Math.rando
 const peerView = createPeerView({ facts: () => setup.facts, ageMs: () => 0 }, 1000);
 const mesh = await openMeshAccess({
   log,
-  enrolmentsTopic: topics.enrolments.name,
+  topics: {
+    enrolments: topics.enrolments.name,
+    shareEvents: topics.shareEvents.name,
+    peerEvents: topics.peerEvents.name,
+  },
   storageClient: createStorageClient(),
   peerView,
   clock: systemClock,
@@ -51,7 +55,11 @@ const repairer = await createRepairer({
   config: loadConfig().config.repairer,
   policies: [],
   mesh,
-  store: { writer, drains: { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) } },
+  store: {
+    writer,
+    drains: { find: () => Promise.resolve({ files: [], sharesLeft: 0 }) },
+    samples: { draw: () => Promise.resolve([]), isClaimed: () => Promise.resolve(true) },
+  },
   runtime: {
     clock: systemClock,
     random: Math.random,
