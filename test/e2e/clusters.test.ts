@@ -43,7 +43,7 @@ it('ends true on three brokers of which one is killed, and leaves nothing behind
   const demo = await RunningDemo.start('--json', ...servers, ...logins, 'demo', '--max-files', '12', '--patience', '3');
   cleanUp.use(demo);
   await demo.says('2. Files go in');
-  expect(await topicsOf(kafka)).toHaveLength(6);
+  expect(await topicsOf(kafka)).toHaveLength(7);
   expect(await databasesOf(clickhouse)).toContainEqual(expect.stringMatching(/^meshward_demo_/));
   await kafka.nodes[0]?.kill();
   await kafka.nodes[0]?.start();
