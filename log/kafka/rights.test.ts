@@ -201,9 +201,9 @@ describe('what is not in the list', () => {
     await refusal(() => log.append(topics.atRisk.name, [record('x')]), topics.atRisk.name, 'Write');
   });
 
-  it('is refused: a repairer that would write events, which it does not even see', async () => {
-    const { name } = topics.shareEvents;
-    const unseen: unknown = await openAs('repairer', ['shareEvents']).catch((error: unknown) => error);
+  it('is refused: a repairer that would write dead letters, which it does not even see', async () => {
+    const { name } = topics.deadLetters;
+    const unseen: unknown = await openAs('repairer', ['deadLetters']).catch((error: unknown) => error);
     expect(unseen).toMatchObject({ code: 'log-topics' });
     expect(describeError(unseen)).toContain(`${name} is missing, or this user may not see it`);
 
@@ -211,7 +211,7 @@ describe('what is not in the list', () => {
     const root = openKafka(connectionOf('root')).admin();
     await root.createAcls({ acl: [{ ...base, resourceName: name, operation: AclOperationTypes.DESCRIBE }] });
     await root.disconnect();
-    const log = await openAs('repairer', ['shareEvents']);
+    const log = await openAs('repairer', ['deadLetters']);
     await refusal(() => log.append(name, [record('x')]), name, 'Write');
   });
 
