@@ -188,12 +188,7 @@ describe('the HTTP API', () => {
         [3, 1],
       ]);
       expect(body.peersByState.find(({ state }) => state === 'up')).toEqual({ state: 'up', peers: 6 });
-      expect(body.alerts.map(({ key }) => key)).toEqual([
-        'files-lost',
-        'files-critical',
-        'files-at-risk',
-        'objective-recoverable',
-      ]);
+      expect(body.alerts.map(({ key }) => key)).toEqual(['files-lost', 'files-critical', 'files-at-risk']);
     });
 
     it('files at risk, the most urgent first, as many as asked for and of the grade asked for', async () => {
