@@ -157,8 +157,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what a repair moves is on no account',
     file: 'peers/budget.ts',
-    from: 'buckets.map((bucket) => bucket.take(bytes))',
-    to: 'buckets.map((bucket) => bucket.take(0))',
+    from: 'waitMs: bucket.take(amount)',
+    to: 'waitMs: bucket.take(0)',
     caughtBy: test('peers/budget.test.ts'),
   },
 ];
