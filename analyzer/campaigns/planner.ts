@@ -54,15 +54,21 @@ export async function planCampaign(options: PlannerOptions, definition: Campaign
   const held = await plannedPeers(store, context, writable.length);
   const { readPricePerGB, writePricePerGB, keepPricePerGBMonth, currency } = config.campaigns;
   const survival = new SurvivalTable(config.analyzer.priorShareLossRatio);
+  const isMove = definition.kind !== 'repair' && definition.kind !== 'verify';
+  // What a peer that is left still serves is copied from it; where one of them is away, it is made anew.
+  const isCopy = isMove && definition.leave.every((peer) => readable.has(peer));
+  const isSource = (peer: string): boolean =>
+    readable.has(peer) && (!isCopy || leaving.size === 0 || leaving.has(peer));
   return makePlan({
     atMs: nowMs,
     groups,
-    held: held.filter(({ peerId }) => readable.has(peerId)),
+    held: held.map((one) => (isSource(one.peerId) ? one : { ...one, bytesRead: 0 })),
     peers,
     bytesToEachTarget,
     onto: definition.onto,
     isVerify: definition.kind === 'verify',
     keepsMargin: definition.kind !== 'repair',
+    isCopy,
     speed: await speedOf(options, definition, nowMs),
     prices: {
       currency,

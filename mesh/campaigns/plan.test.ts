@@ -46,6 +46,7 @@ function inputOf(
     onto: null,
     isVerify: false,
     keepsMargin: false,
+    isCopy: false,
     speed: { slowBytesPerSecond: 1e6, fastBytesPerSecond: 5e6, basis: 'test' },
     prices: { currency: 'EUR', readPerGB: 1, writePerGB: 2, keepPerGBMonth: 3 },
     log10Loss: (shares, k) => Math.min(0, -(shares - k)),
@@ -72,6 +73,17 @@ describe('a plan', () => {
         }
         if (plan.duration !== null) expect(plan.duration.leastMs).toBeLessThanOrEqual(plan.duration.mostMs);
         expect(plan.ninesGained).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+
+  test('that copies reads what it writes, and leaves margins as they are', () => {
+    fc.assert(
+      fc.property(fc.array(group, { maxLength: 30 }), (groups) => {
+        const plan = makePlan({ ...inputOf(groups, []), isCopy: true, keepsMargin: true });
+        expect(Math.abs(plan.bytesRead - plan.bytesWritten)).toBeLessThanOrEqual(1);
+        expect(Math.abs(plan.sharesToRead - plan.sharesToWrite)).toBeLessThanOrEqual(1);
+        expect(plan.marginsAfter).toEqual(plan.marginsBefore);
       }),
     );
   });

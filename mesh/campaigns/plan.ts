@@ -82,6 +82,8 @@ export interface PlanInput {
   readonly isVerify: boolean;
   /** Shares only move: a file has as many afterwards as before. */
   readonly keepsMargin: boolean;
+  /** Each share is copied from the peer that has it, and not made anew from k of them. */
+  readonly isCopy: boolean;
   /** At the slowest and the fastest, bytes read and written a second; null where nothing was measured. */
   readonly speed: PlanSpeed | null;
   readonly prices: PlanPrices;
@@ -114,10 +116,13 @@ export function makePlan(input: PlanInput): CampaignPlan {
   };
   const shareSize = (group: FileGroup): number => (group.files === 0 ? 0 : group.shareBytes / group.files);
   const isRepaired = (group: FileGroup): boolean => placed(group) > 0;
+  /** Shares read of each file. */
+  const readsOf = (group: FileGroup): number => {
+    if (!isRepaired(group)) return 0;
+    return input.isCopy ? placed(group) / group.files : group.k;
+  };
   const bytesWritten = sum((group) => placed(group) * shareSize(group));
-  const bytesRead = sum((group) =>
-    isVerify ? group.available * group.shareBytes : isRepaired(group) ? group.k * group.shareBytes : 0,
-  );
+  const bytesRead = sum((group) => (isVerify ? group.available * group.shareBytes : readsOf(group) * group.shareBytes));
   const peers = peerFigures(input, bytesRead, bytesWritten);
   const repaired = groups.filter(isRepaired);
   const repairedFiles = repaired.reduce((all, { files }) => all + files, 0);
@@ -135,9 +140,7 @@ export function makePlan(input: PlanInput): CampaignPlan {
     files: sum(({ files }) => files),
     filesToRepair: isVerify ? 0 : repairedFiles,
     sharesToWrite: sum(placed),
-    sharesToRead: sum((group) =>
-      isVerify ? group.available * group.files : isRepaired(group) ? group.k * group.files : 0,
-    ),
+    sharesToRead: sum((group) => (isVerify ? group.available * group.files : readsOf(group) * group.files)),
     bytesRead,
     bytesWritten,
     peers: peers.toSorted((a, b) => b.bytesRead + b.bytesWritten - a.bytesRead - a.bytesWritten).slice(0, maxPlanPeers),
