@@ -5,6 +5,7 @@ export * from './queries/health.ts';
 export * from './queries/history.ts';
 export { chooseLevel, type LevelChoice, type Span } from './queries/level.ts';
 export * from './queries/peers.ts';
+export * from './queries/resilience.ts';
 export {
   appliedOf,
   fileBatches,

@@ -1,7 +1,6 @@
 /** The analyzer's values as the API answers them. */
 import { formatVerifyCap } from '#mesh/caps.ts';
 import { grades } from '#mesh/grade.ts';
-import type { PeerId } from '#mesh/peer-id.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { freeBytesOf, type PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { LeavingCounts } from '#store/queries/drain.ts';
@@ -12,14 +11,7 @@ import { staleReasonsInWords } from '../mesh/stale-reason.ts';
 import type { MeshHealth } from '../service.ts';
 
 import type { RunningRepairs } from './running-repairs.ts';
-import type {
-  FileAnswerBody,
-  FileDetailAnswer,
-  FreshnessAnswer,
-  MeshAnswer,
-  PeerAnswer,
-  PeerDrainAnswer,
-} from './schemas.ts';
+import type { FileAnswerBody, FreshnessAnswer, MeshAnswer, PeerAnswer, PeerDrainAnswer } from './schemas.ts';
 
 export function toFreshnessAnswer({ state, asOfMs, reasons }: Freshness): FreshnessAnswer {
   return { state, asOfMs, reasons: staleReasonsInWords(reasons) };
@@ -95,25 +87,6 @@ export function withTries<T extends FileAnswerBody>(file: T, failing: RunningRep
   if (tries === undefined) return file;
   const { storageIndex: _storageIndex, ...repair } = tries;
   return { ...file, repair };
-}
-
-export function toFileDetail(answer: FileAnswer, peerOf: (peer: PeerId) => PeerFacts | undefined): FileDetailAnswer {
-  return {
-    ...toFileAnswer(answer),
-    placements: [...answer.placements]
-      .sort((a, b) => a.shareNumber - b.shareNumber)
-      .map(({ shareNumber, peer, available, corrupt }) => {
-        const facts = peerOf(peer);
-        return {
-          shareNumber,
-          peerId: peer,
-          peerName: facts?.name ?? peer.slice(0, 8),
-          peerState: facts?.state ?? 'down',
-          available,
-          corrupt,
-        };
-      }),
-  };
 }
 
 export function toPeerAnswer(facts: PeerFacts): PeerAnswer {

@@ -73,6 +73,22 @@ describe('the HTTP API', () => {
     repairs: (limit) => answer([repair], 'repairs', limit),
     proofs: (limit, storageIndex) => answer([proof], 'proofs', limit, storageIndex),
     leaving: (peer) => answer({ shares: 3, sharesWithoutManifest: 1, files: 2 }, 'leaving', peer),
+    exposure: () =>
+      answer(
+        [
+          { kind: 'zone', domain: 'b', at: 7, filesBelowK: 2, filesBelowRepair: 3 },
+          { kind: 'peer', domain: peerOf(3), at: 7, filesBelowK: 1, filesBelowRepair: 1 },
+        ],
+        'exposure',
+      ),
+    fileGroups: () =>
+      answer(
+        {
+          shares: [{ k: 2, n: 6, available: 6, tolerancePeers: 5, files: 4, bytes: 400 }],
+          domains: [{ kind: 'zone', tolerance: 2, files: 4 }],
+        },
+        'groups',
+      ),
     marginHistory: () => answer([{ atMs: mesh.wallMs - 1000, files: [[1, 2]] }], 'margins'),
   };
 
@@ -246,6 +262,56 @@ describe('the HTTP API', () => {
       expect(one.body).toMatchObject({ name: 'peer-3', state: 'up', domains: { zone: 'b' } });
     });
 
+    it('a page of the peers that fit, and how many there are', async () => {
+      const page = async (query: string) => {
+        const { body } = await get(`/v1/peers?${query}`, answers.PeerList);
+        return [body.total, body.peers.map(({ name }) => name)];
+      };
+      expect(await page('limit=2&offset=3')).toEqual([6, ['peer-3', 'peer-4']]);
+      expect(await page('kind=zone&domain=b&limit=1')).toEqual([3, ['peer-3']]);
+      expect(await page('kind=rack&domain=b')).toEqual([0, []]);
+      expect(await page('search=PEER-5')).toEqual([1, ['peer-5']]);
+      expect(await page(`search=${peerOf(2)}`)).toEqual([1, ['peer-2']]);
+    });
+
+    it('a page of the files at risk', async () => {
+      const { body } = await get('/v1/files/at-risk?limit=1&offset=1', answers.FileList);
+      expect([body.total, body.files.map(({ storageIndex }) => storageIndex)]).toEqual([3, [fileOf(3)]]);
+    });
+
+    it('of a file why each share counts or not, which shares nobody holds, and what repair does about it', async () => {
+      const healthy = (await get(`/v1/files/${fileOf(4)}`, answers.FileDetail)).body;
+      expect(healthy).toMatchObject({ repairState: 'not-needed', unheldShares: [] });
+      expect(healthy.repairWhy).toBe('5 shares are counted, and it is repaired below 4: not yet');
+      expect(healthy.placements.map(({ why }) => why)).toEqual([
+        'does not count: it was found damaged',
+        ...Array.from({ length: 5 }, () => 'counts: its peer is up'),
+      ]);
+      const lost = (await get(`/v1/files/${fileOf(2)}`, answers.FileDetail)).body;
+      expect(lost).toMatchObject({ repairState: 'impossible', unheldShares: [0, 1, 2, 3, 4] });
+      expect(lost.repairWhy).toBe('1 more share is needed to rebuild any: it waits for peers to come back');
+    });
+
+    it('what the loss of each domain would do, with its peers', async () => {
+      const { body } = await get('/v1/exposure', answers.Exposure);
+      expect(body).toMatchObject({ atMs: 7, files: 4, peers: [{ name: 'peer-3', filesBelowK: 1 }] });
+      const [zones] = body.kinds;
+      expect(zones).toMatchObject({ kind: 'zone', count: 2 });
+      expect(zones?.domains.map(({ domain, filesBelowK }) => [domain, filesBelowK])).toEqual([
+        ['b', 2],
+        ['a', 0],
+      ]);
+      expect(zones?.domains[0]?.peers[0]).toEqual({ state: 'up', peers: 3 });
+    });
+
+    it('how many files could not be recovered after losses, from one look at them for all who ask', async () => {
+      const { body } = await get('/v1/resilience?lostPeers=5', answers.Resilience);
+      expect(body).toMatchObject({ files: 4, peers: 6, anyPeers: 4, at: { lost: 5, worstFiles: 4 } });
+      expect(body.domains[0]?.worst.map(({ files }) => files)).toEqual([0, 0, 4]);
+      await get('/v1/resilience?lostPeers=2&repairedTo=0.9', answers.Resilience);
+      expect(asked.filter(([what]) => what === 'groups')).toHaveLength(1);
+    });
+
     it('repairs and proofs out of histories', async () => {
       expect((await get('/v1/repairs?limit=7', answers.RepairList)).body).toEqual({ repairs: [repair] });
       expect((await get(`/v1/proofs?storageIndex=${fileOf(1)}`, answers.ProofList)).body).toEqual({ proofs: [proof] });
@@ -275,6 +341,10 @@ describe('the HTTP API', () => {
         '/v1/files/at-risk?limit=1001',
         '/v1/files/at-risk?grade=fine',
         '/v1/peers?state=asleep',
+        '/v1/peers?limit=0',
+        '/v1/files/at-risk?offset=-1',
+        '/v1/resilience?lostPeers=-1',
+        '/v1/resilience?repairedTo=2',
         '/v1/repairs?limit=x',
         '/v1/proofs?storageIndex=short',
       ]) {
@@ -327,6 +397,7 @@ describe('the HTTP API', () => {
         '/v1/alerts',
         '/v1/alerts/history',
         '/v1/alerts/{id}',
+        '/v1/exposure',
         '/v1/files/at-risk',
         '/v1/files/{storageIndex}',
         '/v1/mesh',
@@ -336,6 +407,7 @@ describe('the HTTP API', () => {
         '/v1/peers/{peerId}/drain',
         '/v1/proofs',
         '/v1/repairs',
+        '/v1/resilience',
         '/v1/silences',
         '/v1/stream',
       ]);

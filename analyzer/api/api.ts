@@ -8,26 +8,17 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { watchMethods } from '#mesh/other-methods.ts';
-import { parsePeerId, peerIdPattern } from '#mesh/peer-id.ts';
-import { type PeerState, peerStates } from '#mesh/peer-state.ts';
 import { parseStorageIndex, storageIndexPattern } from '#mesh/storage-index.ts';
-import type { PeerFacts } from '#peers/liveness/peer-register.ts';
 import type { Unanswered } from '../files/file-answer.ts';
 import type { Analyzer } from '../service.ts';
 import type { AlertQueries } from './alert-answers.ts';
 import { addAlertRoutes } from './alert-routes.ts';
-import {
-  toDrainAnswer,
-  toFileAnswer,
-  toFileDetail,
-  toFreshnessAnswer,
-  toMeshAnswer,
-  toPeerAnswer,
-  withTries,
-} from './answers.ts';
+import { toFileAnswer, toFreshnessAnswer, toMeshAnswer, withTries } from './answers.ts';
 import { EventStreams } from './event-streams.ts';
+import { toFileDetail } from './explain.ts';
 import type { HistoryQueries } from './history.ts';
-import { PeerOrder } from './peer-order.ts';
+import { addPeerRoutes } from './peer-routes.ts';
+import { addRiskRoutes } from './risk-routes.ts';
 import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
 import * as schemas from './schemas.ts';
 
@@ -46,6 +37,8 @@ export interface ApiOptions {
 }
 
 const maxListed = 1000;
+/** Whoever wants to go deeper asks for a grade, or the database. */
+const maxSkipped = 10_000;
 
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { analyzer, history, config } = options;
@@ -102,14 +95,13 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   });
   const limit = { type: 'integer', minimum: 1, maximum: maxListed, default: 100 } as const;
 
-  const peerOrder = new PeerOrder();
   app.get(
     '/v1/mesh',
     { schema: { summary: 'The mesh as the last sweep found it', response: answers('Mesh') } },
     async () => toMeshAnswer(analyzer.health()),
   );
 
-  app.get<{ Querystring: { limit: number; grade?: Grade } }>(
+  app.get<{ Querystring: { limit: number; offset?: number; grade?: Grade } }>(
     '/v1/files/at-risk',
     {
       schema: {
@@ -117,7 +109,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
         querystring: {
           type: 'object',
           additionalProperties: false,
-          properties: { limit, grade: { type: 'string', enum: [...grades], description: 'This grade or worse.' } },
+          properties: {
+            limit,
+            offset: { type: 'integer', minimum: 0, maximum: maxSkipped, default: 0 },
+            grade: { type: 'string', enum: [...grades], description: 'This grade or worse.' },
+          },
         },
         response: answers('FileList'),
       },
@@ -148,63 +144,16 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
       const index = parseStorageIndex(request.params.storageIndex);
       const answer = await analyzer.lookUp(index);
       if (typeof answer === 'string') throw unanswered(answer, analyzer.meshFreshness().state === 'stale');
-      const { failing } = await repairers();
+      const repairs = await repairers();
       return withTries(
-        toFileDetail(answer, (peer) => analyzer.peer(peer)),
-        failing,
+        toFileDetail(answer, (peer) => analyzer.peer(peer), repairs),
+        repairs.failing,
       );
     },
   );
 
-  app.get<{ Querystring: { state?: PeerState } }>(
-    '/v1/peers',
-    {
-      schema: {
-        summary: 'Peers and their states',
-        querystring: {
-          type: 'object',
-          additionalProperties: false,
-          properties: { state: { type: 'string', enum: [...peerStates] } },
-        },
-        response: answers('PeerList'),
-      },
-    },
-    async (request) => {
-      const { state } = request.query;
-      const known = peerOrder.sort(analyzer.peers());
-      const chosen = known.filter((peer) => state === undefined || peer.state === state);
-      return {
-        peers: chosen.map(toPeerAnswer),
-        freshness: toFreshnessAnswer(analyzer.meshFreshness()),
-      };
-    },
-  );
-
-  app.get<{ Params: { peerId: string } }>(
-    '/v1/peers/:peerId',
-    {
-      schema: { summary: 'One peer', params: onlyParam('peerId', peerIdPattern), response: answers('Peer') },
-      attachValidation: true,
-    },
-    async (request) => toPeerAnswer(findPeer(analyzer, request.params.peerId)),
-  );
-
-  app.get<{ Params: { peerId: string } }>(
-    '/v1/peers/:peerId/drain',
-    {
-      schema: {
-        summary: 'Whether a draining peer may be switched off',
-        params: onlyParam('peerId', peerIdPattern),
-        response: answers('PeerDrain'),
-      },
-      attachValidation: true,
-    },
-    async (request) => {
-      const facts = findPeer(analyzer, request.params.peerId);
-      const { stuckDrains } = await repairers();
-      return toDrainAnswer(facts, await history.leaving(facts.peer), analyzer.meshFreshness(), stuckDrains);
-    },
-  );
+  addPeerRoutes(app, { analyzer, history, repairers }, answers);
+  addRiskRoutes(app, { mesh: analyzer, history, clock: options.clock }, answers);
 
   app.get<{ Querystring: { limit: number } }>(
     '/v1/repairs',
@@ -257,13 +206,6 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   void app.register(otherMethods);
   await app.ready();
   return app;
-}
-
-function findPeer(analyzer: Analyzer, text: string): PeerFacts {
-  const peer = parsePeerId(text);
-  const facts = analyzer.peer(peer);
-  if (facts !== undefined) return facts;
-  throw new MeshwardError('peer-unknown', 'no peer has this id', { next: 'See /v1/peers for those that are known.' });
 }
 
 function onlyParam(name: string, pattern: string): Readonly<Record<string, unknown>> {

@@ -1,6 +1,8 @@
 /** What the API tells of the past. */
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { LeavingCounts } from '#store/queries/drain.ts';
+import type { Exposure } from '#store/queries/health.ts';
+import type { DomainGroup, ShareGroup } from '#store/queries/resilience.ts';
 import type * as schemas from './schemas.ts';
 
 /** Histories, which only the store has. */
@@ -11,6 +13,15 @@ export interface HistoryQueries {
   leaving(peer: PeerId): Promise<LeavingCounts>;
   /** Files by margin over time, oldest first: one entry a moment. */
   marginHistory(sinceMs: number): Promise<readonly MarginMoment[]>;
+  /** What the loss of each domain and of the worst peers would do, the worst first. */
+  exposure(): Promise<readonly Exposure[]>;
+  /** Every file, in groups that are alike. Costs a look at all of them. */
+  fileGroups(): Promise<FileGroups>;
+}
+
+export interface FileGroups {
+  readonly shares: readonly ShareGroup[];
+  readonly domains: readonly DomainGroup[];
 }
 
 export interface MarginMoment {

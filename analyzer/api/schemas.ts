@@ -5,6 +5,7 @@ import { peerIdPattern } from '#mesh/peer-id.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { storageIndexPattern } from '#mesh/storage-index.ts';
 import { alertAnswers } from './alert-schemas.ts';
+import { riskAnswers } from './risk-schemas.ts';
 
 const count = z.number().int().min(0);
 const grade = z.enum(grades).meta({ description: 'Worst first: lost, critical, at-risk, degraded, healthy.' });
@@ -103,6 +104,8 @@ export const fileAnswer = z
   })
   .meta({ description: 'Could this file be recovered now, and how far is it from not?' });
 
+export const repairStates = ['not-needed', 'settling', 'running', 'waiting', 'held', 'retrying', 'impossible'] as const;
+
 export const placement = z.object({
   shareNumber: count,
   peerId,
@@ -110,9 +113,23 @@ export const placement = z.object({
   peerState: z.enum(peerStates),
   available: z.boolean(),
   corrupt: z.boolean(),
+  counted: z.boolean().exactOptional().meta({ description: 'Whether the repair trigger counts it.' }),
+  domains: z.record(z.string(), z.string()).exactOptional(),
+  silenceMs: count.nullable().exactOptional().meta({
+    description: 'Since when its peer has not been heard; null where it never was.',
+  }),
+  verifiedRatio: z.number().nullable().exactOptional().meta({
+    description: "The part of its peer's shares that the agent there has read and checked; null where it has not said.",
+  }),
+  why: z.string().exactOptional().meta({ description: 'Why it counts, or does not.' }),
 });
 
-export const fileDetailAnswer = fileAnswer.extend({ placements: z.array(placement) });
+export const fileDetailAnswer = fileAnswer.extend({
+  placements: z.array(placement),
+  unheldShares: z.array(count).exactOptional().meta({ description: 'Share numbers that no peer says to hold.' }),
+  repairState: z.enum(repairStates).exactOptional().meta({ description: 'What repair does about it at this moment.' }),
+  repairWhy: z.string().exactOptional().meta({ description: 'Why it is being repaired, or is not.' }),
+});
 export const fileListAnswer = z.object({ files: z.array(fileAnswer), total: count, freshness });
 
 export const peerAnswer = z.object({
@@ -168,7 +185,11 @@ export const peerDrainAnswer = z
   })
   .meta({ description: 'How far a draining peer is, and whether it may be switched off.' });
 
-export const peerListAnswer = z.object({ peers: z.array(peerAnswer), freshness });
+export const peerListAnswer = z.object({
+  peers: z.array(peerAnswer),
+  total: count.exactOptional().meta({ description: 'Of all that the question fits, not only of those in `peers`.' }),
+  freshness,
+});
 
 export const repairAnswer = z.object({
   id: z.string(),
@@ -237,6 +258,7 @@ export const answers = {
   Proof: proofAnswer,
   ProofList: proofListAnswer,
   ...alertAnswers,
+  ...riskAnswers,
   Error: errorAnswer,
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

@@ -5,14 +5,20 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { Store } from '#store/client.ts';
 import { openAlerts, recentAlerts, recentProofs, recentRepairs } from '#store/queries/audit.ts';
 import { countLeaving, type LeavingCounts } from '#store/queries/drain.ts';
+import { type Exposure, newestExposure } from '#store/queries/health.ts';
 import { marginHistoryIn } from '#store/queries/history.ts';
+import { domainGroups, shareGroups } from '#store/queries/resilience.ts';
 import { kindOf } from '../alerts/alert.ts';
 import type { OpenAlert } from '../alerts/alert-board.ts';
 import type { StoredAlerts } from '../api/alert-answers.ts';
 import type { AlertChangeAnswer } from '../api/alert-schemas.ts';
-import type { HistoryQueries, MarginMoment } from '../api/history.ts';
+import type { FileGroups, HistoryQueries, MarginMoment } from '../api/history.ts';
 import type { ProofAnswer, RepairAnswer } from '../api/schemas.ts';
 import { alertOfRow } from './stored-alerts.ts';
+
+/** Exposure is told every few sweeps; an analyzer that has told none for so long has handed its files to others. */
+const exposureAgeMs = 15 * 60_000;
+const mostExposed = 5000;
 
 export class StoreHistory implements HistoryQueries, StoredAlerts {
   readonly #store: Store;
@@ -72,6 +78,15 @@ export class StoreHistory implements HistoryQueries, StoredAlerts {
 
   leaving(peer: PeerId): Promise<LeavingCounts> {
     return countLeaving(this.#store, { peers: [peer] });
+  }
+
+  exposure(): Promise<readonly Exposure[]> {
+    return newestExposure(this.#store, this.#clock.nowMs() - exposureAgeMs, mostExposed);
+  }
+
+  async fileGroups(): Promise<FileGroups> {
+    const [shares, domains] = await Promise.all([shareGroups(this.#store), domainGroups(this.#store)]);
+    return { shares, domains };
   }
 
   async marginHistory(sinceMs: number): Promise<readonly MarginMoment[]> {

@@ -13,6 +13,8 @@ import type { FileHealth } from './share-map/share-map.ts';
 
 export interface AtRiskQuery {
   readonly limit: number;
+  /** The most urgent that are left out. @default 0 */
+  readonly offset?: number;
   /** This grade or worse. */
   readonly grade?: Grade;
 }
@@ -59,12 +61,14 @@ export class FileAnswers {
 
   /** Of the whole mesh. @throws MeshwardError `store-unavailable` where others own a part of it. */
   async listAtRisk(query: AtRiskQuery): Promise<AtRiskAnswer> {
-    const own = this.atRisk(query);
     const { owned, partitionCount } = this.#options.own;
-    if (owned.size === partitionCount) return own;
-    const others = await this.#worstElsewhere(query);
+    if (owned.size === partitionCount) return this.atRisk(query);
+    const { offset = 0, ...rest } = query;
+    const all = { ...rest, limit: offset + query.limit };
+    const own = this.atRisk(all);
+    const others = await this.#worstElsewhere(all);
     const files = [...own.files, ...others.files].sort((a, b) => compareUrgency(listedOf(a), listedOf(b)));
-    return { files: files.slice(0, query.limit), total: own.total + others.total };
+    return { files: files.slice(offset, all.limit), total: own.total + others.total };
   }
 
   /** Pages ask every moment: the database is asked now and then. */
@@ -92,7 +96,7 @@ export class FileAnswers {
   }
 
   /** Costs a look at every listed file's order, and an answer for those that are asked for only. */
-  atRisk({ limit, grade }: AtRiskQuery): AtRiskAnswer {
+  atRisk({ limit, offset = 0, grade }: AtRiskQuery): AtRiskAnswer {
     const freshness = this.#options.own.freshness();
     const fitting: { readonly owned: OwnedPartition; readonly listed: Listed }[] = [];
     for (const owned of this.#options.own.owned.values()) {
@@ -102,7 +106,7 @@ export class FileAnswers {
     }
     fitting.sort((a, b) => compareUrgency(a.listed, b.listed));
     const files: FileAnswer[] = [];
-    for (const { owned, listed } of fitting) {
+    for (const { owned, listed } of fitting.slice(offset)) {
       if (files.length >= limit) break;
       const health = owned.map.health(listed.file, owned.time.watermarkMs);
       if (health !== undefined) files.push(this.#answer(owned, health, freshness));
