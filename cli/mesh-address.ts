@@ -1,10 +1,9 @@
 /** Where the services are that a command talks to: flags first, then what runs on this machine, then the configuration. */
 
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
+import type { CollectorPins } from '#collector/gateway/collector-pins.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { type PeerId, parsePeerId } from '#mesh/peer-id.ts';
 import { type Context, foldersOf } from './context.ts';
@@ -49,7 +48,7 @@ export async function findApiUrl(context: Context, flags: ApiFlags): Promise<str
 
 export interface CollectorAddress {
   readonly url: string;
-  readonly pin: PeerId;
+  readonly pin: PeerId | CollectorPins;
 }
 
 export async function findCollector(context: Context, flags: CollectorFlags): Promise<CollectorAddress> {
@@ -83,7 +82,11 @@ export async function withCollector<T>(
   const address = await findCollector(context, flags);
   // Loaded when needed: a command must start quickly, and most need only some of all this.
   const { createCollectorClient } = await import('#collector/gateway/client.ts');
-  const collector = createCollectorClient({ ...address, ...(await operatorCredentials(context)) });
+  const { openOperatorKey } = await import('./service-keys.ts');
+  const { privateKeyPem } = await import('#tahoe/identity/peer-key.ts');
+  const operator = await openOperatorKey(context);
+  const credentials = { key: privateKeyPem(operator), cert: operator.certificatePem };
+  const collector = createCollectorClient({ ...address, ...credentials });
   try {
     return await run(collector, address);
   } catch (error) {
@@ -91,22 +94,6 @@ export async function withCollector<T>(
   } finally {
     await collector.close();
   }
-}
-
-/** @throws MeshwardError `config-invalid` where this data directory holds no operator's key: none is made here. */
-async function operatorCredentials(context: Context): Promise<{ readonly key: string; readonly cert: string }> {
-  const { keyFileName, openKeyFolder } = await import('#tahoe/identity/key-folder.ts');
-  const { privateKeyPem } = await import('#tahoe/identity/peer-key.ts');
-  const folder = foldersOf(context.dataDir, context.config).operatorKey;
-  try {
-    await access(join(folder, keyFileName));
-  } catch {
-    throw new MeshwardError('config-invalid', `there is no operator key in ${folder}`, {
-      next: 'Name the data directory of the collector with --data-dir, or copy its operator folder to this machine (mode 0600).',
-    });
-  }
-  const identity = await openKeyFolder(folder, { commonName: 'meshward-operator' });
-  return { key: privateKeyPem(identity), cert: identity.certificatePem };
 }
 
 function checkUrl(text: string, protocols: readonly string[], flag: string): string {

@@ -12,7 +12,11 @@ export interface OpsHooks {
   readonly telemetry: Telemetry;
   readonly readiness: () => Readiness;
   readonly alive: () => boolean;
+  /** Aborted when the process is to end: from then on it is not ready. */
+  readonly ending: AbortSignal;
 }
+
+const endingReadiness: Readiness = { ready: false, reasons: ['it is ending'] };
 
 export function addOpsRoutes(app: FastifyInstance, hooks: OpsHooks): void {
   app.get('/metrics', { schema: { hide: true } }, (request, reply) => {
@@ -23,7 +27,7 @@ export function addOpsRoutes(app: FastifyInstance, hooks: OpsHooks): void {
     reply.code(hooks.alive() ? 200 : 503).send({ alive: hooks.alive() }),
   );
   app.get('/readyz', { schema: { hide: true } }, (_request, reply) => {
-    const readiness = hooks.readiness();
+    const readiness = hooks.ending.aborted ? endingReadiness : hooks.readiness();
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
 }

@@ -8,6 +8,7 @@ import { addDashboardCommands } from './commands/dashboards.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addFileCommands } from './commands/file.ts';
+import { addKeysCommands } from './commands/keys.ts';
 import { addOperatorCommands } from './commands/operator.ts';
 import { addPeerCommands } from './commands/peer.ts';
 import { addRepairCommands } from './commands/repair.ts';
@@ -44,6 +45,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addScheduleCommands(program);
   addRepairCommands(program);
   addOperatorCommands(program);
+  addKeysCommands(program);
   addShareCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);

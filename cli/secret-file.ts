@@ -4,7 +4,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeshwardError } from '#mesh/errors.ts';
 
-const secretBytes = 32;
+export const secretBytes = 32;
 
 /** Makes the secret at the first call; two processes that call at once get the same. */
 export async function openSecret(folder: string, name: string): Promise<Uint8Array> {

@@ -43,6 +43,8 @@ export const repairerStatus = z.object({
   /** Limits in effect, a second; 0 is unlimited. Repairers of earlier releases do not say them. */
   rates: z.record(z.string(), z.number()).optional(),
   used: z.object({ bytesPerSecond: z.number(), requestsPerSecond: z.number() }).optional(),
+  /** Which repairer answers. Repairers of earlier releases do not say it. */
+  instance: z.string().optional(),
   /** How old what it holds of the peers is; -1 where nothing was ever heard. */
   peersAgeMs: z.number().optional(),
 });

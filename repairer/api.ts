@@ -4,9 +4,18 @@ import type { RepairerStatus } from '#mesh/repairer-status.ts';
 import type { Budget } from '#peers/budget.ts';
 import type { Repairer } from './service.ts';
 
-export function createRepairerApi(repairer: Repairer, budget: Pick<Budget, 'rates' | 'used'>): FastifyInstance {
+export function createRepairerApi(
+  repairer: Repairer,
+  budget: Pick<Budget, 'rates' | 'used'>,
+  instance: string,
+): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
-  app.get('/v1/state', async () => ({ ...statusOf(repairer), rates: { ...budget.rates }, used: budget.used() }));
+  app.get('/v1/state', async () => ({
+    ...statusOf(repairer),
+    rates: { ...budget.rates },
+    used: budget.used(),
+    instance,
+  }));
   return app;
 }
 

@@ -1,4 +1,9 @@
-/** What repairers do at this moment, asked of their own state pages; a repairer that does not answer is left out. */
+/**
+ * What repairers do at this moment, asked of their own state pages; a repairer that does not answer is left out. A host name stands
+ * for all of its addresses, as a name of Kubernetes does for the pods behind it.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { Clock } from '#mesh/clock.ts';
 import { type FailingFileStatus, type RepairerStatus, repairerStatus } from '#mesh/repairer-status.ts';
 
@@ -26,21 +31,32 @@ const answerTimeoutMs = 400;
 /** An answer serves everybody who asks within this time: repairers are not asked once for each viewer. */
 const answerServesMs = 500;
 
-export function repairersAt(urls: readonly string[], clock: Clock): () => Promise<RunningRepairs> {
+export type FindAddresses = (host: string) => Promise<readonly string[]>;
+
+export function repairersAt(
+  urls: readonly string[],
+  clock: Clock,
+  addressesOf: FindAddresses = addressesInDns,
+): () => Promise<RunningRepairs> {
   let answer: Promise<RunningRepairs> | undefined;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   return () => {
     const nowMs = clock.monotonicMs();
     if (answer === undefined || nowMs - askedAtMs >= answerServesMs) {
       askedAtMs = nowMs;
-      answer = askRepairers(urls);
+      answer = askRepairers(urls, addressesOf);
     }
     return answer;
   };
 }
 
-async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
-  const states = await Promise.all(urls.map(ask));
+async function addressesInDns(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+async function askRepairers(urls: readonly string[], addressesOf: FindAddresses): Promise<RunningRepairs> {
+  const each = await Promise.all(urls.map((url) => urlsBehind(url, addressesOf)));
+  const states = onceEach(await Promise.all([...new Set(each.flat())].map(ask)));
   return {
     running: states.flatMap((state) => state?.running ?? []),
     brake: states.map((state) => state?.brake ?? null).find((reason) => reason !== null) ?? null,
@@ -50,6 +66,29 @@ async function askRepairers(urls: readonly string[]): Promise<RunningRepairs> {
     ),
     repairers: states.filter((state) => state !== null).length,
   };
+}
+
+/** TLS checks the name, so https is asked by it; a name that leads nowhere leads to no repairer. */
+async function urlsBehind(text: string, addressesOf: FindAddresses): Promise<readonly string[]> {
+  const url = new URL(text);
+  if (url.protocol !== 'http:' || isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0) return [text];
+  const addresses = await addressesOf(url.hostname).catch(() => []);
+  return addresses.map((address) => {
+    const behind = new URL(text);
+    behind.hostname = isIP(address) === 6 ? `[${address}]` : address;
+    return behind.href;
+  });
+}
+
+/** One with two addresses (IPv4 and IPv6) is one repairer. */
+function onceEach(states: readonly (RepairerStatus | null)[]): readonly (RepairerStatus | null)[] {
+  const seen = new Set<string>();
+  return states.filter((state) => {
+    if (state?.instance === undefined) return true;
+    const isNew = !seen.has(state.instance);
+    seen.add(state.instance);
+    return isNew;
+  });
 }
 
 async function ask(url: string): Promise<RepairerStatus | null> {

@@ -14,7 +14,7 @@ import type { Policy } from '#mesh/policy.ts';
 import { redactCaps } from '#mesh/redact.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, foldersOf, runningContextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { interruptible } from '../interrupt.ts';
 import {
   type ApiFlags,
@@ -28,7 +28,7 @@ import type { MeshPeers } from '../mesh-peers.ts';
 import { formatBytes } from '../output.ts';
 import { choosePolicy, usualCoding } from '../put-coding.ts';
 import { parseCount } from '../quantities.ts';
-import { openSecret } from '../secret-file.ts';
+import { openLeaseSecret } from '../service-keys.ts';
 
 interface PutFlags extends ApiFlags, CollectorFlags {
   readonly coding?: string;
@@ -100,7 +100,7 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
         const policy = policyOn(mesh, context, flags.tag, coding, happy);
         const progress = showByteProgress(context.output, 'storing bytes', totalBytes);
         try {
-          const leaseSecret = await openSecret(foldersOf(context.dataDir, context.config).operatorKey, 'lease-secret');
+          const leaseSecret = await openLeaseSecret(context, 'operatorKey');
           for (const file of files) {
             const report = await putOne(file, {
               mesh,

@@ -12,7 +12,7 @@ import type { RepairNow } from '#repairer/files/repair-now.ts';
 import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import { type CapFlags, capFileOption, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, foldersOf, runningContextOf } from '../context.ts';
+import { type Context, runningContextOf } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { reportTo } from '../file-reading.ts';
 import { interruptible } from '../interrupt.ts';
@@ -25,7 +25,7 @@ import {
   withCollector,
 } from '../mesh-address.ts';
 import { formatBytes, formatDuration } from '../output.ts';
-import { openSecret } from '../secret-file.ts';
+import { openLeaseSecret } from '../service-keys.ts';
 
 interface RepairFlags extends CapFlags, ApiFlags, CollectorFlags {
   readonly tag: string;
@@ -89,7 +89,7 @@ async function repair(context: Context, positional: readonly string[], flags: Re
               clock: systemClock,
               random: Math.random,
               randomBytes: (count) => new Uint8Array(randomBytes(count)),
-              leaseSecret: await openSecret(foldersOf(context.dataDir, context.config).operatorKey, 'lease-secret'),
+              leaseSecret: await openLeaseSecret(context, 'operatorKey'),
             },
             settings: { ...defaultRepairSettings, windowBytes: context.config.repairer.windowBytes, readBackRatio: 1 },
           },

@@ -14,6 +14,7 @@ interface AgentFlags {
   readonly collector?: string;
   readonly pin?: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly domain: readonly string[];
 }
 
@@ -69,6 +70,7 @@ export function addServiceCommands(program: Command): void {
       .option('--collector <url>', 'the collector to report to (agent.collectorUrl)')
       .option('--pin <pin>', "the collector's pin, as `meshward token` prints it (agent.collectorPin)")
       .option('--token <token>', 'enrol with this one-time token first; better given as MESHWARD_TOKEN')
+      .option('--token-file <file>', 'file with that token; not read once the agent is enrolled')
       .option('--domain <kind=name>', 'failure domain of this peer; may be given several times', collect, [])
       .action(async (flags: AgentFlags, command: Command) => {
         const forced = {
@@ -79,7 +81,9 @@ export function addServiceCommands(program: Command): void {
         const token = tokenOf(flags, process.env['MESHWARD_TOKEN']);
         const { startAgent } = await import('../services/agent.ts');
         const { runService } = await import('../services/run-service.ts');
-        await runService('agent', contextOf(command, forced), (by) => startAgent(by, { token, domains: flags.domain }));
+        await runService('agent', contextOf(command, forced), (by) =>
+          startAgent(by, { token, tokenFile: flags.tokenFile ?? null, domains: flags.domain }),
+        );
       }),
     {
       examples: [

@@ -4,28 +4,34 @@ import { createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
 import { agentFolders } from '#collector/agent/folders.ts';
+import { openKeptPins } from '#collector/agent/kept-pins.ts';
 import { requireStorageFolder } from '#collector/agent/prepare-root.ts';
+import { wasEnrolled } from '#collector/agent/state.ts';
 import { createCollectorClient } from '#collector/gateway/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { Logger } from '#mesh/logger.ts';
+import { readSecretFile } from '#tahoe/identity/key-file.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { parseDomains } from '../failure-domain.ts';
 import { keptPort } from '../kept-port.ts';
 import { startOpsServer } from '../ops-server.ts';
-import { parsePin } from '../pin.ts';
+import { parsePins } from '../pin.ts';
 import { inOptions } from '../schema-words.ts';
 import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 export interface AgentEnrolment {
   readonly token: string | null;
+  /** Read where no token is given, and only while the agent is not enrolled. */
+  readonly tokenFile: string | null;
   /** Such as `zone=alder`. */
   readonly domains: readonly string[];
 }
 
 export async function startAgent(
-  { context, telemetry, logger }: ServiceStart,
+  { context, telemetry, logger, signal }: ServiceStart,
   enrolment: AgentEnrolment,
 ): Promise<RunningService> {
   const config = context.config.agent;
@@ -44,17 +50,22 @@ export async function startAgent(
   }
   const client = createCollectorClient({
     url: config.collectorUrl,
-    pin: parsePin(config.collectorPin, 'the pin (--pin, agent.collectorPin)'),
+    pin: await openKeptPins(
+      folders.state,
+      parsePins(config.collectorPin, 'the pin (--pin, agent.collectorPin)'),
+      logger,
+    ),
     key: privateKeyPem(identity),
     cert: identity.certificatePem,
   });
-  if (enrolment.token !== null) {
+  const token = enrolment.token ?? (await tokenInFile(enrolment.tokenFile, folders.state, logger));
+  if (token !== null) {
     const domains = parseDomains(enrolment.domains);
     const enrolled = await enrolAgent({
       config,
       identity,
       collector: client,
-      token: enrolment.token,
+      token,
       domains,
       clock: systemClock,
       log: logger,
@@ -74,8 +85,8 @@ export async function startAgent(
   });
   await agent.start();
   const ops = await startOpsServer(
-    { telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }) },
-    '127.0.0.1',
+    { telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }), ending: signal },
+    config.opsHost,
     await keptPort(join(folders.state, 'ops-port'), config.opsPort),
   );
   return {
@@ -87,4 +98,10 @@ export async function startAgent(
       await ops.close();
     },
   };
+}
+
+/** A file that stays mounted does no harm: a token is good once, and an agent that is enrolled needs none. */
+async function tokenInFile(path: string | null, stateFolder: string, logger: Logger): Promise<string | null> {
+  if (path === null || (await wasEnrolled(stateFolder, logger))) return null;
+  return (await readSecretFile(path, '--token-file')).toString('utf8').trim();
 }

@@ -84,6 +84,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
         telemetry,
         alive: () => analyzer.failure === null,
         readiness: () => analyzer.readiness(),
+        ending: signal,
       });
     },
   });

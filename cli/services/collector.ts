@@ -1,33 +1,31 @@
-/** The collector as a process: the gateway on the log, and its first operator. */
+/** The collector as a process: the gateway on the log, and its first operators. */
 import { createGateway } from '#collector/gateway/gateway.ts';
 import { enrolOperator } from '#collector/gateway/tokens.ts';
-import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { openLog } from '../connections.ts';
-import { foldersOf } from '../context.ts';
 import { startOpsServer } from '../ops-server.ts';
+import { firstOperators, openCollectorKey } from '../service-keys.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 export async function startCollector({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
-  const { config, dataDir } = context;
-  const folders = foldersOf(dataDir, config);
-  const identity = await openKeyFolder(folders.collectorKey, { commonName: 'meshward-collector' });
-  const operator = await openKeyFolder(folders.operatorKey, { commonName: 'meshward-operator' });
+  const { config } = context;
+  const { identity, otherPins } = await openCollectorKey(context);
+  const operators = await firstOperators(context);
   const { log, topics } = await openLog(context, { role: 'collector', logger, signal });
-  // Who can write to the log's folder decides who operates this mesh: the key beside it is the first operator.
-  await enrolOperator(log, topics, operator.peerId, 'first operator');
+  for (const { id, name } of operators) await enrolOperator(log, topics, id, name);
   const gateway = createGateway({
     log,
     topics,
     config: config.collector,
     campaigns: config.campaigns,
     tls: { key: privateKeyPem(identity), cert: identity.certificatePem },
+    otherPins,
     logger,
   });
   const { host, port } = await gateway.listen();
   const ops = await startOpsServer(
-    { telemetry, readiness: () => gateway.health(), alive: () => true },
-    '127.0.0.1',
+    { telemetry, readiness: () => gateway.health(), alive: () => true, ending: signal },
+    config.collector.opsHost,
     config.collector.opsPort,
   );
   return {

@@ -13,23 +13,24 @@ import { createPeerView, peerFactsOf } from '#peers/peer-view.ts';
 import { createRepairerApi } from '#repairer/api.ts';
 import { drainStoreOn } from '#repairer/drain/leaving-files.ts';
 import { sampleStoreOn } from '#repairer/probes/samples.ts';
+import type { RepairerState } from '#repairer/repairer-state.ts';
 import { createRepairer } from '#repairer/service.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { openLog, openStore } from '../connections.ts';
-import { foldersOf } from '../context.ts';
-import { addOpsRoutes } from '../ops-server.ts';
-import { openSecret } from '../secret-file.ts';
+import { addOpsRoutes, type Readiness } from '../ops-server.ts';
+import { openLeaseSecret } from '../service-keys.ts';
 import { startCampaigns } from './campaigns.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
 const peersEveryMs = 1000;
 
 export async function startRepairer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
-  const { config, dataDir } = context;
+  const { config } = context;
   const { log, topics } = await openLog(context, { role: 'repairer', logger, signal });
   const { store, writer, close } = await openStore(context, logger, signal);
-  telemetry.keepFigures({ writer, instance: instanceName(hostname(), config.repairer.port, process.pid) });
+  const instance = instanceName(hostname(), config.repairer.port, process.pid);
+  telemetry.keepFigures({ writer, instance });
   const storageClient = createStorageClient();
   const onUnusable = (reason: string): void => logger.warn({}, reason);
   const marks = await livenessMarksOf(store);
@@ -73,7 +74,7 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       clock: systemClock,
       random: Math.random,
       randomBytes: (count) => new Uint8Array(randomBytes(count)),
-      leaseSecret: await openSecret(foldersOf(dataDir, config).repairer, 'lease-secret'),
+      leaseSecret: await openLeaseSecret(context, 'repairer'),
     },
     telemetry: {
       meter,
@@ -94,14 +95,12 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
   mesh.directory.ended.catch(failed.fail);
   followed.ended.catch(failed.fail);
 
-  const app = createRepairerApi(repairer, mesh.budget);
+  const app = createRepairerApi(repairer, mesh.budget, instance);
   addOpsRoutes(app, {
     telemetry,
     alive: () => true,
-    readiness: () => {
-      const { ready } = repairer.state();
-      return { ready, reasons: ready ? [] : ['the at-risk list is not read yet'] };
-    },
+    readiness: () => readinessOf(repairer.state()),
+    ending: signal,
   });
   const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
   return {
@@ -118,4 +117,18 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       await log.close();
     },
   };
+}
+
+/** A repairer does its work when it knows what is at risk and how the peers are. */
+export function readinessOf({
+  ready,
+  stopping,
+  peers,
+}: Pick<RepairerState, 'ready' | 'stopping' | 'peers'>): Readiness {
+  const reasons = [
+    ...(ready ? [] : ['the at-risk list is not read yet']),
+    ...(stopping ? ['the repairer is stopping'] : []),
+    ...(peers.isFresh ? [] : ['the states of peers are not known: bulk repair holds']),
+  ];
+  return { ready: reasons.length === 0, reasons };
 }

@@ -1,5 +1,7 @@
 /** What every service command does around its service: telemetry, readiness, and an orderly end. */
-import { describeError } from '#mesh/errors.ts';
+import { type Clock, sleep, systemClock } from '#mesh/clock.ts';
+import type { Config } from '#mesh/config/schema.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { type ReadyFacts, reportFailed, reportReady, stopRequested } from '../child.ts';
 import type { Context } from '../context.ts';
@@ -47,8 +49,7 @@ export async function runService(
   reportReady(service.facts);
   try {
     const reason = await Promise.race([stop, service.failed]);
-    logger.info({ reason }, `${name} stops`);
-    await service.stop();
+    await end(name, context.config.shutdown, service, reason, logger);
   } catch (error) {
     logger.error({ error: describeError(error) }, `${name} failed`);
     throw error;
@@ -56,6 +57,39 @@ export async function runService(
     await telemetry.shutdown().catch(() => undefined);
     // The channel to the supervisor would keep the process alive.
     if (process.connected) process.disconnect();
+  }
+}
+
+/** Goes on for a while as one that is not ready, then ends in good order; what hangs is left behind. */
+export async function end(
+  name: string,
+  { lingerMs, timeoutMs }: Config['shutdown'],
+  service: Pick<RunningService, 'stop' | 'failed'>,
+  reason: string,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Promise<void> {
+  if (lingerMs > 0) {
+    logger.info({ reason, lingerMs }, `${name} is to end, and goes on until balancers know`);
+    await Promise.race([sleep(clock, lingerMs), service.failed]);
+  }
+  logger.info({ reason }, `${name} stops`);
+  const late = Promise.withResolvers<never>();
+  const callOff = clock.after(timeoutMs, () =>
+    late.reject(
+      new MeshwardError(
+        'service-unavailable',
+        `${name} did not end within ${timeoutMs} ms: what hangs is left behind`,
+        {
+          next: 'Nothing is lost: what was not committed comes again from the log. Raise shutdown.timeoutMs where it is too short.',
+        },
+      ),
+    ),
+  );
+  try {
+    await Promise.race([service.stop(), late.promise]);
+  } finally {
+    callOff();
   }
 }
 

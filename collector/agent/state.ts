@@ -145,6 +145,12 @@ export class AgentState {
   }
 }
 
+/** Whether an agent with this folder was enrolled before, and needs no token. */
+export async function wasEnrolled(directory: string, log: Logger): Promise<boolean> {
+  const stored = await readState(join(directory, stateFileName), log);
+  return stored !== null && stored.enrolment !== null;
+}
+
 async function readState(path: string, log: Logger): Promise<StoredState | null> {
   let text: string;
   try {

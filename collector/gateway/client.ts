@@ -32,6 +32,7 @@ import type {
 } from './bodies.ts';
 import type { CampaignAnswer, CommandBody, CreateCampaignBody } from './campaign-routes.ts';
 import { CollectorError, connectFailures, refusalOf, unreachable } from './collector-error.ts';
+import { CollectorPins, pinsHeader } from './collector-pins.ts';
 import type { OperatorAnswer, OperatorBody, OperatorsAnswer } from './operator-enrolment.ts';
 import type { BrakeBody, LimitsAnswer, RatesBody, ScheduleAnswer } from './repair-routes.ts';
 import { settingsTag } from './settings-tag.ts';
@@ -44,8 +45,8 @@ export interface CollectorClientOptions {
    * one cannot be reached or is busy, the next one is asked: a post may then be in the log twice, which its order makes good.
    */
   readonly url: string;
-  /** Of the key that all collectors of a mesh share. */
-  readonly pin: PeerId;
+  /** Of the key that all collectors of a mesh share; or those that are taken while one replaces the other, as collectors tell them. */
+  readonly pin: PeerId | CollectorPins;
   /** PEM. */
   readonly key: string;
   readonly cert: string;
@@ -124,7 +125,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
     base: url.pathname.replace(/\/$/, ''),
     pool: openPool(url, options, answerMs),
   }));
-  const { clock = systemClock, random = Math.random } = options;
+  const { clock = systemClock, random = Math.random, pin } = options;
   const order = new EndpointOrder(collectors.length, clock, rests, random);
 
   const ask = async <T>(
@@ -135,6 +136,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
       .request({ method, path: base + path, body: body ?? null, headers: { ...headers }, signal: signal ?? null })
       .catch((error: unknown) => Promise.reject(unreachable(error)));
     const text = await answer.body.text().catch((error: unknown) => Promise.reject(unreachable(error)));
+    if (pin instanceof CollectorPins) pin.told(answer.headers[pinsHeader]);
     if (answer.statusCode === 304) return null;
     if (answer.statusCode === 200) return JSON.parse(text) as T;
     throw refusalOf(answer.statusCode, text, answer.headers['retry-after']);
@@ -238,12 +240,13 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
 }
 
 function openPool(url: URL, options: CollectorClientOptions, answerMs: number): Pool {
+  const { pin } = options;
   return new Pool(url.origin, {
     connect: pinnedConnector(
       {
         host: url.hostname.replace(/^\[|\]$/g, ''),
         port: url.port === '' ? 443 : Number(url.port),
-        pin: options.pin,
+        pin: pin instanceof CollectorPins ? () => pin.accepted : pin,
         minVersion: 'TLSv1.3',
         identity: { key: options.key, cert: options.cert },
       },

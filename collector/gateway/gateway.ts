@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import { answerOf, Refusal, sendAnswer } from './answers.ts';
 import { CampaignDesk } from './campaigns.ts';
 import { answerClientError } from './client-errors.ts';
+import { pinsHeader } from './collector-pins.ts';
 import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
 import { DeadLetters, lettersPerSender } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   readonly campaigns?: Config['campaigns'];
   /** PEM. The key's SHA-256 is the pin that agents check. */
   readonly tls: { readonly key: string; readonly cert: string };
+  /** Pins of keys that peers shall take beside it, while one replaces the other. @default none */
+  readonly otherPins?: readonly PeerId[];
   readonly clock?: Clock;
   readonly random?: Random;
   /** @default the global meter `meshward.collector`. */
@@ -171,7 +174,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     }),
     repairSettings: new RepairSettings(campaigns),
   };
-  const app = createApp(service, options.tls, limits, () => state === 'closing');
+  const pins = [pin, ...(options.otherPins ?? []).filter((other) => other !== pin)];
+  const app = createApp(service, { ...options.tls, pins }, limits, () => state === 'closing');
 
   return {
     pin,
@@ -228,7 +232,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 function createApp(
   service: GatewayService,
-  tls: GatewayOptions['tls'],
+  { pins, ...tls }: GatewayOptions['tls'] & { readonly pins: readonly PeerId[] },
   limits: ConnectionLimits,
   isClosing: () => boolean,
 ): GatewayApp {
@@ -257,6 +261,7 @@ function createApp(
     });
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header(pinsHeader, pins.join(', '));
     if (isClosing()) reply.header('connection', 'close');
     done();
   });

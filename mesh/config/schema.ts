@@ -9,6 +9,7 @@ import { campaignsSection } from './campaign-keys.ts';
 import { clickhouseSection } from './clickhouse-keys.ts';
 import { kafkaSection } from './kafka-keys.ts';
 import { bytes, count, dayMs, durationMs, hourMs, key, mebibyte, minuteMs, port, ratio, text } from './key.ts';
+import { keysSection, shutdownSection } from './service-keys.ts';
 
 const policyRule = z.strictObject({
   name: z.string().min(1),
@@ -73,16 +74,19 @@ export const configSchema = z.strictObject({
     ),
   }),
   kafka: kafkaSection,
+  keys: keysSection,
+  shutdown: shutdownSection,
   clickhouse: clickhouseSection,
   collector: z.strictObject({
     host: key(text.min(1), '127.0.0.1', 'address', 'Where agents are taken in. Beyond loopback only if you set it so.'),
     port: key(port, 7701, 'port', 'Port for agents and operators (TLS). 0 picks a free one.'),
-    opsPort: key(
-      port,
-      7703,
-      'port',
-      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one.',
+    opsHost: key(
+      text.min(1),
+      '127.0.0.1',
+      'address',
+      'Where /metrics, /livez and /readyz are served (plain HTTP). Beyond loopback only if you set it so.',
     ),
+    opsPort: key(port, 7703, 'port', 'Port for /metrics, /livez and /readyz. 0 picks a free one.'),
     publicUrl: key(text, '', 'url', 'How agents reach the collector, if not by host and port.'),
     tickMs: key(durationMs, 1000, 'ms', 'How often the log gets a tick: the time by which silence is judged.'),
     postsPerSecond: key(count, 50, 'posts/s', 'Most posts a second of one peer; more get 429 and a time to wait.'),
@@ -167,7 +171,7 @@ export const configSchema = z.strictObject({
       z.array(z.url()).max(64),
       ['http://127.0.0.1:7702'],
       'urls',
-      'Repairers whose running work the page shows.',
+      'Repairers whose running work the page shows. Every address of a host name is asked, so one name may stand for all of them.',
     ),
     maxStreams: key(count, 100, 'streams', 'Most live event streams at once.'),
   }),
@@ -227,16 +231,17 @@ export const configSchema = z.strictObject({
       text,
       '',
       'pin',
-      "SHA-256 of the collector's public key (base64url): what `meshward token` prints.",
+      "SHA-256 of the collector's public key (base64url): what `meshward token` prints. Two with a comma between them while one key replaces the other.",
     ),
     host: key(text.min(1), '127.0.0.1', 'address', 'Where shares are served. Beyond loopback only if you set it so.'),
     port: key(port, 0, 'port', 'Port on which shares are served. 0 picks a free one and keeps it.'),
-    opsPort: key(
-      port,
-      0,
-      'port',
-      'Port on loopback for /metrics, /livez and /readyz (plain HTTP). 0 picks a free one and keeps it.',
+    opsHost: key(
+      text.min(1),
+      '127.0.0.1',
+      'address',
+      'Where /metrics, /livez and /readyz are served (plain HTTP). Beyond loopback only if you set it so.',
     ),
+    opsPort: key(port, 0, 'port', 'Port for /metrics, /livez and /readyz. 0 picks a free one and keeps it.'),
     serve: key(z.boolean(), true, 'yes/no', 'Serve the folder (GBS). No where a Tahoe storage node already does.'),
     nurl: key(
       text,

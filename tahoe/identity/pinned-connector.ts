@@ -37,7 +37,8 @@ export class SessionCache {
 export interface PinnedServer {
   readonly host: string;
   readonly port: number;
-  readonly pin: PeerId;
+  /** Or those that are taken at the moment of a connection. */
+  readonly pin: PeerId | (() => readonly PeerId[]);
   readonly minVersion: SecureVersion;
   /** PEM; shown to the server as the caller's identity. */
   readonly identity?: { readonly key: string; readonly cert: string };
@@ -61,8 +62,9 @@ export interface PinnedConnectorOptions {
 /** For undici's `connect` option. Resumes the last session where the server lets it. */
 export function pinnedConnector(server: PinnedServer, options: PinnedConnectorOptions): buildConnector.connector {
   const { clock, sessions, connectTimeoutMs, failures } = options;
-  const key = `${server.pin}@${server.host}:${server.port}`;
   return (_request, callback) => {
+    const pins = typeof server.pin === 'function' ? server.pin() : [server.pin];
+    const key = `${pins.join()}@${server.host}:${server.port}`;
     const session = sessions.get(key);
     const socket = connectTls({
       host: server.host,
@@ -99,11 +101,11 @@ export function pinnedConnector(server: PinnedServer, options: PinnedConnectorOp
     socket.once('error', onError);
     socket.once('close', onClose);
     socket.once('secureConnect', () => {
-      // A resumed session brings no certificate. It proves the key all the same: only sessions whose first handshake showed the
-      // pinned key are kept, under that key, and none but its server can resume them.
+      // A resumed session brings no certificate. It proves the key all the same: only sessions whose first handshake showed a
+      // pinned key are kept, under the keys that were pinned then, and none but its server can resume them.
       const isProven = session !== undefined && socket.isSessionReused();
-      const shown = isProven ? server.pin : shownKey(socket);
-      if (shown === null || !isSame(shown, server.pin)) {
+      const shown = isProven ? null : shownKey(socket);
+      if (!isProven && !pins.some((pin) => shown !== null && isSame(shown, pin))) {
         settle(failures.pinMismatch(shown));
         return;
       }

@@ -17,7 +17,7 @@ import {
   ShareEventsRecordSchema,
 } from '#mesh/generated/events_pb.js';
 import type { Logger } from '#mesh/logger.ts';
-import { peerIdToBytes } from '#mesh/peer-id.ts';
+import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { allTopics, type Topics } from '#mesh/topics.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
@@ -51,6 +51,7 @@ export interface TestGatewayOptions {
   readonly connectionLimits?: Partial<ConnectionLimits>;
   /** The collector's key. @default a new one */
   readonly identity?: PeerIdentity;
+  readonly otherPins?: readonly PeerId[];
 }
 
 /** Listening, and closed when the test is over. Ticks come rarely unless the configuration says otherwise. */
@@ -64,6 +65,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<Gateway
     tls: { key: privateKeyPem(identity), cert: identity.certificatePem },
     clock: options.clock ?? systemClock,
     random: () => 0,
+    ...(options.otherPins === undefined ? {} : { otherPins: options.otherPins }),
     ...(options.logger === undefined ? {} : { logger: options.logger }),
     ...(options.connectionLimits === undefined ? {} : { connectionLimits: options.connectionLimits }),
   });
