@@ -12,7 +12,7 @@ export interface ByteProgress {
 const worthShowingBytes = 256 * 1024;
 
 export function showByteProgress(output: Output, label: string, totalBytes: number): ByteProgress {
-  const progress = totalBytes >= worthShowingBytes ? output.progress(label, totalBytes) : null;
+  const progress = totalBytes >= worthShowingBytes ? output.progress(label, totalBytes, 'bytes') : null;
   let doneBytes = 0;
   return {
     add(bytes) {
@@ -24,8 +24,7 @@ export function showByteProgress(output: Output, label: string, totalBytes: numb
     },
     end() {
       if (doneBytes >= totalBytes) progress?.finish();
-      // What is printed next must not stand on the line of the bar.
-      else if (progress !== null && process.stderr.isTTY) output.note('');
+      else progress?.stop();
     },
   };
 }

@@ -11,13 +11,14 @@ import {
 import { MeshwardError } from '#mesh/errors.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import { parseStorageIndex } from '#mesh/storage-index.ts';
+import { choiceOption, choicesOption } from './choices.ts';
 import { collect } from './command-help.ts';
 import { parseDomains } from './failure-domain.ts';
 import { type NamedPeer, resolvePeer, resolvePeers } from './peer-reference.ts';
 import { parseCount, parseDuration } from './quantities.ts';
 
 export interface CampaignFlags {
-  readonly grade: readonly string[];
+  readonly grade: readonly Grade[];
   readonly margin?: string;
   readonly policy: readonly string[];
   readonly tag: readonly string[];
@@ -42,10 +43,7 @@ export function addCampaignFlags(command: Command): Command {
   const list = (flags: string, text: string): Option => new Option(flags, text).argParser(collect as never).default([]);
   return command
     .addOption(
-      list(
-        '--grade <grade>',
-        `files of this grade: ${grades.join(', ')}; may be given several times, as most of these`,
-      ),
+      choicesOption('--grade <grade>', 'files of this grade; may be given several times, as most of these', grades),
     )
     .option('--margin <range>', 'files with a margin in this range, such as ..10 or 0..25')
     .addOption(list('--policy <name>', 'files of this policy'))
@@ -68,9 +66,11 @@ export function addCampaignFlags(command: Command): Command {
     .option('--verify', 'read every share, and repair nothing', false)
     .option('--up-to <shares>', 'shares that a file shall have; by default what its policy says')
     .addOption(
-      new Option('--priority <when>', 'whether files at risk go first; critical ones always do')
-        .choices(campaignPriorities)
-        .default('after-repairs'),
+      choiceOption(
+        '--priority <when>',
+        'whether files at risk go first; critical ones always do',
+        campaignPriorities,
+      ).default('after-repairs'),
     )
     .option('--budget-share <part>', 'part of the repairers’ bytes a second that it may use', '0.5');
 }
@@ -140,7 +140,7 @@ async function selectionOf(
   const domains = Object.entries(parseDomains(flags.domain)).map(([kind, value]) => ({ kind, value }));
   return {
     ...base,
-    ...(flags.grade.length === 0 ? {} : { grades: flags.grade.map(parseGrade) }),
+    ...(flags.grade.length === 0 ? {} : { grades: [...flags.grade] }),
     ...margin,
     ...(flags.policy.length === 0 ? {} : { policies: [...flags.policy] }),
     ...(flags.tag.length === 0 ? {} : { tags: [...flags.tag] }),
@@ -161,14 +161,6 @@ async function namedFiles({ readLines }: CampaignContext): Promise<ReturnType<ty
   if (files.length > 0 && files.length <= maxSelectedIndexes) return files;
   throw new MeshwardError('bad-input', `standard input names ${files.length} files`, {
     next: `Name 1 to ${maxSelectedIndexes} storage indexes, one a line; more in several campaigns.`,
-  });
-}
-
-function parseGrade(text: string): Grade {
-  const grade = grades.find((known) => known === text);
-  if (grade !== undefined) return grade;
-  throw new MeshwardError('bad-input', `"${text.slice(0, 30)}" is no grade`, {
-    next: `Choose one of ${grades.join(', ')}.`,
   });
 }
 

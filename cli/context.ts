@@ -7,6 +7,7 @@ import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { createOutput, type Output } from './output.ts';
 import { runningSettings } from './running-settings.ts';
+import type { ColourWish } from './terminal/colour.ts';
 
 export interface GlobalOptions {
   readonly config?: string;
@@ -15,6 +16,9 @@ export interface GlobalOptions {
   readonly kafka?: string;
   readonly clickhouse?: string;
   readonly json: boolean;
+  readonly color: ColourWish;
+  /** Of commands that list something. */
+  readonly csv?: boolean;
 }
 
 export interface Context {
@@ -50,7 +54,7 @@ export function contextOf(command: Command, forced: Readonly<Record<string, unkn
     effective,
     config: effective.config,
     dataDir,
-    output: createOutput(options.json),
+    output: createOutput(options),
     globalArguments: [
       ...(file === undefined ? [] : ['--config', resolve(file)]),
       '--data-dir',

@@ -1,14 +1,36 @@
 /** Alerts as people read them on a terminal. */
 import type { AlertChangeAnswer, AlertDetail, SilenceAnswer } from '#analyzer/api/alert-schemas.ts';
-import { formatBytes, formatDuration, table } from './output.ts';
+import { formatBytes, formatDuration } from './terminal/amounts.ts';
+import { moodOf } from './terminal/colour.ts';
+import { listingView, timeColumn, type View } from './terminal/view.ts';
 
-export function describeAlerts(alerts: readonly AlertDetail[], nowMs: number): string {
-  if (alerts.length === 0) return 'No alert is open.';
-  const rows = alerts.map(({ id, severity, alert, summary, sinceMs, silenced, acknowledged }) => {
-    const standing = silenced === '' ? (acknowledged === '' ? 'open' : 'acked') : 'silenced';
-    return [id.slice(0, 8), severity, standing, formatDuration(nowMs - sinceMs), alert, summary];
+export function alertsView(alerts: readonly AlertDetail[], nowMs: number): View {
+  return listingView<AlertDetail>({
+    rows: alerts,
+    value: { alerts },
+    none: 'No alert is open.',
+    below: ['`meshward alerts show ID` has what to do.'],
+    columns: [
+      { title: 'id', value: ({ id }) => id, text: ({ id }) => id.slice(0, 8) },
+      { title: 'severity', value: ({ severity }) => severity, mood: ({ severity }) => moodOf(severity) },
+      { title: 'state', value: standingOf, mood: (alert) => moodOf(standingOf(alert)) },
+      {
+        title: 'for',
+        name: 'open_ms',
+        value: ({ sinceMs }) => nowMs - sinceMs,
+        text: ({ sinceMs }) => formatDuration(nowMs - sinceMs),
+        rank: 2,
+      },
+      { title: 'alert', value: ({ alert }) => alert },
+      { title: 'files', value: ({ files }) => files, rank: 3 },
+      { title: 'summary', value: ({ summary }) => summary, fit: 'text' },
+    ],
   });
-  return `${table(['id', 'severity', 'state', 'for', 'alert', 'summary'], rows)}\n\n\`meshward alerts show ID\` has what to do.`;
+}
+
+function standingOf({ silenced, acknowledged }: AlertDetail): string {
+  if (silenced !== '') return 'silenced';
+  return acknowledged === '' ? 'open' : 'acked';
 }
 
 export function describeAlert(alert: AlertDetail, nowMs: number): string {
@@ -34,19 +56,36 @@ export function describeAlert(alert: AlertDetail, nowMs: number): string {
   return [alert.summary, '', ...shown.map(([name, text]) => `${name.padEnd(13)} ${text}`)].join('\n');
 }
 
-export function describeChanges(changes: readonly AlertChangeAnswer[]): string {
-  if (changes.length === 0) return 'No alert has ever been open.';
-  const rows = changes.map(({ atMs, id, severity, state, alert, summary }) => {
-    return [new Date(atMs).toISOString(), id.slice(0, 8), severity, state, alert, summary];
+export function changesView(changes: readonly AlertChangeAnswer[]): View {
+  return listingView<AlertChangeAnswer>({
+    rows: changes,
+    value: { changes },
+    none: 'No alert has ever been open.',
+    columns: [
+      timeColumn('at', ({ atMs }) => atMs),
+      { title: 'id', value: ({ id }) => id, text: ({ id }) => id.slice(0, 8), rank: 1 },
+      { title: 'severity', value: ({ severity }) => severity, mood: ({ severity }) => moodOf(severity), rank: 2 },
+      { title: 'state', value: ({ state }) => state },
+      { title: 'alert', value: ({ alert }) => alert },
+      { title: 'summary', value: ({ summary }) => summary, fit: 'text' },
+    ],
   });
-  return table(['at', 'id', 'severity', 'state', 'alert', 'summary'], rows);
 }
 
-export function describeSilences(silences: readonly SilenceAnswer[]): string {
-  if (silences.length === 0) return 'There is no silence.';
-  const rows = silences.map(({ id, selector, untilMs, why, by, isActive, endedBy }) => {
-    const state = isActive ? 'active' : endedBy === '' ? 'expired' : `ended by ${endedBy}`;
-    return [id, state, new Date(untilMs).toISOString(), selector, by, why];
+export function silencesView(silences: readonly SilenceAnswer[]): View {
+  const stateOf = ({ isActive, endedBy }: SilenceAnswer): string =>
+    isActive ? 'active' : endedBy === '' ? 'expired' : `ended by ${endedBy}`;
+  return listingView<SilenceAnswer>({
+    rows: silences,
+    value: { silences },
+    none: 'There is no silence.',
+    columns: [
+      { title: 'id', value: ({ id }) => id, fit: 'id' },
+      { title: 'state', value: stateOf, mood: (silence) => moodOf(stateOf(silence)) },
+      timeColumn('until', ({ untilMs }) => untilMs),
+      { title: 'selector', value: ({ selector }) => selector, fit: 'text' },
+      { title: 'by', value: ({ by }) => by, rank: 1 },
+      { title: 'why', value: ({ why }) => why, fit: 'text', rank: 2 },
+    ],
   });
-  return table(['id', 'state', 'until', 'selector', 'by', 'why'], rows);
 }

@@ -2,7 +2,10 @@
 import type { CampaignAnswer, CampaignSummary } from '#analyzer/api/campaign-schemas.ts';
 import type { CampaignPlan } from '#mesh/campaigns/plan.ts';
 import { type CampaignRate } from '#mesh/campaigns/rate.ts';
-import { formatBytes, formatDuration, table } from './output.ts';
+import { formatBytes, formatDuration } from './terminal/amounts.ts';
+import { moodOf } from './terminal/colour.ts';
+import { table } from './terminal/table.ts';
+import { listingView, timeColumn, type View } from './terminal/view.ts';
 
 const shownPeers = 10;
 
@@ -72,39 +75,40 @@ function describeLoads(plan: CampaignPlan): string[] {
   ];
 }
 
-/** The plan's peers as a table for spreadsheets. */
-export function planCsv(plan: CampaignPlan): string {
-  const rows = plan.peers.map((peer) => [
-    peer.peerId,
-    csvCell(peer.name),
-    peer.bytesRead,
-    peer.bytesWritten,
-    peer.freeBytes,
-    peer.fills ? 'yes' : 'no',
-  ]);
-  return [['peer_id', 'name', 'bytes_read', 'bytes_written', 'free_bytes', 'fills'], ...rows]
-    .map((row) => row.join(','))
-    .join('\n');
+/** With `--csv` the load of each peer. */
+export function planView(plan: CampaignPlan, value: unknown, describe: () => string): View {
+  const loads = listingView<CampaignPlan['peers'][number]>({
+    rows: plan.peers,
+    value,
+    none: '',
+    columns: [
+      { title: 'peer_id', value: ({ peerId }) => peerId },
+      { title: 'name', value: ({ name }) => name },
+      { title: 'bytes_read', value: ({ bytesRead }) => bytesRead },
+      { title: 'bytes_written', value: ({ bytesWritten }) => bytesWritten },
+      { title: 'free_bytes', value: ({ freeBytes }) => freeBytes },
+      { title: 'fills', value: ({ fills }) => fills },
+    ],
+  });
+  return { ...loads, text: describe };
 }
 
-function csvCell(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-export function describeCampaigns(campaigns: readonly CampaignSummary[]): string {
-  if (campaigns.length === 0) return 'There are no campaigns.';
-  return table(
-    ['campaign', 'state', 'files', 'of', 'what', 'changed', 'id'],
-    campaigns.map((one) => [
-      one.name,
-      one.state === 'paused' && !one.atRest ? 'pausing' : one.state,
-      one.files,
-      one.plannedFiles,
-      one.description,
-      new Date(one.changedAtMs).toISOString(),
-      one.id,
-    ]),
-  );
+export function campaignsView(campaigns: readonly CampaignSummary[]): View {
+  const stateOf = (one: CampaignSummary): string => (one.state === 'paused' && !one.atRest ? 'pausing' : one.state);
+  return listingView<CampaignSummary>({
+    rows: campaigns,
+    value: { campaigns },
+    none: 'There are no campaigns.',
+    columns: [
+      { title: 'campaign', value: ({ name }) => name },
+      { title: 'state', value: stateOf, mood: (one) => moodOf(stateOf(one)) },
+      { title: 'files', value: ({ files }) => files },
+      { title: 'of', name: 'planned_files', value: ({ plannedFiles }) => plannedFiles },
+      { title: 'what', value: ({ description }) => description, fit: 'text' },
+      timeColumn('changed', ({ changedAtMs }) => changedAtMs, { rank: 1 }),
+      { title: 'id', value: ({ id }) => id, fit: 'id', rank: 2 },
+    ],
+  });
 }
 
 export function describeCampaign(campaign: CampaignAnswer): string {

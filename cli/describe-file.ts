@@ -1,12 +1,27 @@
 /** A file's health as people read it: the answer first, then why. */
 import type { FileAnswerBody, FileDetailAnswer, FreshnessAnswer } from '#analyzer/api/schemas.ts';
-import { formatBytes, table } from './output.ts';
+import { formatBytes } from './terminal/amounts.ts';
+import { moodOf, type Paint, plainPaint } from './terminal/colour.ts';
+import { table } from './terminal/table.ts';
+import { bytesColumn, listingView, type View } from './terminal/view.ts';
 
-export function describeFile(file: FileDetailAnswer, options: { readonly placements: boolean }): string {
+export function describeFile(
+  file: FileDetailAnswer,
+  options: { readonly placements: boolean; readonly paint?: Paint },
+): string {
   const { k, n } = file;
+  const { paint = plainPaint } = options;
   const facts: [string, string][] = [
-    ['recoverable now', file.recoverableNow ? 'yes' : `no: ${file.available} of ${k} needed shares are available`],
-    ['grade', `${file.grade}${file.settling ? ' (new: its shares are still being reported)' : ''}`],
+    [
+      'recoverable now',
+      file.recoverableNow
+        ? paint('good', 'yes')
+        : paint('bad', `no: ${file.available} of ${k} needed shares are available`),
+    ],
+    [
+      'grade',
+      `${paint(moodOf(file.grade), file.grade)}${file.settling ? ' (new: its shares are still being reported)' : ''}`,
+    ],
     ['margin', `${signed(file.margin)} shares, counted from the ${k} that are needed`],
     ['shares available', `${file.available} of ${n}`],
     ['shares counted', `${file.counted} (with those on peers that are silent for a moment)`],
@@ -41,30 +56,42 @@ export function describeFile(file: FileDetailAnswer, options: { readonly placeme
 }
 
 /** A line for each file, most urgent first. */
-export function describeFiles(files: readonly FileAnswerBody[]): string {
-  const rows = files.map((file) => [
-    file.storageIndex,
-    file.grade,
-    signed(file.margin),
-    `${file.available}/${file.k}-of-${file.n}`,
-    file.counted,
-    Math.max(0, file.tolerancePeers - 1),
-    formatBytes(file.sizeBytes),
-    file.repair === undefined ? '-' : describeTries(file.repair),
-    file.cause,
-  ]);
-  const header = [
-    'storage index',
-    'grade',
-    'margin',
-    'available',
-    'counted',
-    'survives loss of',
-    'size',
-    'tried',
-    'cause',
-  ];
-  return table(header, rows);
+export function filesView(listed: {
+  readonly files: readonly FileAnswerBody[];
+  readonly value: unknown;
+  readonly none: string;
+  readonly below: readonly string[];
+}): View {
+  return listingView<FileAnswerBody>({
+    ...listed,
+    rows: listed.files,
+    columns: [
+      { title: 'storage index', value: ({ storageIndex }) => storageIndex },
+      { title: 'grade', value: ({ grade }) => grade, mood: ({ grade }) => moodOf(grade) },
+      { title: 'margin', value: ({ margin }) => margin, text: ({ margin }) => signed(margin) },
+      { title: 'available', value: ({ available }) => available, text: describeAvailable, rank: 1 },
+      { title: 'counted', value: ({ counted }) => counted, rank: 5 },
+      {
+        title: 'survives loss of',
+        name: 'survives_peers',
+        value: ({ tolerancePeers }) => Math.max(0, tolerancePeers - 1),
+        rank: 4,
+      },
+      bytesColumn('size', 'size_bytes', ({ sizeBytes }) => sizeBytes, 3),
+      {
+        title: 'tried',
+        value: ({ repair }) => repair?.tries ?? 0,
+        text: ({ repair }) => (repair === undefined ? '-' : describeTries(repair)),
+        fit: 'text',
+        rank: 2,
+      },
+      { title: 'cause', value: ({ cause }) => cause, fit: 'text' },
+    ],
+  });
+}
+
+function describeAvailable({ available, k, n }: FileAnswerBody): string {
+  return `${available}/${k}-of-${n}`;
 }
 
 function describeTries({ tries, errorMessage, errorCode, nextTryAtMs }: NonNullable<FileAnswerBody['repair']>): string {

@@ -3,31 +3,40 @@ import type { FreshnessAnswer, PeerAnswer } from '#analyzer/api/schemas.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { describeFreshness } from './describe-file.ts';
 import { formatDomains } from './failure-domain.ts';
-import { formatBytes, formatDuration, table } from './output.ts';
+import { moodOf } from './terminal/colour.ts';
+import { bytesColumn, durationColumn, listingView, type View } from './terminal/view.ts';
 
-export function describePeers(peers: readonly PeerAnswer[], freshness: FreshnessAnswer): string {
+export function peersView(peers: readonly PeerAnswer[], freshness: FreshnessAnswer): View {
   const health = `Health is ${describeFreshness(freshness)}.`;
-  if (peers.length === 0) return `No peers. ${health}`;
-  const rows = peers.map((peer) => [
-    peer.name,
-    [
-      peer.state,
-      ...(peer.revoked ? ['revoked'] : []),
-      ...(isOutdated(peer) ? ['outdated'] : []),
-      ...(typeof peer.unreachableMs !== 'number' ? [] : ['heard but not reached']),
-      ...((peer.claimsFailed ?? 0) >= 1 ? [`${Math.round(peer.claimsFailed ?? 0)} claims failed`] : []),
-    ].join(', '),
-    formatDomains(peer.domains),
-    peer.shares,
-    formatBytes(peer.shareBytes),
-    peer.freeBytes === null ? '?' : formatBytes(peer.freeBytes),
-    peer.silenceMs === null ? '-' : formatDuration(peer.silenceMs),
-    formatDuration(peer.graceMs),
-    peer.flapScore.toFixed(1),
-  ]);
-  const header = ['peer', 'state', 'domains', 'shares', 'bytes', 'free', 'silent', 'grace', 'flaps'];
-  const lines = [describeStates(peers), ...describeOutdated(peers), describeVersions(peers), health];
-  return [table(header, rows), '', ...lines].join('\n');
+  return listingView<PeerAnswer>({
+    rows: peers,
+    value: { peers, freshness },
+    none: `No peers. ${health}`,
+    below: [describeStates(peers), ...describeOutdated(peers), describeVersions(peers), health],
+    columns: [
+      { title: 'peer', value: ({ name }) => name, fit: 'text' },
+      { title: 'state', value: describeStanding, fit: 'text', mood: (peer) => moodOf(describeStanding(peer)) },
+      { title: 'domains', value: ({ domains }) => formatDomains(domains), fit: 'text' },
+      { title: 'shares', value: ({ shares }) => shares },
+      bytesColumn('bytes', 'share_bytes', ({ shareBytes }) => shareBytes, 3),
+      bytesColumn('free', 'free_bytes', ({ freeBytes }) => freeBytes, 2),
+      durationColumn('silent', 'silence_ms', ({ silenceMs }) => silenceMs, 1),
+      durationColumn('grace', 'grace_ms', ({ graceMs }) => graceMs, 5),
+      { title: 'flaps', value: ({ flapScore }) => flapScore, text: ({ flapScore }) => flapScore.toFixed(1), rank: 4 },
+      { title: 'version', value: ({ agentVersion }) => agentVersion, rank: 7 },
+      { title: 'id', name: 'peer_id', value: ({ peerId }) => peerId, fit: 'id', rank: 6 },
+    ],
+  });
+}
+
+function describeStanding(peer: PeerAnswer): string {
+  return [
+    peer.state,
+    ...(peer.revoked ? ['revoked'] : []),
+    ...(isOutdated(peer) ? ['outdated'] : []),
+    ...(typeof peer.unreachableMs !== 'number' ? [] : ['heard but not reached']),
+    ...((peer.claimsFailed ?? 0) >= 1 ? [`${Math.round(peer.claimsFailed ?? 0)} claims failed`] : []),
+  ].join(', ');
 }
 
 function describeStates(peers: readonly PeerAnswer[]): string {

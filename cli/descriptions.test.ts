@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { FileAnswerBody } from '#analyzer/api/schemas.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { configKeys } from '#mesh/config/schema.ts';
 import { describePut } from './commands/file-put.ts';
 import { describeKeys, renderConfig, shownConfig } from './describe-config.ts';
-import { describeFile, describeFiles } from './describe-file.ts';
-import { describePeers } from './describe-peers.ts';
+import { describeFile, filesView } from './describe-file.ts';
+import { peersView } from './describe-peers.ts';
+import { plainPaint } from './terminal/colour.ts';
 import { sampleFile, samplePeer } from './testing/sample-answers.ts';
+
+const describeFiles = (files: readonly FileAnswerBody[]): string =>
+  filesView({ files, value: { files }, none: '', below: [] }).text(plainPaint, null);
 
 describe('a file', () => {
   test('says first whether it can be recovered now', () => {
@@ -102,7 +107,7 @@ describe('peers', () => {
       samplePeer('alder-02', { state: 'down', revoked: true, freeBytes: null, silenceMs: null, agentVersion: '0.0.9' }),
       samplePeer('alder-03'),
     ];
-    const text = describePeers(peers, sampleFile.freshness);
+    const text = peersView(peers, sampleFile.freshness).text(plainPaint, null);
     expect(text).toMatch(/alder-02 +down, revoked +region=north zone=alder +12 +4.00 KiB +\? +- /);
     expect(text).toContain('3 peers: 2 up, 1 down.');
     expect(text).toContain('Agent versions: 0.1.0 on 2, 0.0.9 on 1.');

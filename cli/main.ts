@@ -17,6 +17,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(exitCodes.outputClosed);
 });
+// Notes that nobody reads are no reason to stop the work: its result still goes somewhere.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+// Where nothing has to be called off, ctrl-c ends the command at once, with the exit code of every other interruption.
+process.on('SIGINT', () => {
+  if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted);
+});
 
 try {
   await program.parseAsync(process.argv);

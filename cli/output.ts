@@ -1,40 +1,81 @@
-/** What commands print: text for people, one JSON document for programs with `--json`. */
-import { Presets, SingleBar } from 'cli-progress';
+/** What commands print: text for people, one JSON document for programs with `--json`, rows for spreadsheets with `--csv`. */
 import { toApiError } from '#mesh/api-error.ts';
+import { systemClock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { type ColourWish, createPaint, type Paint, wantsColour } from './terminal/colour.ts';
+import { type Progress, showBar, showLines } from './terminal/progress.ts';
+import { csvText, type View } from './terminal/view.ts';
+
+export { formatBytes, formatDuration } from './terminal/amounts.ts';
+export { type Progress } from './terminal/progress.ts';
+export { table } from './terminal/table.ts';
 
 export interface Output {
   readonly json: boolean;
+  readonly paint: Paint;
   /** The result of the command, printed once: as JSON with `--json`, else by `text`. */
   result(value: unknown, text: () => string): void;
+  /** The same for what has a form of its own for each reader. */
+  view(view: View): void;
   /** A line on the way to the result: to standard error, so that results can be piped. */
   readonly note: (line: string) => void;
   /** Long work: a bar where there is a terminal, a line now and then where there is none. */
-  progress(label: string, total: number): Progress;
+  progress(label: string, total: number, unit?: 'bytes' | 'pieces'): Progress;
 }
 
-export interface Progress {
-  readonly update: (done: number) => void;
-  readonly finish: () => void;
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly csv?: boolean;
+  readonly color?: ColourWish;
+}
+
+export interface Streams {
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
 }
 
 export function createOutput(
-  json: boolean,
-  streams: { out: NodeJS.WriteStream; err: NodeJS.WriteStream } = { out: process.stdout, err: process.stderr },
+  { json, csv = false, color = 'auto' }: OutputOptions,
+  { out, err }: Streams = { out: process.stdout, err: process.stderr },
 ): Output {
-  const { out, err } = streams;
+  const paint = createPaint(!json && wantsColour(color, process.env, out.isTTY));
   return {
     json,
+    paint,
     result(value, text) {
-      out.write(json ? `${JSON.stringify(value, plain, 2)}\n` : `${text().trimEnd()}\n`);
+      out.write(json ? `${jsonText(value, 2)}\n` : `${text().trimEnd()}\n`);
+    },
+    view(view) {
+      out.write(viewText(view, { json, csv }, paint, widthOf(out)));
     },
     note(line) {
       err.write(`${line}\n`);
     },
-    progress(label, total) {
-      return err.isTTY && !json ? bar(err, label, total) : lines(err, label, total);
+    progress(label, total, unit = 'pieces') {
+      const show = err.isTTY && !json ? showBar : showLines;
+      return show(err, { label, total, unit }, systemClock);
     },
   };
+}
+
+/** Of a terminal; what is piped is as wide as it takes. */
+export function widthOf(out: NodeJS.WriteStream): number | null {
+  return out.isTTY ? Math.max(20, out.columns || 80) : null;
+}
+
+function viewText(
+  { value, text, csv }: View,
+  as: { readonly json: boolean; readonly csv: boolean },
+  paint: Paint,
+  width: number | null,
+): string {
+  if (as.json) return `${jsonText(value, 2)}\n`;
+  if (as.csv && csv !== undefined) return csvText(csv());
+  return `${text(paint, width).trimEnd()}\n`;
+}
+
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, plain, indent);
 }
 
 /** Maps and big integers as JSON has them. */
@@ -54,72 +95,4 @@ export function printError(error: unknown, json: boolean, err: NodeJS.WriteStrea
   err.write(`meshward: ${describeError(error)}\n`);
   if (error instanceof MeshwardError) err.write(`  what to do: ${error.next}\n  code: ${error.code}\n`);
   else if (error instanceof Error && error.stack !== undefined) err.write(`${error.stack}\n`);
-}
-
-function bar(err: NodeJS.WriteStream, label: string, total: number): Progress {
-  const shown = new SingleBar(
-    { stream: err, format: `${label} {bar} {value}/{total}`, hideCursor: true, gracefulExit: false },
-    Presets.shades_classic,
-  );
-  shown.start(total, 0);
-  return {
-    update: (done) => shown.update(done),
-    finish() {
-      shown.update(total);
-      shown.stop();
-    },
-  };
-}
-
-/** A line at each tenth: logs stay short. */
-function lines(err: NodeJS.WriteStream, label: string, total: number): Progress {
-  let tenth = 0;
-  return {
-    update(done) {
-      const now = total === 0 ? 10 : Math.floor((done / total) * 10);
-      if (now <= tenth || now >= 10) return;
-      tenth = now;
-      err.write(`${label}: ${done} of ${total}\n`);
-    },
-    finish() {
-      err.write(`${label}: ${total} of ${total}\n`);
-    },
-  };
-}
-
-/** Columns aligned, two spaces apart. Numbers stand to the right. */
-export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [header, ...rows.map((row) => row.map(String))];
-  const widths = header.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
-  const isNumber = header.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          isNumber[column] === true ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
-}
-
-export function formatDuration(milliseconds: number): string {
-  const seconds = milliseconds / 1000;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }

@@ -1,5 +1,6 @@
 /** Peers as people name them: by name or by id, resolved through the collector's directory. */
 import { MeshwardError } from '#mesh/errors.ts';
+import { nearestWord } from '#mesh/nearest-word.ts';
 import { isPeerId, type PeerId, parsePeerId } from '#mesh/peer-id.ts';
 
 export interface NamedPeer {
@@ -45,5 +46,11 @@ function nearest(reference: string, directory: readonly NamedPeer[]): string {
   const match = directory.find(
     ({ name }) => name.toLowerCase() === wanted || (wanted.length >= 3 && name.toLowerCase().startsWith(wanted)),
   );
-  return match === undefined ? '' : ` (there is ${match.name})`;
+  const name =
+    match?.name ??
+    nearestWord(
+      reference,
+      directory.map((peer) => peer.name),
+    );
+  return name === undefined ? '' : ` (there is ${name})`;
 }

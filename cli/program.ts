@@ -1,6 +1,7 @@
 /** The command line: global options here, one file for each family of commands. */
 import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
+import { choiceOption } from './choices.ts';
 import { addAlertCommands } from './commands/alerts.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
 import { addConfigCommands } from './commands/config.ts';
@@ -15,8 +16,10 @@ import { addRepairCommands } from './commands/repair.ts';
 import { addScheduleCommands } from './commands/schedule.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addShareCommands } from './commands/share.ts';
+import { addStatusCommand } from './commands/status.ts';
 import { addTopicsCommands } from './commands/topics.ts';
 import { addUpCommand } from './commands/up.ts';
+import { colourWishes } from './terminal/colour.ts';
 import { softwareVersion } from './version.ts';
 
 export function createProgram({ json }: { readonly json: boolean } = { json: false }): Command {
@@ -29,6 +32,13 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
     .option('--kafka <brokers>', 'keep the log on Kafka: HOST:PORT,… (sets log.adapter and kafka.brokers)')
     .option('--clickhouse <urls>', 'use your ClickHouse: URL,… (sets clickhouse.mode and clickhouse.urls)')
     .option('--json', 'print results as JSON', false)
+    .addOption(
+      choiceOption(
+        '--color <when>',
+        'colour; auto follows NO_COLOR, FORCE_COLOR and the terminal',
+        colourWishes,
+      ).default('auto'),
+    )
     .configureOutput({
       outputError: (text, write) => write(redactCaps(text)),
       // Programs are told of a mistake as of any other error.
@@ -38,6 +48,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addUpCommand(program);
   addDemoCommands(program);
   addServiceCommands(program);
+  addStatusCommand(program);
   addFileCommands(program);
   addPeerCommands(program);
   addAlertCommands(program);

@@ -9,6 +9,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { tokenOf } from './commands/service.ts';
 import { runCheck } from './doctor/check.ts';
 import { unknownFile } from './file-reading.ts';
+import { usualCommandOf } from './nouns.ts';
 import { createProgram, everyCommand } from './program.ts';
 import { inOptions } from './schema-words.ts';
 import { inWords } from './system-errors.ts';
@@ -162,7 +163,11 @@ describe('help', () => {
     let at = program;
     for (const word of line.split(/[\s|]+/).filter((each) => /^(--)?[a-z][a-z-]*$/.test(each))) {
       if (word.startsWith('--')) {
-        if (!globals.has(word) && !at.options.some(({ long }) => long === word)) return false;
+        if (
+          !globals.has(word) &&
+          ![at, usualCommandOf(at)].some((command) => command?.options.some(({ long }) => long === word))
+        )
+          return false;
         continue;
       }
       if (at.commands.length === 0) break;

@@ -108,7 +108,7 @@ function contextOf(dataDir: string, settings: Readonly<Record<string, unknown>>)
     effective,
     config: effective.config,
     dataDir,
-    output: createOutput(true),
+    output: createOutput({ json: true }),
     globalArguments: ['--data-dir', dataDir, ...settingsArguments(settings)],
   };
 }

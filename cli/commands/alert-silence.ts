@@ -4,7 +4,7 @@ import { parseAlertSelector } from '#mesh/alert-selector.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import { describeSilences } from '../describe-alerts.ts';
+import { silencesView } from '../describe-alerts.ts';
 import {
   type ApiFlags,
   addApiOption,
@@ -14,6 +14,7 @@ import {
   withCollector,
 } from '../mesh-address.ts';
 import { parseDuration } from '../quantities.ts';
+import { showsView } from '../view-command.ts';
 
 interface SilenceFlags extends CollectorFlags {
   readonly for: string;
@@ -21,7 +22,8 @@ interface SilenceFlags extends CollectorFlags {
 }
 
 const exits = { 4: 'the collector is away', 6: 'the key in this data directory is not an operator of the mesh' };
-const idPattern = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
+const idPattern = /^[0-9a-f]{8}(-[0-9a-f-]{0,27})?$/;
+const wholeIdPattern = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
 
 export function addSilenceCommands(alerts: Command): void {
   const silence = alerts
@@ -46,14 +48,21 @@ export function addSilenceCommands(alerts: Command): void {
 
   const end = alerts
     .command('unsilence')
-    .argument('<id>', 'id of a silence')
+    .argument('<id>', 'id of a silence, or the beginning of it: eight characters or more')
     .description('end a silence before its time');
-  describeUse(addCollectorOptions(end), { examples: ['meshward alerts unsilence 9b1c0d2e-…'], exits });
-  end.action((id: string, flags: CollectorFlags, command: Command) => endSilence(runningContextOf(command), id, flags));
+  describeUse(addApiOption(addCollectorOptions(end)), {
+    examples: ['meshward alerts unsilence 9b1c0d2e'],
+    exits: { ...exits, 4: 'the analyzer or the collector is away' },
+  });
+  end.action((id: string, flags: CollectorFlags & ApiFlags, command: Command) =>
+    endSilence(runningContextOf(command), id, flags),
+  );
 
   const list = alerts.command('silences').description('silences, newest first, with who made them and why');
-  describeUse(addApiOption(list), { examples: ['meshward alerts silences'], exits: { 4: 'the analyzer is away' } });
-  list.action((flags: ApiFlags, command: Command) => listSilences(runningContextOf(command), flags));
+  showsView(addApiOption(list), { list: true }, async (context: Context, flags: ApiFlags) =>
+    silencesView(await (await findApi(context, flags)).silences()),
+  );
+  describeUse(list, { examples: ['meshward alerts silences'], exits: { 4: 'the analyzer is away' } });
 }
 
 async function silenceAlerts(context: Context, selector: string, flags: SilenceFlags): Promise<void> {
@@ -68,17 +77,20 @@ async function silenceAlerts(context: Context, selector: string, flags: SilenceF
   );
 }
 
-async function endSilence(context: Context, id: string, flags: CollectorFlags): Promise<void> {
-  if (!idPattern.test(id)) {
-    throw new MeshwardError('bad-input', 'this is no id of a silence', {
-      next: '`meshward alerts silences` lists them.',
-    });
-  }
+async function endSilence(context: Context, reference: string, flags: CollectorFlags & ApiFlags): Promise<void> {
+  const id = wholeIdPattern.test(reference) ? reference : await idOf(context, reference, flags);
   await withCollector(context, flags, (collector) => collector.endSilence(id));
   context.output.result({ id }, () => `the silence ${id} has ended`);
 }
 
-async function listSilences(context: Context, flags: ApiFlags): Promise<void> {
-  const silences = await (await findApi(context, flags)).silences();
-  context.output.result({ silences }, () => describeSilences(silences));
+/** Tables show the beginning of an id. */
+async function idOf(context: Context, reference: string, flags: ApiFlags): Promise<string> {
+  const next = '`meshward alerts silences` lists them.';
+  if (!idPattern.test(reference)) throw new MeshwardError('bad-input', 'this is no id of a silence', { next });
+  const meant = (await (await findApi(context, flags)).silences()).filter(({ id }) => id.startsWith(reference));
+  const [silence] = meant;
+  if (silence !== undefined && meant.length === 1) return silence.id;
+  const what =
+    meant.length === 0 ? 'no silence has an id that begins so' : `${meant.length} silences have ids that begin so`;
+  throw new MeshwardError('bad-input', what, { next });
 }

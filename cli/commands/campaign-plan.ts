@@ -2,13 +2,12 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { createApiClient } from '#analyzer/api/client.ts';
-import { type CampaignDefinition, describeDefinition } from '#mesh/campaigns/definition.ts';
-import type { CampaignPlan } from '#mesh/campaigns/plan.ts';
+import { describeDefinition } from '#mesh/campaigns/definition.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { addCampaignFlags, type CampaignFlags, definitionOf } from '../campaign-flags.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, runningContextOf } from '../context.ts';
-import { describePlan, planCsv } from '../describe-campaign.ts';
+import type { Context } from '../context.ts';
+import { describePlan, planView } from '../describe-campaign.ts';
 import {
   type ApiFlags,
   addApiOption,
@@ -17,12 +16,13 @@ import {
   findApiUrl,
   withCollector,
 } from '../mesh-address.ts';
+import type { View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface PlanFlags extends CampaignFlags, ApiFlags, CollectorFlags {
   readonly save: boolean;
   readonly name?: string;
   readonly why?: string;
-  readonly csv: boolean;
 }
 
 /** Over many million files a plan takes its time. */
@@ -35,22 +35,21 @@ export function addCampaignPlanCommand(campaign: Command): void {
   addCampaignFlags(command)
     .option('--save', 'keep it, so that it can be approved and started', false)
     .option('--name <name>', 'what it is called; with --save')
-    .option('--why <text>', 'what it is for; with --save')
-    .option('--csv', 'the load of each peer, as comma-separated values', false);
-  describeUse(addCollectorOptions(addApiOption(command)), {
+    .option('--why <text>', 'what it is for; with --save');
+  showsView(addCollectorOptions(addApiOption(command)), { list: true }, plan);
+  describeUse(command, {
     examples: [
       'meshward campaign plan --grade at-risk --grade degraded --up-to 95',
       'meshward campaign plan --drain alder-07 alder-08',
       'meshward campaign plan --margin ..10 --save --name lift --why "before the move of zone alder"',
       'meshward file at-risk --json | jq -r .files[].storageIndex | meshward campaign plan --stdin',
     ],
-    notes: ['Conditions of several kinds must all hold; of one kind, any.'],
+    notes: ['Conditions of several kinds must all hold; of one kind, any. --csv prints the load of each peer.'],
     exits: { 4: 'the analyzer or, with --save, the collector is away', 6: 'the key is not an operator of the mesh' },
   });
-  command.action((flags: PlanFlags, command: Command) => plan(runningContextOf(command), flags));
 }
 
-async function plan(context: Context, flags: PlanFlags): Promise<void> {
+async function plan(context: Context, flags: PlanFlags): Promise<View> {
   const { name = '', why = '' } = flags;
   if (flags.save && (name === '' || why === '')) {
     throw new MeshwardError('bad-input', 'a plan that is kept needs a name, and why it is made', {
@@ -65,13 +64,14 @@ async function plan(context: Context, flags: PlanFlags): Promise<void> {
   });
   const planned = await api.planCampaign(definition);
   if (!flags.save) {
-    print(context, flags, { definition, plan: planned }, () => describePlan(planned, describeDefinition(definition)));
-    return;
+    return planView(planned, { definition, plan: planned }, () =>
+      describePlan(planned, describeDefinition(definition)),
+    );
   }
   const saved = await withCollector(context, flags, (collector) =>
     collector.createCampaign({ name, definition, plan: planned, why }),
   );
-  print(context, flags, { ...saved, definition, plan: planned }, () =>
+  return planView(planned, { ...saved, definition, plan: planned }, () =>
     [
       describePlan(planned, describeDefinition(definition)),
       '',
@@ -79,13 +79,4 @@ async function plan(context: Context, flags: PlanFlags): Promise<void> {
       `Start it: meshward campaign start ${saved.name} --why TEXT`,
     ].join('\n'),
   );
-}
-
-function print(
-  context: Context,
-  { csv }: PlanFlags,
-  value: { readonly definition: CampaignDefinition; readonly plan: CampaignPlan },
-  describe: () => string,
-): void {
-  context.output.result(value, csv ? () => planCsv(value.plan) : describe);
 }

@@ -8,36 +8,34 @@ import { sleep, systemClock } from '#mesh/clock.ts';
 import { isRetryable } from '#mesh/errors.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
-import { describeCampaign, describeCampaigns, describeOutcomes, describeProgress } from '../describe-campaign.ts';
+import { campaignsView, describeCampaign, describeOutcomes, describeProgress } from '../describe-campaign.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { interruptible } from '../interrupt.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
+import { textView } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 const exits = { 3: 'there is no such campaign', 4: 'the analyzer is away' } as const;
 
 export function addCampaignLookCommands(campaign: Command): void {
-  describeUse(addApiOption(campaign.command('list').description('campaigns, newest first')), {
-    examples: ['meshward campaign list'],
+  const list = addApiOption(campaign.command('list').description('campaigns, newest first'));
+  showsView(list, { list: true, state: true }, async (context: Context, flags: ApiFlags) =>
+    campaignsView(await (await findApi(context, flags)).campaigns()),
+  );
+  describeUse(list, {
+    examples: ['meshward campaign list', 'meshward campaigns list --watch 5'],
     exits: { 4: exits[4] },
-  }).action(async (flags: ApiFlags, command: Command) => {
-    const context = runningContextOf(command);
-    const campaigns = await (await findApi(context, flags)).campaigns();
-    context.output.result({ campaigns }, () => describeCampaigns(campaigns));
   });
 
-  describeUse(
-    addApiOption(
-      campaign
-        .command('show')
-        .argument('<campaign>', 'name or id')
-        .description('one campaign: its state, what came of its files, why it waits, and who did what'),
-    ),
-    { examples: ['meshward campaign show lift'], exits },
-  ).action(async (reference: string, flags: ApiFlags, command: Command) => {
-    const context = runningContextOf(command);
+  const show = campaign
+    .command('show')
+    .argument('<campaign>', 'name or id')
+    .description('one campaign: its state, what came of its files, why it waits, and who did what');
+  showsView(addApiOption(show), { state: true }, async (context: Context, flags: ApiFlags, [reference = '']) => {
     const found = await (await findApi(context, flags)).campaign(reference);
-    context.output.result(found, () => describeCampaign(found));
+    return textView(found, () => describeCampaign(found));
   });
+  describeUse(show, { examples: ['meshward campaign show lift', 'meshward campaign show lift --watch'], exits });
 
   describeUse(
     addApiOption(

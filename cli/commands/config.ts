@@ -28,7 +28,7 @@ function showConfig(flags: ConfigFlags, command: Command): void {
   if (flags.keys) {
     // Without the configuration itself: this is what helps where that one is wrong.
     const keys = configKeys();
-    createOutput(command.optsWithGlobals<GlobalOptions>().json).result({ keys }, () => describeKeys(keys));
+    createOutput(command.optsWithGlobals<GlobalOptions>()).result({ keys }, () => describeKeys(keys));
     return;
   }
   const { effective, output } = contextOf(command);

@@ -23,7 +23,7 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function doctor(command: Command): Promise<void> {
-  const output = createOutput(command.optsWithGlobals<GlobalOptions>().json);
+  const output = createOutput(command.optsWithGlobals<GlobalOptions>());
   const results: CheckResult[] = [];
   const see = async (checks: readonly Check[]): Promise<void> => {
     for (const check of checks) {

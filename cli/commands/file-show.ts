@@ -3,10 +3,12 @@ import type { Command } from 'commander';
 import type { FileDetailAnswer } from '#analyzer/api/schemas.ts';
 import { type CapFlags, capFileOption, takeFileReference } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, runningContextOf } from '../context.ts';
+import type { Context } from '../context.ts';
 import { describeFile } from '../describe-file.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
+import { textView, type View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface ShowFlags extends CapFlags, ApiFlags {
   readonly placements: boolean;
@@ -19,7 +21,8 @@ export function addFileShowCommand(file: Command): void {
     .description('could I recover this file now, and how far is it from not?')
     .option(...capFileOption)
     .option('--placements', 'list every share and the peer that holds it', false);
-  describeUse(addApiOption(command), {
+  showsView(addApiOption(command), { state: true }, show);
+  describeUse(command, {
     examples: [
       'meshward file show 5fsbhvm3dzua36zgwfjbeg4bvy',
       'meshward file show --cap-file report.cap --placements',
@@ -31,23 +34,19 @@ export function addFileShowCommand(file: Command): void {
     },
     notes: ['Only the storage index of a cap is sent, never its key.'],
   });
-  command.action((cap: string | undefined, flags: ShowFlags, command: Command) =>
-    show(runningContextOf(command), cap === undefined ? [] : [cap], flags),
-  );
 }
 
-async function show(context: Context, positional: readonly string[], flags: ShowFlags): Promise<void> {
+async function show(context: Context, flags: ShowFlags, positional: readonly string[]): Promise<View> {
   const reference = await takeFileReference(positional, flags);
   if (reference.kind === 'literal') {
     const answer = { kind: 'literal', recoverableNow: true, sizeBytes: reference.cap.data.length };
-    context.output.result(
+    return textView(
       answer,
       () =>
         'recoverable now: yes\nA literal cap holds the file itself: it has no shares, and nothing can be lost but the cap.',
     );
-    return;
   }
   const answer: FileDetailAnswer = await (await findApi(context, flags)).file(reference.storageIndex);
-  context.output.result(answer, () => describeFile(answer, { placements: flags.placements }));
   if (!answer.recoverableNow) process.exitCode = exitCodes.negative;
+  return textView(answer, (paint) => describeFile(answer, { placements: flags.placements, paint }));
 }

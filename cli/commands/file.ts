@@ -4,6 +4,7 @@ import { redactCaps } from '#mesh/redact.ts';
 import { addAtRiskCommand } from './file-at-risk.ts';
 import { addFileDeleteCommand } from './file-delete.ts';
 import { addGetCommand } from './file-get.ts';
+import { addFileProofsCommand } from './file-proofs.ts';
 import { addProveCommand } from './file-prove.ts';
 import { addPutCommand } from './file-put.ts';
 import { addFileRepairCommand } from './file-repair.ts';
@@ -18,6 +19,7 @@ export function addFileCommands(program: Command): void {
   addFileShowCommand(file);
   addAtRiskCommand(file);
   addProveCommand(file);
+  addFileProofsCommand(file);
   addFileRepairCommand(file);
   addFileDeleteCommand(file);
 }

@@ -2,9 +2,11 @@
 import type { Command } from 'commander';
 import { parsePeerId } from '#mesh/peer-id.ts';
 import { type CommandHelp, describeUse } from '../command-help.ts';
-import { contextOf, foldersOf, runningContextOf } from '../context.ts';
+import { type Context, contextOf, foldersOf, runningContextOf } from '../context.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
-import { table } from '../output.ts';
+import { addNoun } from '../nouns.ts';
+import { listingView } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface AddFlags extends CollectorFlags {
   readonly name: string;
@@ -16,20 +18,30 @@ const exits: NonNullable<CommandHelp['exits']> = {
 };
 
 export function addOperatorCommands(program: Command): void {
-  const operator = program.command('operator').description('who may command: large campaigns need two of them');
-  describeUse(addCollectorOptions(operator.command('list').description('operators, with those that were taken out')), {
-    examples: ['meshward operator list'],
-    exits,
-  }).action(async (flags: CollectorFlags, command: Command) => {
-    const context = runningContextOf(command);
-    const operators = await withCollector(context, flags, (collector) => collector.operators());
-    context.output.result({ operators }, () =>
-      table(
-        ['operator', 'state', 'id'],
-        operators.map((one) => [one.name, one.revoked ? 'taken out' : 'may command', one.operatorId]),
-      ),
-    );
+  const operator = addNoun(program, {
+    name: 'operator',
+    alias: 'operators',
+    description: 'who may command: large campaigns need two of them',
   });
+  const list = operator.command('list').description('operators, with those that were taken out');
+  showsView(addCollectorOptions(list), { list: true }, async (context: Context, flags: CollectorFlags) => {
+    const operators = await withCollector(context, flags, (collector) => collector.operators());
+    return listingView<(typeof operators)[number]>({
+      rows: operators,
+      value: { operators },
+      none: 'There are no operators.',
+      columns: [
+        { title: 'operator', value: ({ name }) => name, fit: 'text' },
+        {
+          title: 'state',
+          value: ({ revoked }) => (revoked ? 'taken out' : 'may command'),
+          mood: ({ revoked }) => (revoked ? 'faint' : undefined),
+        },
+        { title: 'id', name: 'operator_id', value: ({ operatorId }) => operatorId },
+      ],
+    });
+  });
+  describeUse(list, { examples: ['meshward operator list'], exits });
 
   describeUse(
     operator

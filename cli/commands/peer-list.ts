@@ -1,43 +1,37 @@
-/** `meshward peers`: who is there and in what state. */
+/** `meshward peer list`, or `meshward peers`: who is there and in what state. */
 import type { Command } from 'commander';
-import { MeshwardError } from '#mesh/errors.ts';
 import { type PeerState, peerStates } from '#mesh/peer-state.ts';
+import { choiceOption } from '../choices.ts';
 import { collect, describeUse } from '../command-help.ts';
-import { type Context, runningContextOf } from '../context.ts';
-import { describePeers } from '../describe-peers.ts';
+import type { Context } from '../context.ts';
+import { peersView } from '../describe-peers.ts';
 import { isInDomains, parseDomains } from '../failure-domain.ts';
 import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
+import type { View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface PeersFlags extends ApiFlags {
-  readonly state?: string;
+  readonly state?: PeerState;
   readonly domain: readonly string[];
 }
 
-export function addPeersCommand(program: Command): void {
-  const command = program
-    .command('peers')
+/** @param usage as one types it. */
+export function addPeersCommand(above: Command, name: string, usage: string): void {
+  const command = above
+    .command(name)
     .description('peers with their state, failure domains, shares, silence and version')
-    .option('--state <state>', `only peers in this state: ${peerStates.join(', ')}`)
+    .addOption(choiceOption('--state <state>', 'only peers in this state', peerStates))
     .option('--domain <kind=name>', 'only peers of this failure domain; may be given several times', collect, []);
-  describeUse(addApiOption(command), {
-    examples: ['meshward peers', 'meshward peers --state down --domain zone=alder'],
+  showsView(addApiOption(command), { list: true, state: true }, list);
+  describeUse(command, {
+    examples: [usage, `${usage} --state down --domain zone=alder`, `${usage} --watch 5`, `${usage} --csv > peers.csv`],
     exits: { 4: 'the analyzer is away' },
   });
-  command.action((flags: PeersFlags, command: Command) => list(runningContextOf(command), flags));
 }
 
-async function list(context: Context, flags: PeersFlags): Promise<void> {
-  const state = flags.state === undefined ? undefined : parseState(flags.state);
+async function list(context: Context, flags: PeersFlags): Promise<View> {
   const domains = parseDomains(flags.domain);
-  const answer = await (await findApi(context, flags)).peers(state);
+  const answer = await (await findApi(context, flags)).peers(flags.state);
   const peers = answer.peers.filter((peer) => isInDomains(peer.domains, domains));
-  context.output.result({ peers, freshness: answer.freshness }, () => describePeers(peers, answer.freshness));
-}
-
-function parseState(text: string): PeerState {
-  const state = peerStates.find((known) => known === text);
-  if (state !== undefined) return state;
-  throw new MeshwardError('bad-input', `"${text.slice(0, 30)}" is no state of a peer`, {
-    next: `Choose one of ${peerStates.join(', ')}.`,
-  });
+  return peersView(peers, answer.freshness);
 }

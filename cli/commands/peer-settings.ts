@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import type { SettingsAnswer, SettingsBody } from '#collector/gateway/bodies.ts';
 import { describeUse } from '../command-help.ts';
-import { type Context, runningContextOf } from '../context.ts';
+import type { Context } from '../context.ts';
 import { addCollectorOptions, type CollectorFlags, withCollector } from '../mesh-address.ts';
-import { formatBytes, formatDuration, table } from '../output.ts';
 import { resolvePeers } from '../peer-reference.ts';
 import { parseBytes, parseDuration } from '../quantities.ts';
+import { formatBytes } from '../terminal/amounts.ts';
+import { durationColumn, listingView, type View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface SettingsFlags extends CollectorFlags {
   readonly heartbeat?: string;
@@ -24,7 +26,8 @@ export function addPeerSettingsCommand(peer: Command): void {
     .option('--inventory-every <duration>', 'how often it lists its whole folder, such as 6h')
     .option('--verify-rate <bytes>', 'how many bytes a second it checks, such as 4MiB; 0 never checks')
     .option('--serve-rate <bytes>', 'most bytes a second it serves, such as 50MB; 0 is unlimited');
-  describeUse(addCollectorOptions(command), {
+  showsView(addCollectorOptions(command), { list: true }, settings);
+  describeUse(command, {
     examples: [
       'meshward peer settings alder-07',
       'meshward peer settings alder-07 alder-08 --verify-rate 1MiB --heartbeat 30s',
@@ -36,34 +39,49 @@ export function addPeerSettingsCommand(peer: Command): void {
     },
     notes: ['Peers fetch their settings by themselves, and a replaced machine takes them over.'],
   });
-  command.action((peers: string[], flags: SettingsFlags, command: Command) =>
-    settings(runningContextOf(command), peers, flags),
-  );
 }
 
-async function settings(context: Context, references: readonly string[], flags: SettingsFlags): Promise<void> {
+interface ShownSettings {
+  readonly peerId: string;
+  readonly name: string;
+  readonly settings: SettingsAnswer;
+}
+
+async function settings(context: Context, flags: SettingsFlags, references: readonly string[]): Promise<View> {
   const change = changeOf(flags);
   const isChange = Object.keys(change).length > 0;
   const shown = await withCollector(context, flags, async (collector) => {
-    const answers: { peerId: string; name: string; settings: SettingsAnswer }[] = [];
+    const answers: ShownSettings[] = [];
     for (const { peerId, name, settings } of resolvePeers(references, await collector.directory())) {
       answers.push({ peerId, name, settings: isChange ? await collector.changeSettings(peerId, change) : settings });
     }
     return answers;
   });
-  context.output.result({ changed: isChange, peers: shown }, () =>
-    table(
-      ['peer', 'heartbeat', 'inventory every', 'verifies', 'serves', 'version'],
-      shown.map(({ name, settings }) => [
-        name,
-        formatDuration(settings.heartbeatMs),
-        formatDuration(settings.inventoryIntervalS * 1000),
-        settings.verifyBytesPerSecond === 0 ? 'never' : `${formatBytes(settings.verifyBytesPerSecond)}/s`,
-        settings.serveBytesPerSecond === 0 ? 'unlimited' : `${formatBytes(settings.serveBytesPerSecond)}/s`,
-        settings.version,
-      ]),
-    ),
-  );
+  const rateOf = (bytesPerSecond: number, none: string): string =>
+    bytesPerSecond === 0 ? none : `${formatBytes(bytesPerSecond)}/s`;
+  return listingView<ShownSettings>({
+    rows: shown,
+    value: { changed: isChange, peers: shown },
+    none: 'No peers.',
+    columns: [
+      { title: 'peer', value: ({ name }) => name },
+      durationColumn('heartbeat', 'heartbeat_ms', (peer) => peer.settings.heartbeatMs),
+      durationColumn('inventory every', 'inventory_interval_ms', (peer) => peer.settings.inventoryIntervalS * 1000),
+      {
+        title: 'verifies',
+        name: 'verify_bytes_per_second',
+        value: (peer) => peer.settings.verifyBytesPerSecond,
+        text: (peer) => rateOf(peer.settings.verifyBytesPerSecond, 'never'),
+      },
+      {
+        title: 'serves',
+        name: 'serve_bytes_per_second',
+        value: (peer) => peer.settings.serveBytesPerSecond,
+        text: (peer) => rateOf(peer.settings.serveBytesPerSecond, 'unlimited'),
+      },
+      { title: 'version', value: (peer) => peer.settings.version, rank: 1 },
+    ],
+  });
 }
 
 export function changeOf(flags: SettingsFlags): SettingsBody {

@@ -9,13 +9,14 @@ import { addPeerStandingCommands } from './peer-standing.ts';
 import { addTokenCommand } from './peer-token.ts';
 
 export function addPeerCommands(program: Command): void {
-  addPeersCommand(program);
+  addPeersCommand(program, 'peers', 'meshward peers');
   addTokenCommand(program);
   const peer = program
     .command('peer')
     .description(
       'one peer or several: enrol, drain, maintain, revoke, ask for inventories; switch peers of the demonstration',
     );
+  addPeersCommand(peer, 'list', 'meshward peer list');
   addTokenCommand(peer);
   addPeerStandingCommands(peer);
   addPeerDrainCommand(peer);

@@ -14,9 +14,13 @@ import {
   findApi,
   withCollector,
 } from '../mesh-address.ts';
-import { formatBytes, table } from '../output.ts';
+import { addNoun } from '../nouns.ts';
 import { parseBytes, parseDuration } from '../quantities.ts';
 import { findRunFile } from '../run-file.ts';
+import { formatBytes } from '../terminal/amounts.ts';
+import { listingView, type View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
+import { addRepairListCommand } from './repair-list.ts';
 
 type LimitsFlags = ApiFlags & CollectorFlags & { readonly why?: string } & Partial<Record<RateName, string>>;
 
@@ -44,9 +48,12 @@ const meanings: Readonly<Record<RateName, string>> = {
 };
 
 export function addRepairCommands(program: Command): void {
-  const repair = program
-    .command('repair')
-    .description('how fast repair may be, and whether bulk repair may run at all');
+  const repair = addNoun(program, {
+    name: 'repair',
+    alias: 'repairs',
+    description: 'what came of repairs, how fast repair may be, and whether bulk repair may run at all',
+  });
+  addRepairListCommand(repair);
   const limits = repair
     .command('limits')
     .description('show the limits with what is used of them, or set some; each repairer keeps them for itself');
@@ -55,18 +62,17 @@ export function addRepairCommands(program: Command): void {
       `--${dashed(name)} <amount>`,
       `${meanings[name]}; 0 is unlimited, "default" what the configuration says`,
     );
-  describeUse(
-    addCollectorOptions(addApiOption(limits)).option('--why <text>', 'why; needed where something is set, and kept'),
-    {
-      examples: [
-        'meshward repair limits',
-        'meshward repair limits --bytes 50MB --peer-write-bytes 5MB --why "users complain"',
-        'meshward repair limits --bytes default --why "quiet again"',
-      ],
-      notes: ['Critical files do not wait for a limit; what they move counts all the same.'],
-      exits,
-    },
-  ).action((flags: LimitsFlags, command: Command) => limit(runningContextOf(command), flags));
+  addCollectorOptions(addApiOption(limits)).option('--why <text>', 'why; needed where something is set, and kept');
+  showsView(limits, { list: true }, limit);
+  describeUse(limits, {
+    examples: [
+      'meshward repair limits',
+      'meshward repair limits --bytes 50MB --peer-write-bytes 5MB --why "users complain"',
+      'meshward repair limits --bytes default --why "quiet again"',
+    ],
+    notes: ['Critical files do not wait for a limit; what they move counts all the same.'],
+    exits,
+  });
 
   const word = (name: 'hold' | 'release', description: string, help: Pick<CommandHelp, 'examples' | 'notes'>): void => {
     describeUse(
@@ -94,7 +100,7 @@ export function addRepairCommands(program: Command): void {
   });
 }
 
-async function limit(context: Context, flags: LimitsFlags): Promise<void> {
+async function limit(context: Context, flags: LimitsFlags): Promise<View> {
   const rates = Object.fromEntries(
     rateNames.flatMap((name): [RateName, number | null][] => {
       const said = flags[name];
@@ -110,7 +116,7 @@ async function limit(context: Context, flags: LimitsFlags): Promise<void> {
   }
   const answer = await (await findApi(context, flags)).repairLimits();
   const repairers = await askRepairers(await repairerUrls(context));
-  context.output.result({ ...answer, repairers }, () => describeLimits(answer, repairers));
+  return limitsView(answer, repairers);
 }
 
 interface AskedRepairer {
@@ -136,16 +142,10 @@ function askRepairers(urls: readonly string[]): Promise<AskedRepairer[]> {
   );
 }
 
-function describeLimits(answer: LimitsAnswer, repairers: readonly AskedRepairer[]): string {
+function limitsView(answer: LimitsAnswer, repairers: readonly AskedRepairer[]): View {
   const shown = (name: string, value: number): string =>
     value === 0 ? 'unlimited' : /bytes/i.test(name) ? `${formatBytes(value)}/s` : `${value}/s`;
   const effective = repairers.find(({ status }) => status?.rates !== undefined)?.status?.rates ?? {};
-  const rows = rateNames.map((name) => [
-    dashed(name),
-    answer.rates[name] === undefined ? 'as configured' : shown(name, answer.rates[name]),
-    effective[name] === undefined ? '?' : shown(name, effective[name]),
-    meanings[name],
-  ]);
   const used = repairers.map(({ url, status }) =>
     status === null
       ? `${url}: does not answer`
@@ -153,13 +153,30 @@ function describeLimits(answer: LimitsAnswer, repairers: readonly AskedRepairer[
           status.brake === null ? 'nothing holds it' : `held: ${status.brake}`
         }`,
   );
-  return [
-    table(['limit', 'set', 'in effect', 'what it limits'], rows),
-    '',
-    ...used,
-    describeBrake(answer.brake),
-    ...(answer.isWindowOpen ? [] : ['No repair window is open now: only critical files are repaired.']),
-  ].join('\n');
+  return listingView<RateName>({
+    rows: rateNames,
+    value: { ...answer, repairers },
+    none: '',
+    columns: [
+      { title: 'limit', value: dashed },
+      {
+        title: 'set',
+        value: (name) => answer.rates[name] ?? null,
+        text: (name) => (answer.rates[name] === undefined ? 'as configured' : shown(name, answer.rates[name])),
+      },
+      {
+        title: 'in effect',
+        value: (name) => effective[name] ?? null,
+        text: (name) => (effective[name] === undefined ? '?' : shown(name, effective[name])),
+      },
+      { title: 'what it limits', value: (name) => meanings[name], fit: 'text' },
+    ],
+    below: [
+      ...used,
+      describeBrake(answer.brake),
+      ...(answer.isWindowOpen ? [] : ['No repair window is open now: only critical files are repaired.']),
+    ],
+  });
 }
 
 function describeBrake(brake: LimitsAnswer['brake']): string {

@@ -15,8 +15,10 @@ import {
   findApi,
   withCollector,
 } from '../mesh-address.ts';
-import { table } from '../output.ts';
+import { addNoun } from '../nouns.ts';
 import { parseCount, parseDuration } from '../quantities.ts';
+import { listingView, type View } from '../terminal/view.ts';
+import { showsView } from '../view-command.ts';
 
 interface AddFlags extends CampaignFlags, ApiFlags, CollectorFlags {
   readonly every?: string;
@@ -37,20 +39,16 @@ const exits: NonNullable<CommandHelp['exits']> = {
 };
 
 export function addScheduleCommands(program: Command): void {
-  const schedule = program
-    .command('schedule')
-    .description('what runs on calendars: campaigns, proofs, canary files, and the hours of bulk repair');
-  describeUse(
-    addApiOption(schedule.command('list').description('calendar entries, with the next three times of each')),
-    {
-      examples: ['meshward schedule list'],
-      exits: { 4: 'the analyzer is away' },
-    },
-  ).action(async (flags: ApiFlags, command: Command) => {
-    const context = runningContextOf(command);
-    const schedules = await (await findApi(context, flags)).schedules();
-    context.output.result({ schedules }, () => describeSchedules(schedules));
+  const schedule = addNoun(program, {
+    name: 'schedule',
+    alias: 'schedules',
+    description: 'what runs on calendars: campaigns, proofs, canary files, and the hours of bulk repair',
   });
+  const list = schedule.command('list').description('calendar entries, with the next three times of each');
+  showsView(addApiOption(list), { list: true }, async (context: Context, flags: ApiFlags) =>
+    schedulesView(await (await findApi(context, flags)).schedules()),
+  );
+  describeUse(list, { examples: ['meshward schedule list'], exits: { 4: 'the analyzer is away' } });
 
   const add = schedule.command('add').argument('<name>', 'what it is called; one of that name is changed');
   add.description('add a calendar entry, or change it');
@@ -146,19 +144,36 @@ type Loose<Does extends ScheduleDefinition['does']> = {
   readonly [Key in keyof Extract<ScheduleDefinition, { does: Does }>]: Key extends 'does' ? Does : unknown;
 };
 
-function describeSchedules(schedules: readonly ScheduleAnswer[]): string {
-  if (schedules.length === 0) return 'Nothing is on the calendar.';
-  const rows = schedules.map((one) => {
-    const last = one.steps.at(-1);
-    const definition = one.definition as ScheduleDefinition;
-    const what = definition.does === 'campaign' ? describeDefinition(definition.campaign) : one.description;
-    return [
-      one.name,
-      what,
-      `${one.calendar} ${one.timeZone}`,
-      one.nextMs.map((ms) => new Date(ms).toISOString().slice(0, 16)).join(', '),
-      last === undefined ? '' : `${last.what} ${new Date(last.atMs).toISOString().slice(0, 16)}: ${last.why}`,
-    ];
+function schedulesView(schedules: readonly ScheduleAnswer[]): View {
+  const minuteOf = (ms: number): string => new Date(ms).toISOString().slice(0, 16);
+  return listingView<ScheduleAnswer>({
+    rows: schedules,
+    value: { schedules },
+    none: 'Nothing is on the calendar.',
+    columns: [
+      { title: 'name', value: ({ name }) => name },
+      { title: 'what', value: describeWhat, fit: 'text' },
+      { title: 'calendar', value: ({ calendar, timeZone }) => `${calendar} ${timeZone}`, fit: 'text' },
+      {
+        title: 'next (UTC)',
+        name: 'next_utc',
+        value: ({ nextMs }) => nextMs.map(minuteOf).join(', '),
+        fit: 'text',
+      },
+      {
+        title: 'last',
+        value: ({ steps }) => {
+          const last = steps.at(-1);
+          return last === undefined ? '' : `${last.what} ${minuteOf(last.atMs)}: ${last.why}`;
+        },
+        fit: 'text',
+        rank: 1,
+      },
+    ],
   });
-  return table(['name', 'what', 'calendar', 'next (UTC)', 'last'], rows);
+}
+
+function describeWhat(one: ScheduleAnswer): string {
+  const definition = one.definition as ScheduleDefinition;
+  return definition.does === 'campaign' ? describeDefinition(definition.campaign) : one.description;
 }

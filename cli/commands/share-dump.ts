@@ -28,7 +28,7 @@ export function addShareDumpCommand(share: Command): void {
 }
 
 async function dump(files: readonly string[], command: Command): Promise<void> {
-  const output = createOutput(command.optsWithGlobals<GlobalOptions>().json);
+  const output = createOutput(command.optsWithGlobals<GlobalOptions>());
   const shares: (ShareDump | Unreadable)[] = [];
   for (const path of files) shares.push(await dumpShare(path).catch((error: unknown) => unreadable(path, error)));
   output.result({ shares }, () =>

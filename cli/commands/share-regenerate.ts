@@ -44,7 +44,7 @@ export function addShareRegenerateCommand(share: Command): void {
     },
   });
   command.action((flags: RegenerateFlags, command: Command) =>
-    regenerate(flags, createOutput(command.optsWithGlobals<GlobalOptions>().json)),
+    regenerate(flags, createOutput(command.optsWithGlobals<GlobalOptions>())),
   );
 }
 

@@ -30,7 +30,7 @@ export function addShareVerifyCommand(share: Command): void {
     exits: { 5: 'at least one share is bad', 130: 'interrupted' },
   });
   command.action((paths: string[], flags: VerifyFlags, command: Command) =>
-    verify(paths, flags, createOutput(command.optsWithGlobals<GlobalOptions>().json)),
+    verify(paths, flags, createOutput(command.optsWithGlobals<GlobalOptions>())),
   );
 }
 

@@ -1,7 +1,8 @@
 /** `meshward topics show | apply | acls`: the log's topics on a Kafka cluster, and the rights that services need there. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { aclCommands, type KafkaRole, kafkaRoles, rightsOf } from '#log/kafka/acl.ts';
 import { allTopics } from '#mesh/topics.ts';
+import { choiceOption } from '../choices.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, contextOf } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -56,7 +57,7 @@ export function addTopicsCommands(program: Command): void {
       .command('acls')
       .description('print the least rights that each service needs, as kafka-acls commands; connects to nothing')
       .option('--principal-prefix <text>', 'the user of a service is this and its name', 'meshward-')
-      .addOption(new Option('--role <name>', 'for one of them only').choices(kafkaRoles)),
+      .addOption(choiceOption('--role <name>', 'for one of them only', kafkaRoles)),
     {
       examples: ['meshward topics acls', 'meshward topics acls --role repairer --principal-prefix mesh-prod-'],
       notes: [

@@ -1,6 +1,7 @@
 /** The effective configuration: defaults, then the file, then the environment, then flags, checked as one. */
 import { parse as parseYaml } from 'yaml';
 import { MeshwardError } from '../errors.ts';
+import { nearestWord } from '../nearest-word.ts';
 import { checkPolicy, policyFor } from '../policy.ts';
 import { type Problem, problemsAcrossKeys } from './across-keys.ts';
 import { readConfigFile } from './read-file.ts';
@@ -139,5 +140,11 @@ function nearest(path: string, keys: readonly ConfigKey[]): string {
   const match = keys.find(
     (key) => key.path.toLowerCase() === path.toLowerCase() || key.path.toLowerCase().endsWith(`.${last}`),
   );
-  return match === undefined ? '' : `; did you mean ${match.path}?`;
+  const near =
+    match?.path ??
+    nearestWord(
+      path,
+      keys.map((key) => key.path),
+    );
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }
