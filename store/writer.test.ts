@@ -308,11 +308,13 @@ describe('the store writer', () => {
 
   test('close delivers what is queued and takes nothing more', async () => {
     const store = new RecordingStore();
-    const { writer } = writerOn(store);
+    const { writer, clock } = writerOn(store);
     await writer.enqueue(parcels, [{ number: 1 }]);
     await writer.close();
     expect(await store.rows(parcels)).toEqual([1]);
     await expect(writer.enqueue(parcels, [{ number: 2 }])).rejects.toMatchObject({ code: 'service-unavailable' });
+    await clock.advance(60_000);
+    expect(store.sent).toHaveLength(1);
   });
 
   test('whatever the calls, sizes, limits and failures: each row arrives exactly once, and within a call in order', async () => {

@@ -191,6 +191,11 @@ class BatchingWriter implements StoreWriter {
   }
 
   #admit(table: Table, add: () => Promise<void>): Promise<void> {
+    if (this.#closed) {
+      return Promise.reject(
+        new MeshwardError('service-unavailable', 'the store writer is closed', { next: 'Start the service again.' }),
+      );
+    }
     this.#waitingCalls += 1;
     const lane = this.#laneOf(table);
     const admitted = lane.admission.then(async () => {
@@ -201,13 +206,6 @@ class BatchingWriter implements StoreWriter {
         this.#waitingCalls -= 1;
       }
     });
-    if (this.#closed) {
-      this.#waitingCalls -= 1;
-      admitted.catch(() => undefined);
-      return Promise.reject(
-        new MeshwardError('service-unavailable', 'the store writer is closed', { next: 'Start the service again.' }),
-      );
-    }
     lane.admission = admitted.catch(() => undefined);
     return admitted;
   }
