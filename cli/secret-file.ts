@@ -1,6 +1,6 @@
 /** Secrets of this installation on disk: 32 random bytes in a file that only its owner can read. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeshwardError } from '#mesh/errors.ts';
 
@@ -15,6 +15,10 @@ export async function openSecret(folder: string, name: string): Promise<Uint8Arr
     try {
       await file.writeFile(randomBytes(secretBytes));
       await file.sync();
+    } catch (error) {
+      // On a full disk: what is left of it must not stand for a secret.
+      await rm(path, { force: true });
+      throw error;
     } finally {
       await file.close();
     }

@@ -4,7 +4,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { redactCaps } from '#mesh/redact.ts';
 
 const advice: Readonly<Record<string, string>> = {
-  ENOSPC: 'Free space on that disk, or name a folder on another one.',
+  ENOSPC: 'Free space on that disk (`df -h` shows which is full), or name a folder on another one.',
   EDQUOT: 'This user may take no more of that disk: free some of it, or have the quota raised.',
   EACCES: 'Run as the user that owns it, or give this user the right.',
   EPERM: 'Run as the user that owns it, or give this user the right.',
@@ -26,19 +26,21 @@ interface SystemError extends Error {
   readonly port?: number;
 }
 
+/** What is wrong with the whole machine: a person knows where to look without a path, and it may pass. */
+const exhausted = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'];
+
 /** The error itself where it is none of the system's, or names nothing that a person could look at. */
 export function inWords(error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const next = advice[error.code];
   const place = error.path ?? (error.address === undefined ? undefined : `${error.address}:${error.port ?? ''}`);
-  if (next === undefined || place === undefined) return error;
-  return new MeshwardError(
-    'config-invalid',
-    `${redactCaps(place)}: ${getSystemErrorMessage(error.errno)} (${error.code})`,
-    {
-      next,
-    },
-  );
+  const retryable = exhausted.includes(error.code);
+  if (next === undefined || (place === undefined && !retryable)) return error;
+  const where = place === undefined ? '' : `${redactCaps(place)}: `;
+  return new MeshwardError('config-invalid', `${where}${getSystemErrorMessage(error.errno)} (${error.code})`, {
+    next,
+    retryable,
+  });
 }
 
 function isSystemError(error: unknown): error is SystemError {

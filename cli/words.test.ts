@@ -114,10 +114,15 @@ describe('what the system says no with', () => {
     expect(stderr).not.toMatch(/^ {4}at /m);
   });
 
-  test('is left as it is where it names no place, or is another kind of error', () => {
+  test('is told of a disk that is full, though nobody says which file', () => {
     const full = Object.assign(new Error('no space'), { errno: -28, code: 'ENOSPC', syscall: 'write' });
-    expect(inWords(full)).toBe(full);
-    expect(inWords(Object.assign(full, { path: '/x' }))).toMatchObject({ code: 'config-invalid' });
+    expect(inWords(full)).toMatchObject({ message: 'no space left on device (ENOSPC)', retryable: true });
+  });
+
+  test('is left as it is where it names no place, or is another kind of error', () => {
+    const denied = Object.assign(new Error('denied'), { errno: -13, code: 'EACCES', syscall: 'open' });
+    expect(inWords(denied)).toBe(denied);
+    expect(inWords(Object.assign(denied, { path: '/x' }))).toMatchObject({ code: 'config-invalid' });
     const defect = new TypeError('x is undefined');
     expect(inWords(defect)).toBe(defect);
   });
