@@ -182,6 +182,7 @@ class Repairing {
   /** What peers that are about to go still serve is copied; where that fails, it is made anew like the rest. */
   async #copy(plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
     const { manifest } = this.#job.entry;
+    const copies: PlacedShare[] = [];
     for (const shareNumber of plan.restore) {
       const from = shares.find(
         (share) => share.shareNumber === shareNumber && share.leaving === true && share.available,
@@ -197,6 +198,7 @@ class Repairing {
         });
         if (placed !== undefined) {
           this.#copiedFrom.push(from.peerId);
+          copies.push(placed);
           this.#written = [...this.#written, placed];
         }
       } catch (error) {
@@ -204,6 +206,12 @@ class Repairing {
         this.#noteBad({ ...from, error, corrupt: isShareError(error) });
       }
     }
+    // Its old peer goes soon: a copy is believed in no sooner than a share that was made anew.
+    const { bad } = await checkedSample(copies, this.#tools.settings.readBackRatio, this.#readBack);
+    for (const fault of bad) this.#noteBad(fault);
+    this.#written = this.#written.filter(
+      (share) => !bad.some(({ peerId, shareNumber }) => peerId === share.peerId && shareNumber === share.shareNumber),
+    );
   }
 
   async #restore(missing: readonly number[], plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
