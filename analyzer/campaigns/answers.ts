@@ -1,11 +1,11 @@
 /** Campaigns and their progress as the API tells them: functions of what the log says. */
-import { type Campaign, isOver, needsApproval, runOf, type StartRules } from '#mesh/campaigns/campaign.ts';
+import { type Campaign, needsApproval, runOf, type StartRules } from '#mesh/campaigns/campaign.ts';
 import { describeDefinition } from '#mesh/campaigns/definition.ts';
-import { type CampaignProgress, totalsOf } from '#mesh/campaigns/progress.ts';
+import { type CampaignProgress, isAtRest, totalsOf } from '#mesh/campaigns/progress.ts';
 import { runningMsOf } from '#mesh/campaigns/rate.ts';
 import type { CampaignAnswer, CampaignSummary } from '../api/campaign-schemas.ts';
 
-export function toSummary(campaign: Campaign, told: readonly CampaignProgress[]): CampaignSummary {
+export function toSummary(campaign: Campaign, told: readonly CampaignProgress[], partitions: number): CampaignSummary {
   const parts = ofRun(campaign, told);
   return {
     id: campaign.id,
@@ -18,7 +18,7 @@ export function toSummary(campaign: Campaign, told: readonly CampaignProgress[])
     changedAtMs: campaign.steps.at(-1)?.atMs ?? campaign.createdAtMs,
     plannedFiles: campaign.plan.files,
     files: totalsOf(parts).files,
-    atRest: isAtRest(campaign, parts),
+    atRest: isAtRest(campaign, parts, partitions),
   };
 }
 
@@ -28,7 +28,7 @@ export function toCampaignAnswer(
   context: { readonly rules: StartRules; readonly partitions: number; readonly nowMs: number },
 ): CampaignAnswer {
   return {
-    ...toSummary(campaign, told),
+    ...toSummary(campaign, told, context.partitions),
     definition: campaign.definition,
     plan: campaign.plan,
     planHash: campaign.planHash,
@@ -47,13 +47,4 @@ function mutable(totals: ReturnType<typeof totalsOf>): CampaignAnswer['totals'] 
 function ofRun(campaign: Campaign, told: readonly CampaignProgress[]): readonly CampaignProgress[] {
   const run = runOf(campaign);
   return told.filter((part) => part.run === run && run > 0);
-}
-
-/** Every part that has begun knows that it is to stand still, and does. */
-function isAtRest(campaign: Campaign, parts: readonly CampaignProgress[]): boolean {
-  if (campaign.state === 'running') return false;
-  if (campaign.state !== 'paused' && !isOver(campaign.state)) return true;
-  return parts.every(
-    ({ finished, seenRevision, inFlight }) => inFlight === 0 && (finished || seenRevision >= campaign.revision),
-  );
 }

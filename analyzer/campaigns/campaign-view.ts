@@ -56,7 +56,9 @@ export class CampaignView implements CampaignQueries {
 
   list(): readonly CampaignSummary[] {
     const { table } = this.#followed;
-    return table.campaigns().map((campaign) => toSummary(campaign, table.progress(campaign.id)));
+    return table
+      .campaigns()
+      .map((campaign) => toSummary(campaign, table.progress(campaign.id), this.#options.partitions));
   }
 
   campaign(reference: string): CampaignAnswer {

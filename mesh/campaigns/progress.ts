@@ -1,5 +1,7 @@
 /** How far the owner of one partition is with a campaign, and the sum over all of them. */
 
+import { type Campaign, runOf } from './campaign.ts';
+
 /** What came of one file. `restored`, `not-needed`, `verified` and `gone` need nothing more; the others say what is wrong. */
 export const fileOutcomes = [
   'restored',
@@ -84,4 +86,20 @@ export function totalsOf(parts: readonly CampaignProgress[]): CampaignTotals {
     waits: [...waits].map(([reason, count]) => ({ reason, parts: count })).sort((a, b) => b.parts - a.parts),
     atMs: Math.max(0, ...parts.map(({ atMs }) => atMs)),
   };
+}
+
+/**
+ * Every part knows that it is to stand still, and does. One that has told nothing yet may be at work: who owns it tells.
+ * @param parts of the campaign's last run.
+ * @param partitions so many parts has a campaign.
+ */
+export function isAtRest(campaign: Campaign, parts: readonly CampaignProgress[], partitions: number): boolean {
+  if (campaign.state === 'running') return false;
+  if (runOf(campaign) === 0) return true;
+  return (
+    parts.length >= partitions &&
+    parts.every(
+      ({ finished, seenRevision, inFlight }) => inFlight === 0 && (finished || seenRevision >= campaign.revision),
+    )
+  );
 }

@@ -142,9 +142,9 @@ export class CampaignWorker {
     if (generation === undefined || this.#parts.has(key)) return;
     const told = this.#options.followed.table.progressOf(campaign.id, partition);
     const isTold = told?.run === runOf(campaign);
-    // What is over, or done, and told so, is not taken up again.
-    if (isOver(campaign.state) && (!isTold || told.inFlight === 0)) return;
+    // What is done, or over and told to stand still, is not taken up again.
     if (isTold && told.finished) return;
+    if (isOver(campaign.state) && isTold && told.inFlight === 0 && told.seenRevision >= campaign.revision) return;
     const { host, store, attempts, repairer, onOutcome } = this.#options;
     const part = new CampaignPart(campaign, partition, generation, {
       host,
