@@ -220,6 +220,7 @@ class RepairerService implements Repairer {
       ownedPartitions: () => [...this.#generations.keys()],
       holdReason: (priority) => this.#holdReason(priority),
       isRepairing: (storageIndex) => this.#lanes.isRepairing(storageIndex) || this.#drains.isWorkingOn(storageIndex),
+      found: (storageIndex, share) => mesh.words.found(storageIndex, share, 'a campaign found it corrupt'),
     });
   }
 

@@ -41,6 +41,8 @@ export interface FileResult {
   /** Null where no repair was begun. */
   readonly repair: RepairRow | null;
   readonly placed: readonly PlacedShare[];
+  /** Shares that were found to be other than they should be, whatever their peers say. */
+  readonly corrupt: readonly PlacedShare[];
 }
 
 /** Null where it was called off: nothing came of it, and it is to be done again. */
@@ -115,7 +117,8 @@ async function repair(
     bytesWritten: report.bytesWritten,
     durationMs: report.durationMs,
   });
-  return { row, repair: repairRow(report, '', work.campaign.id), placed: restored };
+  const { corrupt } = report;
+  return { row, repair: repairRow(report, '', work.campaign.id), placed: restored, corrupt };
 }
 
 function outcomeOf({ ending }: RepairReport): FileOutcome {
@@ -165,11 +168,11 @@ async function verify(
     bytesRead: transfer.bytesRead,
     durationMs: Math.round(tools.runtime.clock.monotonicMs() - startedMs),
   });
-  return { row, repair: null, placed: [] };
+  return { row, repair: null, placed: [], corrupt };
 }
 
 function plainResult(given: CampaignFile, work: FileWork, tools: RepairTools, outcome: FileOutcome): FileResult {
-  return { row: rowOf(given, work, tools, { outcome }), repair: null, placed: [] };
+  return { row: rowOf(given, work, tools, { outcome }), repair: null, placed: [], corrupt: [] };
 }
 
 function rowOf(

@@ -201,6 +201,7 @@ export class CampaignPart {
       throw new Error('the repair was called off from elsewhere');
     }
     recent.note(storageIndex, result.placed);
+    for (const share of result.corrupt) host.found(storageIndex, share);
     await this.#keep(result, given.earlier);
     onOutcome(result.row.outcome);
   }

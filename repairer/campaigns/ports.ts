@@ -1,6 +1,7 @@
 /** What campaigns need of the repairer around them, and of the store. */
 import type { CampaignPriority } from '#mesh/campaigns/definition.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import type { CampaignSums, CampaignWork, WorkQuery } from '#store/queries/campaigns.ts';
 import type { Row, Table } from '#store/row-binary/table.ts';
@@ -16,6 +17,8 @@ export interface CampaignHost {
   holdReason(priority: CampaignPriority): string;
   /** The file is being repaired for another reason at this moment. */
   isRepairing(storageIndex: StorageIndex): boolean;
+  /** Says to everybody that the share is not what it should be. */
+  found(storageIndex: StorageIndex, share: PlacedShare): void;
 }
 
 export interface CampaignStore {
