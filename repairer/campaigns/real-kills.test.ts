@@ -47,10 +47,10 @@ describe('campaigns', () => {
     timeout: 240_000,
   }, async () => {
     const random = seededRandom(seed);
-    const files = await mesh.put(fileCount, 6);
+    const files = await mesh.put(Array.from({ length: fileCount }, () => 6));
     const id = await mesh.start('lift', sampleDefinition({ upTo: target }), fileCount);
     let kills = 0;
-    let child = mesh.repairer(60_000);
+    let child = mesh.repairer({ bytesPerSecond: 60_000 });
     while (stateOf(id) === 'running') {
       const before = progressOf(id).files;
       const wanted = before + 1 + Math.floor(random() * 5);
@@ -58,7 +58,7 @@ describe('campaigns', () => {
       if (stateOf(id) !== 'running' || kills >= 4) continue;
       child.kill('SIGKILL');
       kills++;
-      child = mesh.repairer(60_000);
+      child = mesh.repairer({ bytesPerSecond: 60_000 });
     }
     expect(stateOf(id)).toBe('done');
     expect(kills).toBeGreaterThan(1);
@@ -75,8 +75,8 @@ describe('campaigns', () => {
   it('of several at once with the same files place no share twice, and stand still when they are told to', {
     timeout: 240_000,
   }, async () => {
-    const files = await mesh.put(fileCount, 6);
-    const child = mesh.repairer(100_000);
+    const files = await mesh.put(Array.from({ length: fileCount }, () => 6));
+    const child = mesh.repairer({ bytesPerSecond: 100_000 });
     const first = await mesh.start('first', sampleDefinition({ upTo: 8 }), fileCount);
     const second = await mesh.start('second', sampleDefinition({ upTo: target }), fileCount);
     await until('both work', () => progressOf(first).files > 0 && progressOf(second).files > 0);

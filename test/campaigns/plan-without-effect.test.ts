@@ -55,7 +55,7 @@ async function everything(): Promise<unknown> {
 }
 
 it('plans every kind of campaign and leaves everything as it was', { timeout: 120_000 }, async () => {
-  const files = await mesh.put(6, 6);
+  const files = await mesh.put([6, 6, 6, 6, 6, 6]);
   const peers = mesh.facts().map((fact, at) => ({ ...fact, name: `peer-${at}`, domains: { ...fact.domains } }));
   const [old, onto] = peers.map(({ peerId }) => peerId as string);
   const definitions: Readonly<Record<CampaignDefinition['kind'], CampaignDefinition>> = {

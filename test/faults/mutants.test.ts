@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { faultOf } from './faults.ts';
 import { mutants, mutatedText } from './mutants.ts';
+import { repairFaultOf } from './repair/repair-faults.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -13,6 +14,7 @@ it.each(mutants)('$name: fits the sources, and what should catch it is there', (
   const original = readFileSync(join(root, file), 'utf8');
   expect(mutatedText(mutant, original)).not.toBe(original);
   if (caughtBy.kind === 'test') expect(existsSync(join(root, caughtBy.path))).toBe(true);
+  else if (caughtBy.kind === 'repair-fault') expect(repairFaultOf(caughtBy.name).name).toBe(caughtBy.name);
   else expect(faultOf(caughtBy.name).needsBrokers).toBeUndefined();
 });
 

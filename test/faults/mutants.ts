@@ -15,10 +15,13 @@ export interface Mutant {
 export type Catcher =
   /** Of `faults.ts`, on the embedded log, against the oracle: only analyzers are wrong, and what judges them is right. */
   | { readonly kind: 'fault'; readonly name: string }
+  /** Of `repair/repair-faults.ts`: only repairers are wrong. */
+  | { readonly kind: 'repair-fault'; readonly name: string }
   /** A test file. */
   | { readonly kind: 'test'; readonly path: string };
 
 const fault = (name: string): Catcher => ({ kind: 'fault', name });
+const repairFault = (name: string): Catcher => ({ kind: 'repair-fault', name });
 const test = (path: string): Catcher => ({ kind: 'test', path });
 
 export const mutants: readonly Mutant[] = [
@@ -160,6 +163,56 @@ export const mutants: readonly Mutant[] = [
     from: 'waitMs: bucket.take(amount)',
     to: 'waitMs: bucket.take(0)',
     caughtBy: test('peers/budget.test.ts'),
+  },
+  // --- campaigns -----------------------------------------------------------------------------------------------------
+  {
+    name: 'shares that were made anew are believed in',
+    file: 'repairer/repair/repair.ts',
+    from: 'const written = await checkedSample(complete, this.#tools.settings.readBackRatio, this.#readBack);',
+    to: 'const written = { good: complete, bad: [] };',
+    caughtBy: repairFault('targets keep wrong bytes'),
+  },
+  {
+    name: 'shares that were copied are believed in',
+    file: 'repairer/repair/repair.ts',
+    from: 'const { bad } = await checkedSample(copies, this.#tools.settings.readBackRatio, this.#readBack);',
+    to: 'const bad = [];',
+    caughtBy: repairFault('drained onto peers that keep wrong bytes'),
+  },
+  {
+    name: 'a peer that has a share already is taken for full',
+    file: 'repairer/repair/targets.ts',
+    from: '!answer.allocated.has(shareNumber) && answer.alreadyHave.has(shareNumber)',
+    to: 'false',
+    caughtBy: repairFault('repairers are killed'),
+  },
+  {
+    name: 'files that a campaign has dealt with are dealt with again',
+    file: 'store/queries/campaigns.ts',
+    from: "`(partition, storage_index) GLOBAL NOT IN ${dealtWith('')}`,",
+    to: '',
+    caughtBy: repairFault('repairers are killed'),
+  },
+  {
+    name: 'a campaign that is paused goes on',
+    file: 'repairer/campaigns/worker.ts',
+    from: "if (campaign?.state !== 'running' || one.running !== null",
+    to: 'if (campaign === undefined || one.running !== null',
+    caughtBy: repairFault('campaigns are paused'),
+  },
+  {
+    name: 'what failed is told to be restored',
+    file: 'repairer/campaigns/file-work.ts',
+    from: "      return 'failed';",
+    to: "      return 'restored';",
+    caughtBy: repairFault('targets fill up'),
+  },
+  {
+    name: 'shares on a peer that is left count as being elsewhere',
+    file: 'repairer/campaigns/assignment.ts',
+    from: 'const elsewhere = distinct(counted(file, peerOf).filter(({ peerId }) => !leaves.has(peerId)));',
+    to: 'const elsewhere = distinct(counted(file, peerOf));',
+    caughtBy: repairFault('peers are drained while others fail'),
   },
 ];
 

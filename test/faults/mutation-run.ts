@@ -9,7 +9,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type CampaignReport, DisagreementError, runCampaign, type Subject } from './campaign.ts';
 import { type Fault, faultOf } from './faults.ts';
-import { type Mutant, mutatedText } from './mutants.ts';
+import { type Catcher, type Mutant, mutatedText } from './mutants.ts';
+import { type RepairFault, repairFaultOf } from './repair/repair-faults.ts';
+import { type RepairRunReport, runRepairFaults } from './repair/repair-run.ts';
+import { RepairDisagreement } from './repair/repair-scene.ts';
 
 export interface MutationOptions {
   /** Of the sources that are put to the test. */
@@ -63,6 +66,9 @@ async function expectToHold(copy: string, { mutants, seed, say }: MutationOption
     if (said !== null) throw new Error(`${path} fails without any change:\n${said}`);
   }
   say(`${paths.size} test files hold without any change`);
+  const ofRepair = new Set(catchers.flatMap((each) => (each.kind === 'repair-fault' ? [each.name] : [])));
+  if (ofRepair.size > 0) await strikeRepair(copy, [...ofRepair].map(repairFaultOf), seed);
+  say(`${ofRepair.size} faults of repair hold without any change`);
   const names = new Set(catchers.flatMap((each) => (each.kind === 'fault' ? [each.name] : [])));
   if (names.size === 0) return null;
   const faults = [...names].map(faultOf);
@@ -78,15 +84,30 @@ async function tryMutant(subject: Subject, mutant: Mutant, { seed }: MutationOpt
   const startedMs = performance.now();
   await writeFile(path, mutatedText(mutant, original));
   try {
-    const said =
-      caughtBy.kind === 'test'
-        ? await runTest(subject.folder, caughtBy.path)
-        : await disagreement(strike(subject, [faultOf(caughtBy.name)], seed));
+    const said = await catchWith(caughtBy, subject, seed);
     const seconds = (performance.now() - startedMs) / 1000;
     return { mutant, isCaught: said !== null, seconds, said: said ?? 'nothing was noticed' };
   } finally {
     await writeFile(path, original);
   }
+}
+
+/** What was noticed; null where nothing was. */
+function catchWith(caughtBy: Catcher, subject: Subject, seed: number): Promise<string | null> {
+  switch (caughtBy.kind) {
+    case 'test':
+      return runTest(subject.folder, caughtBy.path);
+    case 'fault':
+      return disagreement(strike(subject, [faultOf(caughtBy.name)], seed));
+    case 'repair-fault': {
+      const fault = repairFaultOf(caughtBy.name);
+      return disagreement(strikeRepair(subject.folder, [fault, fault, fault], seed));
+    }
+  }
+}
+
+function strikeRepair(root: string, faults: readonly RepairFault[], seed: number): Promise<RepairRunReport> {
+  return runRepairFaults({ seed, faults, root, say: () => undefined });
 }
 
 function strike(subject: Subject, faults: readonly Fault[], seed: number): Promise<CampaignReport> {
@@ -99,7 +120,7 @@ async function disagreement(campaign: Promise<unknown>): Promise<string | null> 
     await campaign;
     return null;
   } catch (error) {
-    if (error instanceof DisagreementError) return error.message;
+    if (error instanceof DisagreementError || error instanceof RepairDisagreement) return error.message;
     throw error;
   }
 }

@@ -2,6 +2,8 @@
  * `npm run faults -- [--log kafka|embedded] [--minutes N] [--seed S] [--fault NAME]`: faults in random order on a cluster of this machine, until the
  * time is over. Prints the seed first: the same seed makes the same faults.
  *
+ * `npm run faults -- repair [--minutes N] [--seed S] [--fault NAME]`: the same for repair, with campaigns at work.
+ *
  * `npm run faults -- --mutants [--mutant PART-OF-NAME]`: whether the tests notice when something is wrong; fails where one small wrong change is
  * not noticed.
  */
@@ -10,11 +12,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '#mesh/clock.ts';
 import { runCampaign } from './campaign.ts';
-import { type Fault, faultOf, faults } from './faults.ts';
+import { faultOf, faults } from './faults.ts';
 import { mutants } from './mutants.ts';
 import { runMutants } from './mutation-run.ts';
+import { repairFaultOf, repairFaults } from './repair/repair-faults.ts';
+import { runRepairFaults } from './repair/repair-run.ts';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     log: { type: 'string', default: 'kafka' },
     minutes: { type: 'string', default: '10' },
@@ -33,6 +38,7 @@ const say = (line: string): void => {
   console.log(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)} s  ${line}`);
 };
 if (values.mutants) await putToTheTest();
+else if (positionals[0] === 'repair') await strikeRepair();
 else await strike();
 
 async function strike(): Promise<void> {
@@ -50,10 +56,16 @@ async function strike(): Promise<void> {
   console.log(JSON.stringify(report));
 }
 
-function* untilOver(minutes: number, chosen: readonly Fault[]): Generator<Fault> {
+async function strikeRepair(): Promise<void> {
+  const chosen = values.fault.length === 0 ? repairFaults : values.fault.map(repairFaultOf);
+  const report = await runRepairFaults({ seed, faults: untilOver(Number(values.minutes), chosen), say });
+  console.log(JSON.stringify(report));
+}
+
+function* untilOver<T>(minutes: number, chosen: readonly T[]): Generator<T> {
   const random = seededRandom(seed ^ 0x5eed);
   const endsAtMs = performance.now() + minutes * 60_000;
-  while (performance.now() < endsAtMs) yield chosen[Math.floor(random() * chosen.length)] as Fault;
+  while (performance.now() < endsAtMs) yield chosen[Math.floor(random() * chosen.length)] as T;
 }
 
 async function putToTheTest(): Promise<void> {

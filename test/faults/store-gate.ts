@@ -13,7 +13,9 @@ export type GateMode =
   /** Placements and health are given to the store, and its answers wait and are never told. */
   | 'unanswered'
   /** Every other insert is given to the store, and its connection breaks in place of the answer. */
-  | 'broken-answers';
+  | 'broken-answers'
+  /** Whoever asks or gives loses the connection. */
+  | 'away';
 
 const lookMs = 20;
 /** What an offset rests on, and nothing else: a pass that waits for something before would not come so far. */
@@ -22,6 +24,7 @@ const caughtTables: Readonly<Record<GateMode, (table: string) => boolean>> = {
   held: (table) => table === 'placements',
   unanswered: (table) => table === 'placements' || table === 'file_health',
   'broken-answers': () => true,
+  away: () => false,
 };
 
 export class StoreGate {
@@ -71,6 +74,7 @@ export class StoreGate {
 
   #pass(target: URL, incoming: IncomingMessage, response: ServerResponse): void {
     const mode = this.#mode;
+    if (mode === 'away') return void incoming.socket.destroy();
     const table = insertedTable(incoming.url ?? '');
     const isCaught =
       table !== null && caughtTables[mode](table) && (mode !== 'broken-answers' || this.#inserts++ % 2 === 0);

@@ -17,10 +17,12 @@ import { seededRandom, systemClock } from '#mesh/clock.ts';
 import { EnrolmentSchema } from '#mesh/generated/events_pb.js';
 import { gradeOf } from '#mesh/grade.ts';
 import { silentLogger } from '#mesh/logger.ts';
+import type { Manifest } from '#mesh/manifest.ts';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { partitionOfStorageIndex, type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { allTopics, type Topics, topicsOf } from '#mesh/topics.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
 import { createPeerView, type PeerFact } from '#peers/peer-view.ts';
 import type { Store } from '#store/client.ts';
@@ -29,13 +31,38 @@ import { startTestStore, type TestStore } from '#store/test-store.ts';
 import { createStoreWriter } from '#store/writer.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
-import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
-import { randomSwissnum } from '#tahoe/identity/nurl.ts';
+import type { StorageEvent } from '#tahoe/gbs/storage-event.ts';
+import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { type Nurl, randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { putFile } from '../../files/put.ts';
 
 export const coding = { k: 3, n: 10 };
 export const partitions = 2;
 const policy = defaultPolicy(coding);
+const here = 'repairer/campaigns/testing';
+const childPath = 'repairer-process.ts';
+
+/** What stands between a mesh and those who repair it, where a test wants something there. */
+export interface RealMeshOptions {
+  /** Enrolled in place of the peer. */
+  readonly before?: (peer: StorageServer, identity: PeerIdentity) => Promise<PeerStand>;
+  /** What repairers take for ClickHouse. */
+  readonly beforeStore?: (url: string) => Promise<string>;
+  /** Told when a share is on a peer's disk, or somebody told the peer that one is corrupt. */
+  readonly onEvent?: (kind: StorageEvent['kind'], share: PlacedShare & { readonly storageIndex: StorageIndex }) => void;
+}
+
+export interface PeerStand {
+  readonly nurl: Nurl;
+  close(): Promise<void>;
+}
+
+export interface RepairerOptions {
+  readonly bytesPerSecond: number;
+  /** Root of the sources that it runs. @default these ones */
+  readonly root?: string;
+  readonly tuning?: ChildSetup['tuning'];
+}
 
 export interface ChildSetup {
   readonly logDirectory: string;
@@ -48,9 +75,12 @@ export interface ChildSetup {
   };
   readonly facts: readonly PeerFact[];
   readonly bytesPerSecond: number;
+  /** Requests to peers wait for so long; so much of what is written is read back. */
+  readonly tuning: { readonly requestTimeoutMs: number; readonly readBackRatio: number };
 }
 
 export interface StoredFile {
+  readonly manifest: Manifest;
   readonly storageIndex: StorageIndex;
   /** Share data by number, as it was uploaded. */
   readonly shares: ReadonlyMap<number, Buffer>;
@@ -60,6 +90,7 @@ interface RealPeer {
   readonly peerId: PeerId;
   readonly folder: string;
   readonly server: StorageServer;
+  readonly stand: PeerStand | undefined;
 }
 
 export class RealMesh implements AsyncDisposable {
@@ -70,12 +101,15 @@ export class RealMesh implements AsyncDisposable {
   readonly peers: readonly RealPeer[];
   readonly #root: string;
   readonly #testStore: TestStore;
+  readonly #storeUrl: string;
+  #version = 0;
   readonly #children = new Set<ChildProcess>();
 
   private constructor(
     parts: Pick<RealMesh, 'log' | 'topics' | 'campaigns' | 'store' | 'peers'>,
     root: string,
     testStore: TestStore,
+    storeUrl: string,
   ) {
     this.log = parts.log;
     this.topics = parts.topics;
@@ -84,9 +118,10 @@ export class RealMesh implements AsyncDisposable {
     this.peers = parts.peers;
     this.#root = root;
     this.#testStore = testStore;
+    this.#storeUrl = storeUrl;
   }
 
-  static async open(peerCount: number): Promise<RealMesh> {
+  static async open(peerCount: number, options: RealMeshOptions = {}): Promise<RealMesh> {
     const root = await mkdtemp(join(tmpdir(), 'meshward-campaigns-'));
     const topics = topicsOf({
       prefix: 't.',
@@ -101,15 +136,17 @@ export class RealMesh implements AsyncDisposable {
       clock: systemClock,
     });
     const testStore = await startTestStore();
-    const peers = await Promise.all(Array.from({ length: peerCount }, (_, at) => startPeer(join(root, `peer-${at}`))));
+    const peers = await Promise.all(
+      Array.from({ length: peerCount }, (_, at) => startPeer(join(root, `peer-${at}`), options)),
+    );
     await log.append(
       topics.enrolments.name,
-      peers.map(({ peerId, server }, at) => {
+      peers.map(({ peerId, server, stand }, at) => {
         const value = {
           peerId: peerIdToBytes(peerId),
           name: `peer-${at}`,
           domains: domainsOf(at),
-          nurl: server.nurl.revealText(),
+          nurl: (stand ?? server).nurl.revealText(),
         };
         const enrolment = create(EnrolmentSchema, { body: { case: 'peer', value } });
         return { partition: 0, key: Buffer.from(peerId), value: toBinary(EnrolmentSchema, enrolment) };
@@ -124,15 +161,20 @@ export class RealMesh implements AsyncDisposable {
     });
     await campaigns.start();
     const store = await testStore.openDatabase('campaigns');
-    return new RealMesh({ log, topics, campaigns, store, peers }, root, testStore);
+    const storeUrl = (await options.beforeStore?.(testStore.server.url)) ?? testStore.server.url;
+    return new RealMesh({ log, topics, campaigns, store, peers }, root, testStore, storeUrl);
+  }
+
+  get logDirectory(): string {
+    return join(this.#root, 'log');
   }
 
   facts(): PeerFact[] {
     return this.peers.map(({ peerId }, at) => ({ peerId, state: 'up', freeBytes: 1e9, domains: domainsOf(at) }));
   }
 
-  /** Stores files on the peers, takes shares away again, and tells the store what an analyzer would. */
-  async put(count: number, shares: number): Promise<readonly StoredFile[]> {
+  /** Stores a file for each count, takes all but so many of its shares away again, and tells the store what an analyzer would. */
+  async put(counts: readonly number[]): Promise<readonly StoredFile[]> {
     const client = createStorageClient();
     const peerView = createPeerView({ facts: () => this.facts(), ageMs: () => 0 }, 1000);
     const mesh = await openMeshAccess({
@@ -149,7 +191,7 @@ export class RealMesh implements AsyncDisposable {
     });
     await mesh.directory.ready;
     const files: StoredFile[] = [];
-    for (let at = 0; at < count; at++) {
+    for (const [at, shares] of counts.entries()) {
       const random = seededRandom(at + 1);
       const plaintext = Uint8Array.from({ length: 6000 }, () => Math.floor(random() * 256));
       const put = await putFile(
@@ -166,6 +208,7 @@ export class RealMesh implements AsyncDisposable {
       const { manifest } = put.verifyCap;
       const uploaded = await this.sharesOf(manifest.storageIndex);
       files.push({
+        manifest,
         storageIndex: manifest.storageIndex,
         shares: new Map(uploaded.map(({ number, data }) => [number, data])),
       });
@@ -174,10 +217,10 @@ export class RealMesh implements AsyncDisposable {
         put.placements
           .slice(shares)
           .map(({ peerId, shareNumber }) =>
-            rm(join(this.#folderOf(peerId, manifest.storageIndex), String(shareNumber))),
+            rm(join(this.folderOf(peerId, manifest.storageIndex), String(shareNumber))),
           ),
       );
-      await this.#tell(manifest, kept);
+      await this.tell(manifest, kept);
     }
     await mesh.close();
     await client.close();
@@ -188,7 +231,7 @@ export class RealMesh implements AsyncDisposable {
   async sharesOf(storageIndex: StorageIndex): Promise<{ peerId: PeerId; number: number; data: Buffer }[]> {
     const found = await Promise.all(
       this.peers.map(async ({ peerId }) => {
-        const folder = this.#folderOf(peerId, storageIndex);
+        const folder = this.folderOf(peerId, storageIndex);
         const names = await readdir(folder).catch(() => []);
         return Promise.all(
           names.map(async (name) => {
@@ -220,16 +263,17 @@ export class RealMesh implements AsyncDisposable {
   }
 
   /** A repairer in a process of its own. */
-  repairer(bytesPerSecond: number): ChildProcess {
-    const { url, username, password } = this.#testStore.server;
+  repairer({ bytesPerSecond, root, tuning }: RepairerOptions): ChildProcess {
+    const { username, password } = this.#testStore.server;
     const setup: ChildSetup = {
-      logDirectory: join(this.#root, 'log'),
+      logDirectory: this.logDirectory,
       topics: this.topics,
-      store: { url, username, password, database: this.store.database },
+      store: { url: this.#storeUrl, username, password, database: this.store.database },
       facts: this.facts(),
       bytesPerSecond,
+      tuning: tuning ?? { requestTimeoutMs: 30_000, readBackRatio: 0.25 },
     };
-    const path = fileURLToPath(new URL('repairer-process.ts', import.meta.url));
+    const path = root === undefined ? fileURLToPath(new URL(childPath, import.meta.url)) : join(root, here, childPath);
     const child = fork(path, [JSON.stringify(setup)], { stdio: 'inherit' });
     this.#children.add(child);
     child.on('exit', () => this.#children.delete(child));
@@ -240,35 +284,38 @@ export class RealMesh implements AsyncDisposable {
     for (const child of this.#children) child.kill('SIGKILL');
     await this.campaigns.stop();
     await this.#testStore.close();
+    await Promise.all(this.peers.map(({ stand }) => stand?.close() ?? Promise.resolve()));
     await Promise.all(this.peers.map(({ server }) => server.close(0)));
     await this.log.close();
     await rm(this.#root, { recursive: true, force: true });
   }
 
-  #folderOf(peerId: PeerId, storageIndex: StorageIndex): string {
+  /** Where a peer keeps its shares of a file. */
+  folderOf(peerId: PeerId, storageIndex: StorageIndex): string {
     const peer = this.peers.find((one) => one.peerId === peerId) as RealPeer;
     return join(peer.folder, 'shares', storageIndex.slice(0, 2), storageIndex);
   }
 
-  async #tell(
-    manifest: { storageIndex: StorageIndex; uebHash: Uint8Array; k: number; n: number; sizeBytes: number },
-    kept: readonly { shareNumber: number; peerId: PeerId }[],
-  ): Promise<void> {
+  /** A file and shares of it as an analyzer would store them. Placements that are not named stand as they were told before. */
+  async tell(manifest: Manifest, kept: readonly PlacedShare[], corrupt: readonly PlacedShare[] = []): Promise<void> {
     const writer = createStoreWriter({ store: this.store, clock: systemClock, random: Math.random });
     const { storageIndex, uebHash, k, n, sizeBytes } = manifest;
     const partition = partitionOfStorageIndex(storageIndexToBytes(storageIndex), 0, partitions);
-    const key = { partition, storageIndex, version: 1 };
+    const key = { partition, storageIndex, version: ++this.#version };
     const nowMs = systemClock.nowMs();
     await writer.enqueue(tables.files, [
       { ...key, uebHash, k, n, sizeBytes, origin: 'owner', tag: '', registeredAt: nowMs, deleted: false },
     ]);
     await writer.enqueue(
       tables.placements,
-      kept.map(({ shareNumber, peerId }) => {
-        return { ...key, shareNumber, peerId, state: 'stored' as const, generation: 1, incarnation: 1, sequence: 1 };
+      [
+        ...kept.map((share) => ({ ...share, state: 'stored' as const })),
+        ...corrupt.map((share) => ({ ...share, state: 'corrupt' as const })),
+      ].map(({ shareNumber, peerId, state }) => {
+        return { ...key, shareNumber, peerId, state, generation: 1, incarnation: 1, sequence: 1 };
       }),
     );
-    const available = kept.length;
+    const available = new Set(kept.map(({ shareNumber }) => shareNumber)).size;
     const counts = {
       available,
       retained: available,
@@ -288,7 +335,7 @@ export class RealMesh implements AsyncDisposable {
         k,
         n,
         margin: available - k,
-        tolerancePeers: available - k,
+        tolerancePeers: Math.max(0, available - k),
         toleranceDomains: {},
         corrupt: 0,
         log10Loss: -2,
@@ -301,7 +348,7 @@ export class RealMesh implements AsyncDisposable {
   }
 }
 
-async function startPeer(folder: string): Promise<RealPeer> {
+async function startPeer(folder: string, { before, onEvent }: RealMeshOptions): Promise<RealPeer> {
   await mkdir(folder);
   const identity = await createPeerIdentity();
   const server = await createStorageServer({
@@ -309,8 +356,13 @@ async function startPeer(folder: string): Promise<RealPeer> {
     identity,
     swissnum: randomSwissnum(),
     syncToDisk: false,
+    onChange(event) {
+      const { kind, storageIndex, shareNumber } = event;
+      onEvent?.(kind, { storageIndex, shareNumber, peerId: server.nurl.peerId });
+    },
   });
-  return { peerId: server.nurl.peerId, folder, server };
+  const stand = await before?.(server, identity);
+  return { peerId: server.nurl.peerId, folder, server, stand };
 }
 
 function domainsOf(at: number): Record<string, string> {

@@ -19,12 +19,13 @@ import { CampaignWorker } from '../worker.ts';
 import { type ChildSetup, partitions } from './real-mesh.ts';
 
 const setup = JSON.parse(process.argv[2] as string) as ChildSetup;
-const { topics, bytesPerSecond } = setup;
+const { topics, bytesPerSecond, tuning } = setup;
 const log = await createEmbeddedLog({
   directory: setup.logDirectory,
   topics: allTopics(topics),
   clock: systemClock,
   sessionTimeoutMs: 1000,
+  lockTimeoutMs: 2000,
 });
 const { url, ...login } = setup.store;
 const store = connectStore({ urls: [url], ...login });
@@ -37,7 +38,9 @@ const mesh = await openMeshAccess({
     shareEvents: topics.shareEvents.name,
     peerEvents: topics.peerEvents.name,
   },
-  storageClient: createStorageClient(),
+  storageClient: createStorageClient({
+    limits: { connectTimeoutMs: tuning.requestTimeoutMs, requestTimeoutMs: tuning.requestTimeoutMs },
+  }),
   peerView,
   clock: systemClock,
   rates: { bytesPerSecond },
@@ -67,6 +70,7 @@ const repairer = await createRepairer({
     leaseSecret: new Uint8Array(32).fill(1),
   },
   telemetry: { meter: noMeter, tracer: noTracer, logger: silentLogger },
+  tuning: { settings: { readBackRatio: tuning.readBackRatio } },
   orders: {
     brakeWord: () => null,
     isWindowOpen: () => true,
