@@ -6,6 +6,7 @@ import { addAlertCommands } from './commands/alerts.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDashboardCommands } from './commands/dashboards.ts';
+import { addDatabaseCommands } from './commands/database.ts';
 import { addDeadLetterCommands } from './commands/dead-letters.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addFileCommands } from './commands/file.ts';
@@ -60,6 +61,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addShareCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);
+  addDatabaseCommands(program);
   addDashboardCommands(program);
   addConfigCommands(program);
   for (const { command, path } of everyCommand(program)) command.showHelpAfterError(`(see ${path} --help)`);
