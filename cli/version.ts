@@ -1,2 +1,2 @@
 /** What agents announce, metrics carry and `meshward --version` prints. */
-export const softwareVersion = '0.1.0';
+export const softwareVersion = '0.2.0';

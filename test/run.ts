@@ -6,6 +6,7 @@
  * - `npm test -- --record-costs`: everything, and then how long each file took, for the order of the next runs.
  */
 import { spawn } from 'node:child_process';
+import { installChartTools } from './charts/install.ts';
 import { installKafka } from './kafka/install.ts';
 import { installChromium } from './setup/chromium.ts';
 import { installPrometheus } from './setup/prometheus.ts';
@@ -45,6 +46,7 @@ const complete: readonly Step[] = [
     run: async () => {
       await installTahoe();
       await installKafka();
+      await installChartTools();
       installChromium();
       installPrometheus();
       return true;

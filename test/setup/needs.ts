@@ -14,7 +14,7 @@ const starters = [
   /^playwright-core$/,
   /^#store\/(embedded\/server|test-store|testing\/shards)\.ts$/,
   /^#native\/check\.js$/,
-  /^#test\/(kafka|tahoe-grid)\//,
+  /^#test\/(kafka|tahoe-grid|charts)\//,
   /^#test\/setup\/(chromium|prometheus)\.ts$/,
 ];
 
