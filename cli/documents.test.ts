@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { configKeys } from '#mesh/config/schema.ts';
 import { errorCodes, MeshwardError } from '#mesh/errors.ts';
+import { everyCommand } from './command-tree.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
-import { commandsBelow, generatedDocuments, renderCommandLine } from './generate-docs.ts';
+import { generatedDocuments, renderCommandLine } from './generate-docs.ts';
 import { createProgram } from './program.ts';
 
 const document = (name: string): string =>
@@ -28,7 +29,7 @@ describe('generated documents', () => {
 
 describe('docs/cli.md', () => {
   const text = document('cli.md');
-  const commands = commandsBelow(createProgram());
+  const commands = everyCommand(createProgram());
 
   test.each(commands.map(({ path }) => path))('has %s', (path) => {
     expect(text).toContain(`### ${path}\n`);

@@ -21,6 +21,19 @@ export const exitCodes = {
   outputClosed: 141,
 } as const;
 
+/** As the manual page has them; docs/cli.md says the same. */
+export const exitMeanings: Readonly<Record<number, string>> = {
+  0: 'Done.',
+  1: 'Something that should not happen: a defect, or a machine out of order.',
+  2: 'The command line, a cap, a file or the configuration is wrong.',
+  3: 'What was asked for is not there: a file, a peer, a dead letter.',
+  4: 'A service, peer or database is away: try again.',
+  5: 'A check was made and its answer is no: a share is corrupt, a file cannot be recovered now, files are at risk.',
+  6: 'Not allowed: unknown, revoked or not an operator.',
+  130: 'Interrupted.',
+  141: 'Whoever read the output went away.',
+};
+
 const byCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   // Installed wrongly: waiting does not help.
   'native-unavailable': exitCodes.internal,

@@ -9,8 +9,10 @@ import { aclCommands, kafkaRoles, rightsOf } from '#log/kafka/acl.ts';
 import { wantedTopic } from '#log/kafka/topic-plan.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { type ConfigKey, configKeys } from '#mesh/config/schema.ts';
+import { everyCommand } from './command-tree.ts';
 import { formatValue } from './describe-config.ts';
 import { topicSettingsOf, topicsOfConfig } from './kafka-connection.ts';
+import { manualPage } from './manual-page.ts';
 import { listMetrics, renderMetrics } from './metrics-list.ts';
 import { createProgram } from './program.ts';
 
@@ -27,6 +29,7 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: documentPath('configuration.md'), render: () => renderConfiguration(configKeys()) },
   { path: documentPath('kafka.md'), render: renderKafka },
   { path: documentPath('cli.md'), render: (existing) => renderCommandLine(existing, createProgram()) },
+  { path: documentPath('meshward.1'), render: () => manualPage(createProgram()) },
   { path: documentPath('metrics.md'), render: async () => renderMetrics(await listMetrics()) },
 ];
 
@@ -50,7 +53,7 @@ export function renderConfiguration(keys: readonly ConfigKey[]): string {
 /** Every command with its help, below what people wrote. */
 export function renderCommandLine(existing: string, program: Command): string {
   const [written = ''] = existing.split(referenceMark);
-  const parts = commandsBelow(program).map(
+  const parts = everyCommand(program).map(
     ({ path, command }) => `### ${path}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``,
   );
   return `${written.trimEnd()}\n\n${referenceMark}\n\n## Reference\n\n${parts.join('\n\n')}\n`;
@@ -88,17 +91,6 @@ export function renderKafka(existing: string): string {
   ]
     .join('\n\n')
     .concat('\n');
-}
-
-export interface NamedCommand {
-  /** Such as `meshward file show`. */
-  readonly path: string;
-  readonly command: Command;
-}
-
-/** The program and every command in it, in order. */
-export function commandsBelow(command: Command, path = command.name()): readonly NamedCommand[] {
-  return [{ path, command }, ...command.commands.flatMap((child) => commandsBelow(child, `${path} ${child.name()}`))];
 }
 
 function helpOf(command: Command): string {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { everyCommand } from './command-tree.ts';
 import { lettersView } from './commands/dead-letter-list.ts';
 import { repairsView } from './commands/repair-list.ts';
 import { alertsView, changesView, silencesView } from './describe-alerts.ts';
@@ -13,7 +14,7 @@ import { campaignsView } from './describe-campaign.ts';
 import { filesView } from './describe-file.ts';
 import { peersView } from './describe-peers.ts';
 import { describeStatus } from './describe-status.ts';
-import { createProgram, everyCommand } from './program.ts';
+import { createProgram } from './program.ts';
 import { plainPaint } from './terminal/colour.ts';
 import { runMeshward } from './testing/run-meshward.ts';
 import {

@@ -2,9 +2,10 @@
 import { CommanderError } from 'commander';
 import { MeshwardError } from '#mesh/errors.ts';
 import { redactCaps } from '#mesh/redact.ts';
+import { commandOf, everyCommand } from './command-tree.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { printError } from './output.ts';
-import { commandOf, createProgram, everyCommand } from './program.ts';
+import { createProgram } from './program.ts';
 import { inWords } from './system-errors.ts';
 
 const words = process.argv.slice(2);

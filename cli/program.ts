@@ -2,8 +2,10 @@
 import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
 import { choiceOption } from './choices.ts';
+import { everyCommand } from './command-tree.ts';
 import { addAlertCommands } from './commands/alerts.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
+import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDashboardCommands } from './commands/dashboards.ts';
 import { addDatabaseCommands } from './commands/database.ts';
@@ -64,30 +66,9 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addDatabaseCommands(program);
   addDashboardCommands(program);
   addConfigCommands(program);
+  addCompletionCommands(program);
   for (const { command, path } of everyCommand(program)) command.showHelpAfterError(`(see ${path} --help)`);
   return program;
-}
-
-export interface NamedCommand {
-  /** As one types it, such as `meshward peer drain`. */
-  readonly path: string;
-  readonly command: Command;
-}
-
-/** The command itself and all below it. */
-export function everyCommand(command: Command, above = ''): readonly NamedCommand[] {
-  const path = above === '' ? command.name() : `${above} ${command.name()}`;
-  return [{ path, command }, ...command.commands.flatMap((sub) => everyCommand(sub, path))];
-}
-
-/** The command that these words name, or as far as they name one. */
-export function commandOf(program: Command, words: readonly string[]): NamedCommand {
-  let found: NamedCommand = { path: program.name(), command: program };
-  for (const word of words) {
-    const next = found.command.commands.find((sub) => sub.name() === word || sub.aliases().includes(word));
-    if (next !== undefined) found = { path: `${found.path} ${next.name()}`, command: next };
-  }
-  return found;
 }
 
 function collect(value: string, before: string[]): string[] {

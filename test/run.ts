@@ -10,6 +10,7 @@ import { installChartTools } from './charts/install.ts';
 import { installKafka } from './kafka/install.ts';
 import { installChromium } from './setup/chromium.ts';
 import { installPrometheus } from './setup/prometheus.ts';
+import { installShells } from './setup/shells.ts';
 import { installTahoe } from './tahoe-grid/install.ts';
 
 interface Step {
@@ -49,6 +50,7 @@ const complete: readonly Step[] = [
       await installChartTools();
       installChromium();
       installPrometheus();
+      installShells();
       return true;
     },
   },

@@ -15,7 +15,7 @@ const starters = [
   /^#store\/(embedded\/server|test-store|testing\/shards)\.ts$/,
   /^#native\/check\.js$/,
   /^#test\/(kafka|tahoe-grid|charts)\//,
-  /^#test\/setup\/(chromium|prometheus)\.ts$/,
+  /^#test\/setup\/(chromium|prometheus|shells)\.ts$/,
 ];
 
 /** Asks git for names, and is done. */
