@@ -31,6 +31,11 @@ export function budgetedTransfer(transfer: Transfer, budget: Budget): Transfer {
           await pay(peerId, piece.bytes.length, 'target', work.signal);
           return inner.write(peerId, storageIndex, piece);
         },
+        wholeShareMaxBytes: (peerId) => inner.wholeShareMaxBytes(peerId),
+        async putWhole(peerId, storageIndex, share) {
+          await pay(peerId, share.bytes.length, 'target', work.signal);
+          return inner.putWhole(peerId, storageIndex, share);
+        },
         abort: (peerId, storageIndex, shareNumber, secret) => inner.abort(peerId, storageIndex, shareNumber, secret),
         reportCorruption: (peerId, storageIndex, shareNumber, reason) =>
           inner.reportCorruption(peerId, storageIndex, shareNumber, reason),

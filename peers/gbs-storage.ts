@@ -1,11 +1,35 @@
 /** The port `PeerStorage` on a client of Tahoe's storage protocol. */
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerClient } from '#tahoe/gbs/client.ts';
+import { takesWholeShares } from '#tahoe/gbs/message.ts';
 import { refusalReason } from '#tahoe/gbs/refused-error.ts';
+import { wholeShareMaxBytes } from '#tahoe/gbs/whole-shares.ts';
 import type { PeerStorage } from './peer-storage.ts';
 
 export function gbsPeerStorage(client: PeerClient): PeerStorage {
+  let wholeBytes: Promise<number> | undefined;
   return {
+    async wholeShareMaxBytes(control) {
+      wholeBytes ??= client.version(control).then((version) => (takesWholeShares(version) ? wholeShareMaxBytes : 0));
+      try {
+        return await wholeBytes;
+      } catch {
+        // Whatever is wrong with the peer shows at what comes next.
+        wholeBytes = undefined;
+        return 0;
+      }
+    },
+    async putWhole(storageIndex, { shareNumber, ...share }, control) {
+      try {
+        return await tellFenced(client.putWhole(storageIndex, shareNumber, share, control));
+      } catch (error) {
+        const reason = refusalReason(error);
+        if (reason === 'no-space') return 'no-room';
+        // Another release serves there now: it is asked again what it takes.
+        if (reason === 'not-found' || reason === 'complete') wholeBytes = undefined;
+        throw error;
+      }
+    },
     listShares: (storageIndex, control) => client.listShares(storageIndex, control),
     read: (storageIndex, shareNumber, offset, length, control) =>
       client.read(storageIndex, shareNumber, offset, length, control),

@@ -41,6 +41,15 @@ export interface SharePiece {
   readonly fence?: Fence | undefined;
 }
 
+/** A share that is sent in one exchange: room for it, and its bytes. */
+export interface WholeShare extends Omit<AllocateShares, 'shareNumbers' | 'shareBytes'> {
+  readonly shareNumber: number;
+  readonly bytes: Uint8Array;
+}
+
+/** `held`: the peer has it already. */
+export type WholeOutcome = 'stored' | 'held' | 'no-room';
+
 /** All methods reject with a MeshwardError; `log-fenced` where the peer has seen a newer owner of the fence's scope. */
 export interface PeerStorage {
   listShares(storageIndex: StorageIndex, options?: RequestOptions): Promise<ReadonlySet<number>>;
@@ -55,6 +64,9 @@ export interface PeerStorage {
   allocate(storageIndex: StorageIndex, request: AllocateShares, options?: RequestOptions): Promise<AllocatedShares>;
   /** True when the share is complete and has appeared. */
   write(storageIndex: StorageIndex, piece: SharePiece, options?: RequestOptions): Promise<boolean>;
+  /** Longest share that the peer takes by `putWhole`; 0 where it takes none, or cannot be asked now. Left out: none. */
+  wholeShareMaxBytes?(options?: RequestOptions): Promise<number>;
+  putWhole?(storageIndex: StorageIndex, share: WholeShare, options?: RequestOptions): Promise<WholeOutcome>;
   abort(
     storageIndex: StorageIndex,
     shareNumber: number,

@@ -10,7 +10,15 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { ShareSource } from '#tahoe/share/reader.ts';
 import type { Budget, BudgetRequest } from './budget.ts';
 import type { PeerContact } from './peer-contact.ts';
-import type { AllocatedShares, AllocateShares, PeerStorage, RequestOptions, SharePiece } from './peer-storage.ts';
+import type {
+  AllocatedShares,
+  AllocateShares,
+  PeerStorage,
+  RequestOptions,
+  SharePiece,
+  WholeOutcome,
+  WholeShare,
+} from './peer-storage.ts';
 
 export interface TransferOptions {
   readonly storageOf: (peerId: PeerId) => PeerStorage | undefined;
@@ -50,6 +58,9 @@ export interface WorkTransfer {
   source(peerId: PeerId, storageIndex: StorageIndex, shareNumber: number, signal?: AbortSignal): ShareSource;
   allocate(peerId: PeerId, storageIndex: StorageIndex, request: AllocateShares): Promise<AllocatedShares>;
   write(peerId: PeerId, storageIndex: StorageIndex, piece: SharePiece): Promise<boolean>;
+  /** Longest share that the peer takes by `putWhole`: 0 for none. Never rejects but where the work was called off. */
+  wholeShareMaxBytes(peerId: PeerId): Promise<number>;
+  putWhole(peerId: PeerId, storageIndex: StorageIndex, share: WholeShare): Promise<WholeOutcome>;
   /** Also after the work was called off. Never rejects: what stays behind is an incomplete upload, which no reader sees. */
   abort(peerId: PeerId, storageIndex: StorageIndex, shareNumber: number, uploadSecret: Uint8Array): Promise<void>;
   /** Never rejects: a report that does not arrive is made again by whoever reads the share next. */
@@ -118,6 +129,21 @@ export function createTransfer(options: TransferOptions): Transfer {
           );
           moved.written += piece.bytes.length;
           return complete;
+        },
+        async wholeShareMaxBytes(peerId) {
+          workSignal.throwIfAborted();
+          const storage = options.storageOf(peerId);
+          // Known but for the first time: no request that the budget would count.
+          return (await storage?.wholeShareMaxBytes?.({ signal: workSignal, timeoutMs: limits.listTimeoutMs })) ?? 0;
+        },
+        async putWhole(peerId, storageIndex, share) {
+          const bytes = share.bytes.length;
+          const outcome = await run(peerId, { bytes, as: 'target' }, work, (storage, control) => {
+            if (storage.putWhole === undefined) throw noWay(peerId);
+            return storage.putWhole(storageIndex, share, control);
+          });
+          if (outcome === 'stored') moved.written += bytes;
+          return outcome;
         },
         async abort(peerId, storageIndex, shareNumber, uploadSecret) {
           await run(

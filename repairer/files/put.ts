@@ -76,7 +76,7 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
   });
   const chosen = await targets.allocate(Array.from({ length: n }, (_, number) => number));
   const windowBytes = by.windowBytes ?? 16 * 1024 * 1024;
-  const pieceBytes = pieceBytesFor(chosen.length, windowBytes / 2);
+  const pieceBytes = pieceBytesFor(chosen.length, windowBytes / 2, shareBytes);
   const uploads = new Map(
     chosen.map((target) => [
       target.shareNumber,
@@ -90,6 +90,8 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
         targets: {
           replace: (shareNumber) => targets.replace(shareNumber),
           failed: (peerId, error) => targets.refuse(peerId, error),
+          put: (to, bytes) => targets.put(to, bytes),
+          keepsFound: (share) => targets.keepsFound(share),
         },
       }),
     ]),

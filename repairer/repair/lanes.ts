@@ -204,6 +204,8 @@ export class RepairLanes {
         fence,
         urgent: lane.repairClass === 'critical',
         placed: file.placed,
+        // What went otherwise than the list said is looked at more closely the next time.
+        look: file.attempts === 0 && file.placed.length === 0 ? 'doubtful' : 'all',
         signal: lane.stop.signal,
       },
       tools,

@@ -70,6 +70,8 @@ export interface PlacementRequest extends PlacementLimits {
 export interface ChosenTarget {
   readonly shareNumber: number;
   readonly peerId: PeerId;
+  /** The peer takes the share in one exchange, and was asked for nothing yet. */
+  readonly whole?: boolean;
 }
 
 export interface PlacementChoice {

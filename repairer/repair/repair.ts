@@ -12,7 +12,7 @@ import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share/index.ts';
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { copyShare } from './copy.ts';
-import { lookAtFile, searchWidely } from './look.ts';
+import { type Look, lookAtFile, searchWidely } from './look.ts';
 import { withPlaces } from './placement.ts';
 import { isRepairUnneeded, type KnownShare, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample, type ReadBack } from './read-back.ts';
@@ -34,6 +34,8 @@ export interface RepairJob {
   readonly urgent: boolean;
   /** Shares that an earlier repair wrote, which the entry may not show yet. */
   readonly placed: readonly PlacedShare[];
+  /** How closely the file is looked at before. @default all */
+  readonly look?: Look;
   /** Of a repair that places elsewhere what is there. */
   readonly moves?: ShareMoves;
   readonly signal: AbortSignal;
@@ -147,7 +149,8 @@ class Repairing {
   async #work(): Promise<{ ending: RepairEnding; error: unknown }> {
     const { entry } = this.#job;
     this.#transfer.signal.throwIfAborted();
-    const known = await lookAtFile(entry, this.#job.placed, this.#transfer, this.#tools);
+    const { placed, look = 'all' } = this.#job;
+    const known = await lookAtFile(entry, placed, look, this.#transfer, this.#tools);
     const shares = known.map((share) =>
       this.#job.moves?.leaves(share) === true ? { ...share, counted: false, leaving: true } : share,
     );
@@ -223,6 +226,8 @@ class Repairing {
       transfer: this.#transfer,
       clock: this.#tools.runtime.clock,
       hedgeAfterMs: this.#tools.settings.hedgeAfterMs,
+      // A share that fits is read in one request, its blocks with what proves them.
+      headBytes: Math.floor(this.#tools.settings.windowBytes / entry.manifest.k),
       more: () => searchWidely(entry, shares, this.#transfer, this.#tools),
     });
     this.#sources = sources;
@@ -259,7 +264,7 @@ class Repairing {
     this.#targets.push(targets);
     const chosen = await targets.allocate(shareNumbers, (share) => this.#isSound(share));
     this.#found = [...this.#found, ...targets.found];
-    const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2);
+    const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2, shareBytes);
     const uploads = chosen.map(
       (target) =>
         new Upload({
@@ -275,6 +280,12 @@ class Repairing {
             failed: (peerId, error) => {
               if (isFenced(error)) this.#stop.abort(error);
               targets.refuse(peerId, error);
+            },
+            put: (target, bytes) => targets.put(target, bytes),
+            keepsFound: async (share) => {
+              const isKept = await targets.keepsFound(share, (found) => this.#isSound(found));
+              if (isKept) this.#found = [...this.#found, share];
+              return isKept;
             },
           },
         }),

@@ -4,6 +4,9 @@ import { chooseSegmentBytes, computeLayout, shareTotalBytes, type VerifiedShare 
 
 const usualUebBytes = 336;
 
+/** Shares up to this length are held whole, and sent in one exchange to peers that take them so. */
+export const wholeShareMemoryBytes = 512 * 1024;
+
 /** For the plan, before a share tells. */
 export function expectedShareBytes({ manifest: { k, n, sizeBytes } }: { readonly manifest: Manifest }): number {
   return shareTotalBytes(

@@ -20,6 +20,8 @@ export interface SourcePoolOptions {
   readonly clock: Clock;
   /** When opening takes longer than this, more candidates are tried beside the slow ones. */
   readonly hedgeAfterMs: number;
+  /** Shares up to this length are read in one request when they are opened. @default what `openShare` takes */
+  readonly headBytes?: number;
   /** Called once, when every candidate was tried: other places where shares of the file may lie. */
   readonly more?: () => Promise<readonly PlacedShare[]>;
 }
@@ -147,14 +149,14 @@ export class SourcePool {
   }
 
   async #tryOpen(at: PlacedShare, signal: AbortSignal): Promise<VerifiedShare | null> {
-    const { manifest, transfer } = this.#options;
+    const { manifest, transfer, headBytes } = this.#options;
     try {
       // Later reads must outlive the race for the first k, so they have the signal of the whole work.
       let opening = true;
       const racing = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber, signal);
       const lasting = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber);
       const source = { read: (offset: number, length: number) => (opening ? racing : lasting).read(offset, length) };
-      const share = await openShare(source, manifest, at.shareNumber);
+      const share = await openShare(source, manifest, at.shareNumber, headBytes);
       opening = false;
       if (this.#opened.has(at.shareNumber)) {
         // Another copy was faster; this one is sound, and may be wanted when that one fails.

@@ -3,7 +3,7 @@ import type { Random } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PlacedShare } from '#peers/locate.ts';
-import type { Fence } from '#peers/peer-storage.ts';
+import type { Fence, WholeOutcome } from '#peers/peer-storage.ts';
 import type { PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { leaseSecretsFor, leaseSeedOfPeer } from '#tahoe/identity/lease-secrets.ts';
@@ -14,6 +14,7 @@ import {
   type PlacementLimits,
   type PlacementRequest,
 } from './placement.ts';
+import { wholeShareMemoryBytes } from './share-bytes.ts';
 
 export interface TargetsOptions {
   readonly storageIndex: StorageIndex;
@@ -149,15 +150,33 @@ export class Targets {
     if (failed !== undefined) throw failed.reason;
   }
 
-  abort({ peerId, shareNumber }: ChosenTarget): Promise<void> {
+  /** Sends a whole share to a peer that takes such. @throws what the peer fails with, and `log-fenced`. */
+  put({ peerId, shareNumber }: ChosenTarget, bytes: Uint8Array): Promise<WholeOutcome> {
     const { transfer, storageIndex, secrets } = this.#options;
-    return transfer.abort(peerId, storageIndex, shareNumber, secrets.uploadSecret);
+    const { leaseSecret, uploadSecret, fence } = secrets;
+    const leases = leaseSecretsFor(leaseSecret, storageIndex, leaseSeedOfPeer(peerId));
+    return transfer.putWhole(peerId, storageIndex, { shareNumber, bytes, ...leases, uploadSecret, fence });
+  }
+
+  /** Of a peer that says to have a share already, after it was chosen for it. @returns whether the share is sound. */
+  async keepsFound(share: PlacedShare, isSound: SoundCheck = takenForSound): Promise<boolean> {
+    await this.#checkFound([share], isSound);
+    return this.found.includes(share);
+  }
+
+  async abort({ peerId, shareNumber, whole }: ChosenTarget): Promise<void> {
+    if (whole === true) return;
+    const { transfer, storageIndex, secrets } = this.#options;
+    await transfer.abort(peerId, storageIndex, shareNumber, secrets.uploadSecret);
   }
 
   async #ask(peerId: PeerId, shareNumbers: readonly number[]): Promise<ChosenTarget[]> {
     const { transfer, storageIndex, shareBytes, secrets } = this.#options;
     const { leaseSecret, uploadSecret, fence } = secrets;
     try {
+      if (shareBytes <= Math.min(wholeShareMemoryBytes, await transfer.wholeShareMaxBytes(peerId))) {
+        return shareNumbers.map((shareNumber) => ({ shareNumber, peerId, whole: true }));
+      }
       const leases = leaseSecretsFor(leaseSecret, storageIndex, leaseSeedOfPeer(peerId));
       const answer = await transfer.allocate(peerId, storageIndex, {
         shareNumbers,

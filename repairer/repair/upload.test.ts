@@ -33,7 +33,7 @@ async function upload(pieceBytes: number, others: readonly number[] = []): Promi
   const left = [...others];
   return new Upload({
     storageIndex,
-    target: { shareNumber: 4, peerId: peerAt(0).peerId },
+    target: { shareNumber: 4, peerId: peerAt(0).peerId, whole: peerAt(0).wholeBytes >= shareBytes },
     shareBytes,
     uploadSecret,
     transfer,
@@ -42,10 +42,20 @@ async function upload(pieceBytes: number, others: readonly number[] = []): Promi
       async replace(shareNumber) {
         const at = left.shift();
         if (at === undefined) return undefined;
-        await allocate(at);
-        return { shareNumber, peerId: peerAt(at).peerId };
+        const whole = peerAt(at).wholeBytes >= shareBytes;
+        if (!whole) await allocate(at);
+        return { shareNumber, peerId: peerAt(at).peerId, whole };
       },
       failed: (peerId, error) => failed.push([mesh.peers.find((peer) => peer.peerId === peerId) as FakePeer, error]),
+      put: ({ peerId, shareNumber }, bytes) =>
+        transfer.putWhole(peerId, storageIndex, {
+          shareNumber,
+          bytes,
+          uploadSecret,
+          renewSecret: uploadSecret,
+          cancelSecret: uploadSecret,
+        }),
+      keepsFound: () => Promise.resolve(true),
     },
   });
 }
@@ -137,8 +147,55 @@ describe('an upload', () => {
   });
 });
 
+describe('an upload to peers that take whole shares', () => {
+  async function wholeUpload(others: readonly number[] = []): Promise<Upload> {
+    for (const peer of mesh.peers) peer.wholeBytes = 1e6;
+    const one = await upload(shareBytes, others);
+    peerAt(0).uploads.clear();
+    return one;
+  }
+
+  it('is one request', async () => {
+    const one = await wholeUpload();
+    await writeAll(one, 70);
+    expect(await one.ended).toBeNull();
+    expect([one.isComplete, one.isFound, peerAt(0).calls.put, peerAt(0).calls.write]).toEqual([true, false, 1, 0]);
+    expect(stored(0)).toEqual(content);
+  });
+
+  it('goes to another peer where one has no room or fails, with nothing to abort', async () => {
+    const one = await wholeUpload([1, 2]);
+    peerAt(0).freeBytes = 10;
+    peerAt(1).writesLeft = 0;
+    await writeAll(one, 200);
+    expect(await one.ended).toBeNull();
+    expect([one.peerId, stored(2)]).toEqual([peerAt(2).peerId, content]);
+    expect(failed.map(([peer, error]) => [peer, error === undefined])).toEqual([
+      [peerAt(0), true],
+      [peerAt(1), false],
+    ]);
+    expect(peerAt(0).calls.abort).toBe(0);
+  });
+
+  it('ends as found where the peer has the share', async () => {
+    const one = await wholeUpload();
+    peerAt(0).shares.set(`${storageIndex}/4`, content);
+    await writeAll(one, 200);
+    expect(await one.ended).toBeNull();
+    expect([one.isComplete, one.isFound]).toEqual([false, true]);
+  });
+
+  it('tells when no peer has room', async () => {
+    const one = await wholeUpload();
+    peerAt(0).freeBytes = 10;
+    await writeAll(one, 200);
+    expect(await one.ended).toMatchObject({ code: 'repair-no-target' });
+  });
+});
+
 it('pieces keep all uploads within the memory, but are not so small that requests cost more than bytes', () => {
-  expect(pieceBytesFor(1, 64 * 1024 * 1024)).toBe(1024 * 1024);
-  expect(pieceBytesFor(10, 8 * 1024 * 1024)).toBe(Math.floor((8 * 1024 * 1024) / 20));
-  expect(pieceBytesFor(100, 1024)).toBe(128 * 1024);
+  expect(pieceBytesFor(1, 64 * 1024 * 1024, 1e9)).toBe(1024 * 1024);
+  expect(pieceBytesFor(10, 8 * 1024 * 1024, 1e9)).toBe(Math.floor((8 * 1024 * 1024) / 20));
+  expect(pieceBytesFor(100, 1024, 1e9)).toBe(128 * 1024);
+  expect(pieceBytesFor(100, 1024, 400_000)).toBe(400_000);
 });

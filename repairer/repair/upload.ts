@@ -7,10 +7,12 @@
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { Fence } from '#peers/peer-storage.ts';
+import type { PlacedShare } from '#peers/locate.ts';
+import type { Fence, WholeOutcome } from '#peers/peer-storage.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import type { ShareSink } from '#tahoe/share/index.ts';
 import type { ChosenTarget } from './placement.ts';
+import { wholeShareMemoryBytes } from './share-bytes.ts';
 
 export interface UploadOptions {
   readonly storageIndex: StorageIndex;
@@ -27,16 +29,24 @@ export interface UploadOptions {
 export interface OtherTargets {
   /** Another peer for the share; undefined where there is none. */
   replace(shareNumber: number): Promise<ChosenTarget | undefined>;
-  /** Told of a peer that failed, before another one is asked for. */
+  /** Told of a peer that failed, or has no room (undefined), before another one is asked for. */
   failed(peerId: PeerId, error: unknown): void;
+  /** Sends the whole share to a target that takes it so. */
+  put(target: ChosenTarget, bytes: Uint8Array): Promise<WholeOutcome>;
+  /** Of a peer that has the share already: whether it is sound, and so needs no writing. */
+  keepsFound(share: PlacedShare): Promise<boolean>;
 }
 
 /** Shares up to this length are written in one request. */
 const wholeShareBytes = 128 * 1024;
 const largestPieceBytes = 1024 * 1024;
 
-/** The piece for which `count` uploads, two pieces each, keep within the memory; never less than {@link wholeShareBytes}. */
-export function pieceBytesFor(count: number, memoryBytes: number): number {
+/**
+ * The piece for which `count` uploads, two pieces each, keep within the memory; never less than {@link wholeShareBytes}, and a
+ * whole share up to {@link wholeShareMemoryBytes}.
+ */
+export function pieceBytesFor(count: number, memoryBytes: number, shareBytes: number): number {
+  if (shareBytes <= wholeShareMemoryBytes) return shareBytes;
   return Math.max(wholeShareBytes, Math.min(largestPieceBytes, Math.floor(memoryBytes / (2 * Math.max(1, count)))));
 }
 
@@ -45,7 +55,7 @@ export class Upload implements ShareSink {
   /** Resolves when the share has appeared (null) or cannot (why). Never rejects. */
   readonly ended: Promise<unknown>;
   readonly #options: UploadOptions;
-  #peerId: PeerId;
+  #target: ChosenTarget;
   #buffer: Uint8Array;
   #buffered = 0;
   #sentBytes = 0;
@@ -53,13 +63,14 @@ export class Upload implements ShareSink {
   #error: Error | null = null;
   #targetError: unknown;
   #complete = false;
+  #found = false;
   #end: (error: unknown) => void = () => undefined;
   #over = false;
 
   constructor(options: UploadOptions) {
     this.#options = options;
     this.shareNumber = options.target.shareNumber;
-    this.#peerId = options.target.peerId;
+    this.#target = options.target;
     this.#buffer = new Uint8Array(Math.min(options.pieceBytes, options.shareBytes));
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -67,11 +78,16 @@ export class Upload implements ShareSink {
   }
 
   get peerId(): PeerId {
-    return this.#peerId;
+    return this.#target.peerId;
   }
 
   get isComplete(): boolean {
     return this.#complete;
+  }
+
+  /** The peer turned out to have the share already, and sound: nothing was written. */
+  get isFound(): boolean {
+    return this.#found;
   }
 
   /** Why the last peer failed, where it did. */
@@ -123,25 +139,56 @@ export class Upload implements ShareSink {
   }
 
   async #send(piece: Uint8Array): Promise<void> {
-    const { storageIndex, transfer, uploadSecret, fence, targets } = this.#options;
+    const { transfer, targets } = this.#options;
     for (;;) {
       try {
-        const request = { shareNumber: this.shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
-        this.#complete = await transfer.write(this.#peerId, storageIndex, request);
-        this.#sentBytes += piece.length;
-        return;
+        if (await this.#sendTo(this.#target, piece)) return;
+        targets.failed(this.peerId, undefined);
+        const next = await this.#next(undefined);
+        if (next === undefined) {
+          this.#error = noRoom(this.shareNumber);
+          return;
+        }
+        this.#target = next;
       } catch (error) {
-        if (!transfer.signal.aborted) targets.failed(this.#peerId, error);
+        if (!transfer.signal.aborted) targets.failed(this.peerId, error);
         const next = await this.#next(error);
         if (next === undefined) {
           this.#targetError = error;
           this.#error = asError(error);
           return;
         }
-        await transfer.abort(this.#peerId, storageIndex, this.shareNumber, uploadSecret);
-        this.#peerId = next.peerId;
+        await this.#abortAt(this.#target);
+        this.#target = next;
       }
     }
+  }
+
+  /** @returns false where the peer has no room for it. */
+  async #sendTo(target: ChosenTarget, piece: Uint8Array): Promise<boolean> {
+    const { storageIndex, transfer, uploadSecret, fence, targets } = this.#options;
+    const { shareNumber } = this;
+    if (target.whole !== true) {
+      const request = { shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
+      this.#complete = await transfer.write(target.peerId, storageIndex, request);
+      this.#sentBytes += piece.length;
+      return true;
+    }
+    const outcome = await targets.put(target, piece);
+    if (outcome === 'no-room') return false;
+    if (outcome === 'held') {
+      this.#found = await targets.keepsFound({ shareNumber, peerId: target.peerId });
+      return this.#found;
+    }
+    this.#complete = true;
+    this.#sentBytes += piece.length;
+    return true;
+  }
+
+  async #abortAt({ peerId, whole }: ChosenTarget): Promise<void> {
+    const { transfer, storageIndex, uploadSecret } = this.#options;
+    // A share that goes in one exchange is there or is not.
+    if (whole !== true) await transfer.abort(peerId, storageIndex, this.shareNumber, uploadSecret);
   }
 
   async #next(error: unknown): Promise<ChosenTarget | undefined> {
@@ -158,18 +205,24 @@ export class Upload implements ShareSink {
   async #finish(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    if (!this.#complete) {
+    if (!this.#complete && !this.#found) {
       this.#error ??= incomplete(this.#sentBytes, this.#options.shareBytes);
-      const { transfer, storageIndex, uploadSecret } = this.#options;
-      await transfer.abort(this.#peerId, storageIndex, this.shareNumber, uploadSecret);
+      await this.#abortAt(this.#target);
     }
     this.#buffer = new Uint8Array(0);
-    this.#end(this.#complete ? null : this.#error);
+    this.#end(this.#complete || this.#found ? null : this.#error);
   }
 }
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+function noRoom(shareNumber: number): MeshwardError {
+  return new MeshwardError('repair-no-target', `no peer has room for share ${shareNumber}`, {
+    next: 'Bring peers back, add some, or free space on those there are.',
+    retryable: true,
+  });
 }
 
 function incomplete(sentBytes: number, shareBytes: number): MeshwardError {

@@ -11,6 +11,8 @@ import type {
   PeerStorage,
   RequestOptions,
   SharePiece,
+  WholeOutcome,
+  WholeShare,
 } from '#peers/peer-storage.ts';
 
 interface FakeUpload {
@@ -19,7 +21,7 @@ interface FakeUpload {
   written: number;
 }
 
-export type Method = 'list' | 'read' | 'allocate' | 'write' | 'abort' | 'corrupt';
+export type Method = 'list' | 'read' | 'allocate' | 'write' | 'put' | 'abort' | 'corrupt';
 
 export class FakePeer implements PeerStorage {
   readonly peerId: PeerId;
@@ -27,8 +29,10 @@ export class FakePeer implements PeerStorage {
   readonly shares = new Map<string, Uint8Array>();
   readonly uploads = new Map<string, FakeUpload>();
   readonly advisories: { shareNumber: number; reason: string }[] = [];
-  readonly calls: Record<Method, number> = { list: 0, read: 0, allocate: 0, write: 0, abort: 0, corrupt: 0 };
+  readonly calls: Record<Method, number> = { list: 0, read: 0, allocate: 0, write: 0, put: 0, abort: 0, corrupt: 0 };
   freeBytes = 1e12;
+  /** Longest share that it takes in one exchange. */
+  wholeBytes = 0;
   /** Unreachable. */
   down = false;
   /** Never answers, until it is told to. */
@@ -118,6 +122,22 @@ export class FakePeer implements PeerStorage {
     this.uploads.delete(key);
     this.shares.set(key, upload.bytes);
     return true;
+  }
+
+  wholeShareMaxBytes(): Promise<number> {
+    return Promise.resolve(this.wholeBytes);
+  }
+
+  async putWhole(storageIndex: StorageIndex, share: WholeShare, options?: RequestOptions): Promise<WholeOutcome> {
+    await this.#enter('put', options);
+    if (share.fence !== undefined) this.admitFence(share.fence);
+    if (this.writesLeft-- <= 0) this.#die();
+    const key = `${storageIndex}/${share.shareNumber}`;
+    if (this.shares.has(key)) return 'held';
+    if (this.freeBytes < share.bytes.length) return 'no-room';
+    this.freeBytes -= share.bytes.length;
+    this.shares.set(key, share.bytes.slice());
+    return 'stored';
   }
 
   async abort(

@@ -43,6 +43,14 @@ export interface AllocateOptions extends LeaseSecrets {
   readonly fence?: Fence | undefined;
 }
 
+/** A share as it goes to a peer in one exchange. */
+export interface WholeShareData extends LeaseSecrets {
+  /** At most `wholeShareMaxBytes`. */
+  readonly bytes: Uint8Array;
+  readonly uploadSecret: Uint8Array;
+  readonly fence?: Fence | undefined;
+}
+
 /** A number in neither set has no room there, or another upload of it is going on. */
 export interface Allocation {
   /** Every share of the file on that peer, asked for or not. */
@@ -95,6 +103,16 @@ export interface PeerClient {
     uploadSecret: Uint8Array,
     options?: RequestControl & { readonly fence?: Fence | undefined },
   ): Promise<WriteResult>;
+  /**
+   * A whole share in one exchange, to a peer whose version says that it takes them.
+   * @returns `held` where the peer has the share already: nothing was written.
+   */
+  putWhole(
+    index: StorageIndex,
+    shareNumber: number,
+    share: WholeShareData,
+    control?: RequestControl,
+  ): Promise<'stored' | 'held'>;
   abort(index: StorageIndex, shareNumber: number, uploadSecret: Uint8Array, control?: RequestControl): Promise<void>;
   renewLease(index: StorageIndex, secrets: LeaseSecrets, control?: RequestControl): Promise<void>;
   /** @param reason cut at what the protocol allows. */
@@ -239,6 +257,21 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
         throw refusedError(nurl, answer);
       }
       return { isComplete: answer.status === 201, required: decoded(answer, message.decodeRequired) };
+    },
+    async putWhole(index, shareNumber, { bytes, renewSecret, cancelSecret, uploadSecret, fence }, control) {
+      const answer = await send([201, 200], {
+        method: 'PUT',
+        path: `/meshward/v1/whole/${index}/${shareNumber}`,
+        headers: [
+          ...secret('lease-renew-secret', renewSecret),
+          ...secret('lease-cancel-secret', cancelSecret),
+          ...secret('upload-secret', uploadSecret),
+          ...fenced(fence),
+        ],
+        body: bytes,
+        control,
+      });
+      return answer.status === 201 ? 'stored' : 'held';
     },
     async abort(index, shareNumber, uploadSecret, control) {
       await send([200], {

@@ -20,6 +20,8 @@ export interface Disk {
   list(path: string): Promise<string[]>;
   /** Whether the path itself is a symbolic link; false where there is nothing. */
   isLink(path: string): Promise<boolean>;
+  /** Whether the path itself is a file; false where there is nothing. */
+  isFile(path: string): Promise<boolean>;
   removeTree(path: string): Promise<void>;
   /** Bytes that may still be written to the file system of `path`. */
   freeBytes(path: string): Promise<number>;
@@ -76,6 +78,10 @@ export const systemDisk: Disk = {
   async isLink(path) {
     const status = await fs.promises.lstat(path).catch(() => null);
     return status?.isSymbolicLink() === true;
+  },
+  async isFile(path) {
+    const status = await fs.promises.lstat(path).catch(() => null);
+    return status?.isFile() === true;
   },
   removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
   async freeBytes(path) {

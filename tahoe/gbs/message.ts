@@ -11,6 +11,8 @@ export const shareType = 'application/octet-stream';
 export const messageMaxBytes = 64 * 1024;
 /** Longest text of a corruption advisory, in UTF-8 (Tahoe's own limit). */
 export const reasonMaxBytes = 32_765;
+/** What servers of ours say that they are: from 0.2 on they take whole shares in one exchange. */
+export const ownVersion = 'meshward/0.2';
 const setTag = 258;
 const v1Key = 'http://allmydata.org/tahoe/protocols/storage/v1';
 
@@ -58,6 +60,12 @@ export function decodeVersion(body: Uint8Array): StorageVersion {
     maximumShareBytes: amount(storage.get('maximum-immutable-share-size')),
     availableBytes: amount(storage.get('available-space')),
   };
+}
+
+/** Whether a server takes whole shares in one exchange (FORMAT section 11). */
+export function takesWholeShares({ applicationVersion }: StorageVersion): boolean {
+  const [, major, minor] = /^meshward\/(\d{1,4})\.(\d{1,4})/.exec(applicationVersion) ?? [];
+  return major !== undefined && (Number(major) > 0 || Number(minor) >= 2);
 }
 
 export function encodeShareNumbers(numbers: Iterable<number>): Uint8Array {

@@ -19,12 +19,14 @@ import type { Disk } from './disk.ts';
 import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
 import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } from './http-exchange.ts';
+import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import * as message from './message.ts';
 import { damagedShareStatus } from './refused-error.ts';
 import type { StorageServerLimits } from './server-limits.ts';
 import { type ReadableShare, type ShareFolder, UnreadableShare } from './share-folder.ts';
 import type { StorageEvent } from './storage-event.ts';
 import type { Upload, Uploads } from './uploads.ts';
+import { type WholeShares, wholeShareMaxBytes } from './whole-shares.ts';
 
 export interface RequestHandlerOptions {
   readonly root: string;
@@ -32,6 +34,7 @@ export interface RequestHandlerOptions {
   readonly clock: Clock;
   readonly shares: ShareFolder;
   readonly uploads: Uploads;
+  readonly wholeShares: WholeShares;
   readonly fences: FenceRegister;
   readonly advisories: Advisories;
   readonly bandwidth: TokenBucket;
@@ -64,14 +67,14 @@ interface Exchange {
   readonly shareNumber: number;
 }
 
-const applicationVersion = 'meshward/0.1';
 const pathPattern =
-  /^\/storage\/v1\/(version$|lease\/|immutable\/)(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
+  /^\/(?:storage\/v1\/(version$|lease\/|immutable\/)|meshward\/v1\/(whole)\/)(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
 /** How long a measurement of free space is used; what was promised since is subtracted from it. */
 const freeSpaceAgeMs = 1000;
 
 export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
-  const { shares, uploads, fences, advisories, bandwidth, limits, clock, disk, onChange, onFailure } = options;
+  const { shares, uploads, wholeShares, fences, advisories, bandwidth, limits, clock, disk, onChange, onFailure } =
+    options;
   const authorization = new SecretDigest(authorizationValue(options.swissnum));
   const counts: Counts = {
     requests: 0,
@@ -87,7 +90,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!authorization.matches(request.headers.authorization ?? '')) throw new Refusal(401, 'wrong authorization');
     const match = pathPattern.exec(request.url ?? '');
-    const [, family, si = '', part = '', action = ''] = match ?? [];
+    const [, ofStorage, ofOurs, si = '', part = '', action = ''] = match ?? [];
+    const family = ofStorage ?? ofOurs;
     if (match === null || (family === 'version') !== (si === '') || (si !== '' && !isStorageIndex(si))) {
       throw new Refusal(404, 'no such resource');
     }
@@ -108,6 +112,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         return allocate(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret']));
       case 'PATCH immutable/SI/N':
         return write(exchange, secretsOf(request, ['upload-secret']));
+      case 'PUT wholeSI/N':
+        return putWhole(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret']));
       case 'PUT immutable/SI/N/abort':
         return abort(exchange, secretsOf(request, ['upload-secret']));
       case 'PUT lease/SI':
@@ -122,7 +128,11 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
   async function version(): Promise<message.StorageVersion> {
     const availableBytes = isReadOnly ? 0 : await availableSpace();
-    return { applicationVersion, availableBytes, maximumShareBytes: Math.min(limits.maxShareBytes, availableBytes) };
+    return {
+      applicationVersion: message.ownVersion,
+      availableBytes,
+      maximumShareBytes: Math.min(limits.maxShareBytes, availableBytes),
+    };
   }
 
   async function read({ request, response, index, shareNumber }: Exchange): Promise<void> {
@@ -222,6 +232,51 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     throw new Refusal(400, 'the body is shorter than its range');
   }
 
+  /** Room, bytes and their place in one exchange, where clients of Tahoe allocate first (FORMAT section 11). */
+  async function putWhole({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
+    const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
+    if (!(sizeBytes >= 1)) throw new Refusal(411, 'say how long the share is');
+    if (sizeBytes > wholeShareMaxBytes) throw new Refusal(413, 'allocate a share of that length');
+    const fence = await fenceOf(request);
+    const current = uploads.find(index, shareNumber);
+    if (current !== undefined) {
+      if (current.fence === undefined || !fences.isOutdated(current.fence)) {
+        throw new Refusal(409, 'another upload of it is going on');
+      }
+      await uploads.abort(current);
+    }
+    if (isReadOnly || sizeBytes > limits.maxShareBytes || sizeBytes > (await availableSpace())) {
+      throw new Refusal(507, 'no room for it');
+    }
+    if (wholeShares.promisedBytes + sizeBytes > limits.maxWholeShareBytes) throw new Refusal(503, 'too much at once');
+    const leaseSecrets = leaseSecretsOf(secrets);
+    const parts: Uint8Array[] = [];
+    for await (const piece of bodyPieces(request, sizeBytes)) {
+      await pace(request.socket, bandwidth, piece.sizeBytes);
+      parts.push(...piece.parts);
+    }
+    if (parts.reduce((sum, part) => sum + part.length, 0) < sizeBytes) throw new Refusal(400, 'the body is too short');
+    const outcome = await wholeShares.store({
+      index,
+      shareNumber,
+      parts,
+      sizeBytes,
+      lease: leaseRecord(2, 0, leaseSecrets, clock.nowMs() + leaseDurationMs),
+      check: () => {
+        // Whoever sends it was replaced meanwhile: the share must not appear.
+        if (fence !== undefined && fences.isOutdated(fence)) throw new Refusal(409, 'fenced');
+      },
+    });
+    if (outcome === 'held') {
+      if (!isReadOnly) await shares.addOrRenewLeases(index, leaseSecrets, 0);
+      return reply(response, 200);
+    }
+    counts.shareBytesWritten += sizeBytes;
+    counts.sharesStored++;
+    onChange({ kind: 'stored', storageIndex: index, shareNumber, shareBytes: sizeBytes });
+    reply(response, 201);
+  }
+
   async function abort({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
     const upload = await uploadOf(request, index, shareNumber, secrets);
     if (upload === undefined) {
@@ -278,7 +333,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     if (freeSpace === undefined || nowMs - freeSpace.atMs >= freeSpaceAgeMs) {
       freeSpace = { atMs: nowMs, bytes: await disk.freeBytes(options.root) };
     }
-    return Math.max(0, freeSpace.bytes - uploads.promisedBytes - limits.reservedDiskBytes);
+    const promisedBytes = uploads.promisedBytes + wholeShares.promisedBytes;
+    return Math.max(0, freeSpace.bytes - promisedBytes - limits.reservedDiskBytes);
   }
 
   function replyMessage(

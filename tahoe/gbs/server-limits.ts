@@ -5,6 +5,8 @@ export interface StorageServerLimits {
   readonly maxConnections: number;
   /** Shares being uploaded at once; further ones are not allocated. @default 4096 */
   readonly maxUploads: number;
+  /** Bytes of shares that came in one exchange each and are not on the disk yet; further ones are refused for now. @default 64 MiB */
+  readonly maxWholeShareBytes: number;
   /** Largest share that is taken. @default 1 TiB */
   readonly maxShareBytes: number;
   /** Space that stays free on the disk. @default 64 MiB */
@@ -28,6 +30,7 @@ export interface StorageServerLimits {
 export const defaultStorageServerLimits: StorageServerLimits = {
   maxConnections: 256,
   maxUploads: 4096,
+  maxWholeShareBytes: 64 * 1024 * 1024,
   maxShareBytes: 2 ** 40,
   reservedDiskBytes: 64 * 1024 * 1024,
   maxOpenFiles: 32,

@@ -21,6 +21,7 @@ import { defaultStorageServerLimits, type StorageServerLimits } from './server-l
 import { ShareFolder } from './share-folder.ts';
 import type { StorageEvent } from './storage-event.ts';
 import { Uploads } from './uploads.ts';
+import { WholeShares } from './whole-shares.ts';
 
 export interface StorageServerOptions {
   /** The folder that holds `shares/`, as Tahoe's `storage/` does. Nothing else may write to its `shares/incoming/`. */
@@ -94,6 +95,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     silenceMs: limits.uploadSilenceMs,
     syncToDisk: options.syncToDisk ?? true,
   });
+  const wholeShares = new WholeShares({ root, disk, shares, syncToDisk: options.syncToDisk ?? true });
   const advisories = await openAdvisories({
     folder: `${root}/corruption-advisories`,
     disk,
@@ -108,6 +110,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     clock,
     shares,
     uploads,
+    wholeShares,
     fences,
     advisories,
     bandwidth,

@@ -75,6 +75,11 @@ export class ShareFolder {
     }
   }
 
+  /** Whether there is such a share, looked up on the disk. */
+  async has(index: StorageIndex, shareNumber: number): Promise<boolean> {
+    return !(await this.#isLinked(index)) && (await this.#options.disk.isFile(this.pathOf(index, shareNumber)));
+  }
+
   /** @returns null where there is no such share. @throws UnreadableShare */
   async withShare<T>(
     index: StorageIndex,

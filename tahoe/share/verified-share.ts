@@ -26,10 +26,20 @@ import { deriveManifest, layoutOfUeb, parseUeb, parseUebOf, type Ueb, uebLimitBy
  * Opens a share of the file that `manifest` names.
  *
  * @param shareNumber null where it is not known: the share itself tells.
+ * @param headBytes a share up to this length is read in one request, and kept while it is open.
  * @throws MeshwardError of a share error code where the share is bad; whatever the source throws where it is unreachable.
  */
-export function openShare(source: ShareSource, manifest: Manifest, shareNumber: number | null): Promise<VerifiedShare> {
-  return open(source, (bytes) => ({ manifest, ueb: parseUebOf(bytes, manifest) }), shareNumber, manifest);
+export function openShare(
+  source: ShareSource,
+  manifest: Manifest,
+  shareNumber: number | null,
+  headBytes = smallShareBytes,
+): Promise<VerifiedShare> {
+  const accept = (bytes: Uint8Array): { manifest: Manifest; ueb: Ueb } => ({
+    manifest,
+    ueb: parseUebOf(bytes, manifest),
+  });
+  return open(PrefetchedSource.read(source, headBytesFor(source, manifest, headBytes)), accept, shareNumber);
 }
 
 /**
@@ -47,7 +57,7 @@ export function openShareOnTrust(
     const ueb = parseUeb(bytes);
     return { manifest: deriveManifest(storageIndex, ueb), ueb };
   };
-  return open(source, accept, shareNumber, null);
+  return open(PrefetchedSource.read(source, headBytesFor(source, null, smallShareBytes)), accept, shareNumber);
 }
 
 export interface UncheckedBlocks {
@@ -163,12 +173,11 @@ const smallShareBytes = 64 * 1024;
 const largestTailBytes = 96 * 1024;
 
 async function open(
-  raw: ShareSource,
+  reading: Promise<PrefetchedSource>,
   acceptUeb: (bytes: Uint8Array) => { manifest: Manifest; ueb: Ueb },
   shareNumber: number | null,
-  expected: Manifest | null,
 ): Promise<VerifiedShare> {
-  const source = await PrefetchedSource.read(raw, headBytesFor(raw, expected));
+  const source = await reading;
   const header = parseShareHeader(await source.read(0, shareHeaderBytes[2]), source.lengthBytes);
   const { blockTree: tailOffset, ueb: uebOffset } = header.offsets;
   const tailBytes = uebOffset - tailOffset + uebLengthFieldBytes[header.version] + uebLimitBytes;
@@ -211,17 +220,18 @@ async function readUeb(source: ShareSource, header: ShareHeader): Promise<Uint8A
 }
 
 /** The whole share where it is small, as far as the file's size tells; else its header. */
-function headBytesFor(source: ShareSource, manifest: Manifest | null): number {
+function headBytesFor(source: ShareSource, manifest: Manifest | null, mostBytes: number): number {
   if (typeof source.lengthBytes === 'number') {
-    return source.lengthBytes <= smallShareBytes ? source.lengthBytes : shareHeaderBytes[2];
+    return source.lengthBytes <= mostBytes ? source.lengthBytes : shareHeaderBytes[2];
   }
   if (manifest === null) return shareHeaderBytes[2];
   const { k, n, sizeBytes } = manifest;
-  if (sizeBytes > smallShareBytes * k) return shareHeaderBytes[2];
+  if (sizeBytes > mostBytes * k) return shareHeaderBytes[2];
   try {
     // Segments may be smaller than the default, which lengthens the trees: then there is a second request.
     const layout = computeLayout({ k, n, sizeBytes, segmentBytes: chooseSegmentBytes(sizeBytes, k) });
-    return Math.min(smallShareBytes, shareTotalBytes(layout, uebLimitBytes));
+    const totalBytes = shareTotalBytes(layout, uebLimitBytes);
+    return totalBytes <= mostBytes ? totalBytes : Math.min(smallShareBytes, totalBytes);
   } catch (error) {
     if (error instanceof MeshwardError) return shareHeaderBytes[2];
     throw error;

@@ -1,0 +1,145 @@
+/**
+ * Shares that come whole, in one exchange: nothing is kept of them before they are there. Those that come at about the same time
+ * are made durable together, each acknowledged after the sync that it was in: all files first, then their names.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import { writeContainerHeader } from '../share/container.ts';
+import { type Disk, makeFolders, syncFolder } from './disk.ts';
+import type { ShareFolder } from './share-folder.ts';
+
+/** Longest share that is taken in one exchange: it is held in memory until it is on the disk. */
+export const wholeShareMaxBytes = 1024 * 1024;
+
+export interface WholeShare {
+  readonly index: StorageIndex;
+  readonly shareNumber: number;
+  readonly parts: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  /** The record of its first lease. */
+  readonly lease: Uint8Array;
+  /** Asked at the last moment before the share appears; throws where it must not. */
+  readonly check: () => void;
+}
+
+/** `held`: the share was there already, and nothing was written. */
+export type WholeOutcome = 'stored' | 'held';
+
+export interface WholeSharesOptions {
+  readonly root: string;
+  readonly disk: Disk;
+  readonly shares: ShareFolder;
+  readonly syncToDisk: boolean;
+}
+
+interface Waiting {
+  readonly share: WholeShare;
+  readonly settle: PromiseWithResolvers<WholeOutcome>;
+}
+
+/** Shares that are made durable together; further ones wait for the next turn. */
+const mostTogether = 64;
+/** Turns at once: one gathers and writes while another waits for the disk. */
+const turnsAtOnce = 2;
+
+export class WholeShares {
+  readonly #options: WholeSharesOptions;
+  #waiting: Waiting[] = [];
+  #turns = 0;
+  #promisedBytes = 0;
+  /** Being stored, so that of two who bring one share the second waits for the first. */
+  readonly #under = new Map<string, Promise<unknown>>();
+
+  constructor(options: WholeSharesOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that are here and not on the disk yet. */
+  get promisedBytes(): number {
+    return this.#promisedBytes;
+  }
+
+  /** Resolves when the share is in its place, and durable. */
+  async store(share: WholeShare): Promise<WholeOutcome> {
+    const key = `${share.index}/${share.shareNumber}`;
+    for (let other = this.#under.get(key); other !== undefined; other = this.#under.get(key)) {
+      await other.catch(() => undefined);
+    }
+    const settle = Promise.withResolvers<WholeOutcome>();
+    this.#under.set(key, settle.promise);
+    this.#promisedBytes += share.sizeBytes;
+    this.#waiting.push({ share, settle });
+    this.#go();
+    try {
+      return await settle.promise;
+    } finally {
+      this.#promisedBytes -= share.sizeBytes;
+      this.#under.delete(key);
+    }
+  }
+
+  #go(): void {
+    while (this.#turns < turnsAtOnce && this.#waiting.length > 0) {
+      const turn = this.#waiting.splice(0, mostTogether);
+      this.#turns++;
+      void this.#take(turn).finally(() => {
+        this.#turns--;
+        this.#go();
+      });
+    }
+  }
+
+  async #take(turn: readonly Waiting[]): Promise<void> {
+    const { disk, syncToDisk } = this.#options;
+    const folders = new Set<string>();
+    const placed = await Promise.all(
+      turn.map(async (one) => {
+        const outcome = await this.#place(one.share, folders).catch((error: unknown) => ({ error }));
+        return { one, outcome };
+      }),
+    );
+    let failure: { error: unknown } | undefined;
+    if (syncToDisk) {
+      // Outer folders last: a name is durable when the folder that holds it is.
+      const inOrder = [...folders].sort((a, b) => b.length - a.length);
+      failure = await Promise.all(inOrder.map((folder) => syncFolder(disk, folder))).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+    }
+    for (const { one, outcome } of placed) {
+      if (typeof outcome !== 'string') one.settle.reject(outcome.error);
+      else if (outcome === 'stored' && failure !== undefined) one.settle.reject(failure.error);
+      else one.settle.resolve(outcome);
+    }
+  }
+
+  /** @param touched gains the folders whose names are to be made durable. */
+  async #place(share: WholeShare, touched: Set<string>): Promise<WholeOutcome> {
+    const { disk, root, shares, syncToDisk } = this.#options;
+    const { index, shareNumber, parts, sizeBytes, lease } = share;
+    if (await shares.has(index, shareNumber)) return 'held';
+    const path = `${root}/shares/incoming/${index}-${shareNumber}-${randomUUID()}`;
+    const fd = await disk.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+    try {
+      try {
+        await disk.write(fd, [writeContainerHeader(2, sizeBytes, 1), ...parts, lease], 0);
+        if (syncToDisk) await disk.sync(fd);
+      } finally {
+        await disk.close(fd);
+      }
+      const folder = shares.folderOf(index);
+      const made = await makeFolders(disk, root, folder);
+      share.check();
+      await disk.rename(path, shares.pathOf(index, shareNumber));
+      touched.add(folder);
+      for (const each of made) touched.add(each.slice(0, each.lastIndexOf('/')));
+      return 'stored';
+    } catch (error) {
+      await disk.unlink(path).catch(() => undefined); // wiped at the next start
+      throw error;
+    }
+  }
+}
