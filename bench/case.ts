@@ -6,6 +6,8 @@ export interface BenchCase {
   readonly peers: Readonly<Record<string, number>>;
   /** Largest over smallest of our repeated figures, minus one. */
   readonly spread: number;
+  /** What else was measured, each with its unit in its name. */
+  readonly details?: Readonly<Record<string, number>>;
 }
 
 export interface BenchOptions {

@@ -27,13 +27,14 @@ for await (const figure of run({ arguments: rest.filter((word) => word !== '--js
   console.log(json ? JSON.stringify(figure) : textOf(figure));
 }
 
-function textOf({ case: title, unit, ours, peers, spread }: BenchCase): string {
+function textOf({ case: title, unit, ours, peers, spread, details = {} }: BenchCase): string {
   const others = Object.entries(peers).map(
     ([peer, value]) => `${peer} ${short(value)} (${(ours / value).toFixed(2)} ×)`,
   );
-  return `${title.padEnd(48)} ${short(ours).padStart(10)} ${unit.padEnd(10)} ±${(spread * 100).toFixed(0)} %  ${others.join('  ')}`;
+  const more = Object.entries(details).map(([name, value]) => `\n    ${short(value).padStart(10)} ${name}`);
+  return `${title.padEnd(48)} ${short(ours).padStart(10)} ${unit.padEnd(10)} ±${(spread * 100).toFixed(0)} %  ${others.join('  ')}${more.join('')}`;
 }
 
 function short(value: number): string {
-  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+  return value === 0 || Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 }

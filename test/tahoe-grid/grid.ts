@@ -29,6 +29,10 @@ export interface TahoeGrid {
   download(cap: string): Promise<Uint8Array>;
   /** The answer of `t=check` on a cap. */
   check(cap: string, options: { verify: boolean }): Promise<CheckResults>;
+  /** Checks, and has the client repair what is missing. @returns whether it did. */
+  repair(cap: string): Promise<boolean>;
+  /** Of the client, and of the storage nodes. */
+  readonly pids: { readonly client: number; readonly nodes: readonly number[] };
   /** Ends the processes and removes the folder. */
   stop(): Promise<void>;
 }
@@ -102,14 +106,15 @@ export async function startTahoeGrid(options: TahoeGridOptions): Promise<TahoeGr
       const { servers } = (await response.json()) as { servers: { connection_status: string }[] };
       return servers.filter((server) => /^connected/i.test(server.connection_status)).length === announcements.length;
     });
-    return { nodes, webUrl, clientFolder, stop, ...webApi(webUrl) };
+    const [client = 0, ...ofNodes] = processes.map((child) => child.pid ?? 0).reverse();
+    return { nodes, webUrl, clientFolder, stop, pids: { client, nodes: ofNodes }, ...webApi(webUrl) };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function webApi(webUrl: string): Pick<TahoeGrid, 'upload' | 'download' | 'check'> {
+function webApi(webUrl: string): Pick<TahoeGrid, 'upload' | 'download' | 'check' | 'repair'> {
   async function request(path: string, init: RequestInit): Promise<Response> {
     const response = await fetch(`${webUrl}${path}`, init);
     if (!response.ok) throw new Error(`Tahoe answered ${response.status}: ${(await response.text()).slice(0, 2000)}`);
@@ -123,6 +128,12 @@ function webApi(webUrl: string): Pick<TahoeGrid, 'upload' | 'download' | 'check'
         method: 'POST',
       });
       return (await response.json()) as CheckResults;
+    },
+    async repair(cap) {
+      const response = await request(`/uri/${encodeURIComponent(cap)}?t=check&repair=true&output=json`, {
+        method: 'POST',
+      });
+      return ((await response.json()) as { 'repair-successful'?: boolean })['repair-successful'] === true;
     },
   };
 }

@@ -1,0 +1,58 @@
+/** Peers that serve folders of shares: a part of those that the bench of repairs has. */
+
+import { type Disk, systemDisk } from '#tahoe/gbs/disk.ts';
+import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
+import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
+import { randomSwissnum } from '#tahoe/identity/nurl.ts';
+import { answerParent, ownCpuSeconds } from '../load/child.ts';
+import { type Parts, profileSelf } from './own-profile.ts';
+import type { PeersFigures, ProfileFigures, StartPeers } from './protocol.ts';
+
+let servers: StorageServer[] = [];
+let syncs = 0;
+let endProfile: (() => Promise<Parts>) | undefined;
+let cpuBefore = 0;
+
+const countingDisk: Disk = {
+  ...systemDisk,
+  sync: (fd) => {
+    syncs++;
+    return systemDisk.sync(fd);
+  },
+};
+
+answerParent({
+  async start({ folders, syncToDisk }: StartPeers): Promise<string[]> {
+    servers = await Promise.all(
+      folders.map(async (shareFolder) =>
+        createStorageServer({
+          shareFolder,
+          identity: await createPeerIdentity(),
+          swissnum: randomSwissnum(),
+          syncToDisk,
+          disk: countingDisk,
+        }),
+      ),
+    );
+    return servers.map((server) => server.nurl.revealText());
+  },
+  figures(): PeersFigures {
+    const stats = servers.map((server) => server.stats());
+    return {
+      requests: stats.reduce((sum, each) => sum + each.requests, 0),
+      connections: stats.reduce((sum, each) => sum + each.openConnections, 0),
+      syncs,
+    };
+  },
+  async profile(path: string): Promise<void> {
+    cpuBefore = ownCpuSeconds();
+    endProfile = await profileSelf(path);
+  },
+  async profiled(): Promise<ProfileFigures> {
+    const cpuSeconds = ownCpuSeconds() - cpuBefore;
+    return { parts: (await endProfile?.()) as Parts, cpuSeconds };
+  },
+  async end(): Promise<void> {
+    await Promise.all(servers.map((server) => server.close(0)));
+  },
+});
