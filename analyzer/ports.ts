@@ -137,4 +137,6 @@ export interface AnalyzerStore {
   flush(): Promise<void>;
   /** Since when rows have been waiting, or null where none are. */
   waitingSinceMs(): number | null;
+  /** Why it cannot be used yet, where it is still being opened; null or undefined else. */
+  readonly trouble?: unknown;
 }

@@ -4,6 +4,7 @@ import type { Grade } from '#mesh/grade.ts';
 import { shareBatchRecord } from '#mesh/testing/records.ts';
 import { batchOf, fileOf } from '#mesh/testing/share-events.ts';
 import { staleReasonsInWords } from './mesh/stale-reason.ts';
+import { changedLog } from './testing/changed-log.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, type RunningAnalyzer, staleAfterMs, TestMesh } from './testing/mesh.ts';
 
@@ -81,17 +82,14 @@ describe('the analyzer and its store', () => {
 
   it('writes no health once the log says that the partition has moved', async () => {
     let moved = false;
-    const log = new Proxy(mesh.log, {
-      get(target, name) {
-        if (name !== 'join') return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-        return async (...args: Parameters<typeof target.join>) => {
-          const membership = await target.join(...args);
-          const commit: typeof membership.commit = (partition, offset) =>
-            moved
-              ? Promise.reject(new MeshwardError('log-fenced', 'moved', { next: 'Nothing.' }))
-              : membership.commit(partition, offset);
-          return { ended: membership.ended, leave: () => membership.leave(), commit };
-        };
+    const log = changedLog(mesh.log, {
+      async join(...args) {
+        const membership = await mesh.log.join(...args);
+        const commit: typeof membership.commit = (partition, offset) =>
+          moved
+            ? Promise.reject(new MeshwardError('log-fenced', 'moved', { next: 'Nothing.' }))
+            : membership.commit(partition, offset);
+        return { ended: membership.ended, leave: () => membership.leave(), commit };
       },
     });
     await mesh.announce();
@@ -112,14 +110,10 @@ describe('the analyzer and its store', () => {
 
   it('commits nothing behind a record whose dead letter is not kept yet', async () => {
     const held = Promise.withResolvers<void>();
-    const log = new Proxy(mesh.log, {
-      get(target, name) {
-        if (name !== 'append')
-          return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-        return async (topic: string, records: Parameters<typeof target.append>[1]) => {
-          if (topic === mesh.topics.deadLetters.name) await held.promise;
-          return target.append(topic, records);
-        };
+    const log = changedLog(mesh.log, {
+      async append(topic, records) {
+        if (topic === mesh.topics.deadLetters.name) await held.promise;
+        return mesh.log.append(topic, records);
       },
     });
     await mesh.announce();
@@ -139,15 +133,11 @@ describe('the analyzer and its store', () => {
   it('writes the at-risk list when the log takes it again, and keeps and commits meanwhile', async () => {
     let full = true;
     let refused = 0;
-    const log = new Proxy(mesh.log, {
-      get(target, name) {
-        if (name !== 'append')
-          return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-        return (topic: string, records: Parameters<typeof target.append>[1]) => {
-          if (!full || topic !== mesh.topics.atRisk.name) return target.append(topic, records);
-          refused++;
-          return Promise.reject(new MeshwardError('log-full', 'full', { next: 'Make room.', retryable: true }));
-        };
+    const log = changedLog(mesh.log, {
+      append(topic, records) {
+        if (!full || topic !== mesh.topics.atRisk.name) return mesh.log.append(topic, records);
+        refused++;
+        return Promise.reject(new MeshwardError('log-full', 'full', { next: 'Make room.', retryable: true }));
       },
     });
     await mesh.announce();

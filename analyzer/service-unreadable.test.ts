@@ -6,6 +6,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import { DeadLetterSchema } from '#mesh/generated/events_pb.js';
 import { fileOf } from '#mesh/testing/share-events.ts';
 import { staleReasonsInWords } from './mesh/stale-reason.ts';
+import { changedLog } from './testing/changed-log.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, peers, TestMesh } from './testing/mesh.ts';
 
@@ -34,14 +35,7 @@ function damagedWhere(log: EventLog, isLost: (partition: number, offset: number)
       }
     },
   });
-  return new Proxy(log, {
-    get(target, name) {
-      if (name === 'join')
-        return (group: string, topics: readonly string[], consumer: GroupConsumer) =>
-          target.join(group, topics, damaged(consumer));
-      return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-    },
-  });
+  return changedLog(log, { join: (group, topics, consumer) => log.join(group, topics, damaged(consumer)) });
 }
 
 it('of share-events are a dead letter, keep health stale until inventories have come, and stop nothing', async () => {

@@ -3,6 +3,7 @@ import { FileGrade } from '#mesh/generated/events_pb.js';
 import type { Grade } from '#mesh/grade.ts';
 import { batchOf, fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { staleReasonsInWords } from './mesh/stale-reason.ts';
+import { changedLog } from './testing/changed-log.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { eventually, gateway, graceMs, peers, type RunningAnalyzer, suspectAfterMs, TestMesh } from './testing/mesh.ts';
 import { truncatedTo } from './testing/truncated-log.ts';
@@ -240,21 +241,17 @@ describe('the analyzer', () => {
       await mesh.announce();
       await mesh.put([1]);
       await mesh.pass(2000, peers);
-      const log = new Proxy(mesh.log, {
-        get: (target, name) => {
-          if (name !== 'follow')
-            return (target[name as keyof typeof target] as (...args: never[]) => unknown).bind(target);
-          return ((topics, from, onRecords, options) =>
-            target.follow(
-              topics,
-              from,
-              async (topic, partition, records) => {
-                if (topic === mesh.topics.peerEvents.name && partition === 1) await held.promise;
-                await onRecords(topic, partition, records);
-              },
-              options,
-            )) as typeof target.follow;
-        },
+      const log = changedLog(mesh.log, {
+        follow: (topics, from, onRecords, options) =>
+          mesh.log.follow(
+            topics,
+            from,
+            async (topic, partition, records) => {
+              if (topic === mesh.topics.peerEvents.name && partition === 1) await held.promise;
+              await onRecords(topic, partition, records);
+            },
+            options,
+          ),
       });
       let held = Promise.withResolvers<void>();
       held.resolve();

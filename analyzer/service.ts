@@ -76,6 +76,7 @@ export class Analyzer {
   readonly #partitions: Partitions;
   readonly #answers: FileAnswers;
   readonly #listeners = new Set<() => void>();
+  #resumed: Promise<void> | null = null;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: AnalyzerOptions) {
@@ -129,6 +130,19 @@ export class Analyzer {
     this.#answers = new FileAnswers({ elsewhere, clock, own, publisher });
   }
 
+  /** Takes in what an earlier run stored, and serves it: of the log nothing is needed for that. Waits while the store is away. */
+  resume(): Promise<void> {
+    this.#resumed ??= this.#resume();
+    return this.#resumed;
+  }
+
+  async #resume(): Promise<void> {
+    const { store } = this.#options;
+    const { signal } = this.#lifetime;
+    this.#board.resume(await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()));
+    this.#peers.resume(await whileStoreIsAway(this.#options, signal, 'the peers', () => store.loadLiveness()));
+  }
+
   /** Resolves once peers are known and the group is joined; partitions arrive after that. */
   async start(): Promise<void> {
     try {
@@ -140,13 +154,11 @@ export class Analyzer {
   }
 
   async #start(): Promise<void> {
-    const { log, topics, config, store, logger } = this.#options;
+    const { log, topics, config, logger } = this.#options;
     const { signal, fail } = this.#lifetime;
+    await this.resume();
     this.#own.partitionCount = await log.partitionCount(topics.shareEvents.name);
-    this.#board.resume(await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()));
-    const stored = await whileStoreIsAway(this.#options, signal, 'the peers', () => store.loadLiveness());
-    const peerPartitions = await log.partitionCount(topics.peerEvents.name);
-    await this.#peers.start(stored, peerPartitions, fail);
+    await this.#peers.start(fail);
     signal.throwIfAborted();
     const group = `${config.log.topicPrefix}analyzers`;
     await this.#group.join(log, group, topics.shareEvents.name, this.#partitions, fail);

@@ -4,6 +4,7 @@ import { metrics } from '@opentelemetry/api';
 import { createEmbeddedLog } from '#log/embedded-log.ts';
 import { type KafkaRole, topicsUsedBy } from '#log/kafka/acl.ts';
 import { checkTopicsForUse } from '#log/kafka/topic-plan.ts';
+import { OpeningLog } from '#log/opening-log.ts';
 import type { EventLog } from '#log/port.ts';
 import { systemClock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
@@ -41,12 +42,35 @@ export async function openLog(context: Context, use: LogUse): Promise<OpenLog> {
   return { log, topics };
 }
 
+export interface OpeningLogOf extends OpenLog {
+  readonly log: OpeningLog<CountingLog>;
+}
+
+/** Does not wait: a full disk, or brokers that are away, keep no service from saying so. */
+export function beginOpeningLog(
+  context: Context,
+  { signal, ...use }: LogUse & { readonly signal: AbortSignal },
+): OpeningLogOf {
+  const topics = topicsOfConfig(context.config);
+  const log = new OpeningLog({
+    open: () => openAdapter(context, topics, use),
+    clock: systemClock,
+    signal,
+    onAway: (error) =>
+      use.logger.warn({ error: describeError(error) }, 'the log cannot be opened yet; it is tried again'),
+  });
+  observeLog(metrics.getMeter('meshward.log'), () => log.opened?.stats() ?? {});
+  return { log, topics };
+}
+
 type CountingLog = EventLog & { stats(): LogStats };
 
 function openAdapter(context: Context, topics: Topics, use: LogUse): Promise<CountingLog> {
   if (context.config.log.adapter === 'embedded') return openEmbeddedLog(context, topics);
   const open = (): Promise<CountingLog> => openKafkaLog(context.config, topics, use);
-  return use.signal === undefined ? open() : whileAway('Kafka', use.logger, use.signal, open);
+  return use.signal === undefined
+    ? open()
+    : whileAway({ what: 'Kafka', logger: use.logger, signal: use.signal }, open, () => undefined);
 }
 
 function openEmbeddedLog({ config, dataDir }: Context, topics: Topics): Promise<CountingLog> {
@@ -89,24 +113,52 @@ export interface OpenStore {
   readonly close: () => Promise<void>;
 }
 
+export interface OpeningStore extends OpenStore {
+  /** Settles when the schema is up to date; rejects where waiting does not help. */
+  readonly prepared: Promise<void>;
+  /** Resolves when a try has failed and the database must be waited for. */
+  readonly away: Promise<void>;
+  /** Why it cannot be used now; null once it can. */
+  readonly trouble: () => unknown;
+}
+
 /** Connects and brings the schema up to date; waits while the server is away, for as long as `signal` lets it. */
 export async function openStore(context: Context, logger: Logger, signal: AbortSignal): Promise<OpenStore> {
+  const opening = await beginOpeningStore(context, logger, signal);
+  await opening.prepared;
+  return opening;
+}
+
+/** Does not wait: a database that is away keeps no service from saying so. */
+export async function beginOpeningStore(context: Context, logger: Logger, signal: AbortSignal): Promise<OpeningStore> {
   const { config } = context;
   const store = await connect(config);
   const log = (message: string, details: Readonly<Record<string, unknown>>): void => logger.info(details, message);
-  await whileAway('ClickHouse', logger, signal, () =>
-    onEachServer(config, store, (servers) =>
-      prepareSchema({
-        servers,
-        topology: topologyOf(config),
-        retention: retentionOf(config),
-        clock: systemClock,
-        holder: `${hostname()}-${process.pid}`,
-        signal,
-        log,
-      }),
-    ),
-  );
+  const away = Promise.withResolvers<void>();
+  let trouble: unknown = null;
+  const prepared = whileAway(
+    { what: 'ClickHouse', logger, signal },
+    () =>
+      onEachServer(config, store, (servers) =>
+        prepareSchema({
+          servers,
+          topology: topologyOf(config),
+          retention: retentionOf(config),
+          clock: systemClock,
+          holder: `${hostname()}-${process.pid}`,
+          signal,
+          log,
+        }),
+      ),
+    (error) => {
+      trouble = error;
+      away.resolve();
+    },
+  ).then(() => {
+    trouble = null;
+  });
+  // Whoever waits for it is told.
+  prepared.catch(() => undefined);
   const meter = metrics.getMeter('meshward.store');
   const giveUp = new AbortController();
   const writer = createStoreWriter({
@@ -122,6 +174,9 @@ export async function openStore(context: Context, logger: Logger, signal: AbortS
   return {
     store,
     writer,
+    prepared,
+    away: away.promise,
+    trouble: () => trouble,
     async close() {
       // What ClickHouse does not take by then comes again from the log.
       const callOff = systemClock.after(closePatienceMs, () => giveUp.abort());
@@ -188,12 +243,17 @@ export function retentionOf({ clickhouse }: Pick<Config, 'clickhouse'>): Retenti
 
 const closePatienceMs = 5000;
 
-async function whileAway<T>(what: string, logger: Logger, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+async function whileAway<T>(
+  { what, logger, signal }: { readonly what: string; readonly logger: Logger; readonly signal: AbortSignal },
+  run: () => Promise<T>,
+  onAway: (error: unknown) => void,
+): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await run();
     } catch (error) {
       if (!(error instanceof MeshwardError) || !error.retryable || signal.aborted) throw error;
+      onAway(error);
       if (attempt % 20 === 0) logger.warn({ error: describeError(error) }, `${what} is away; waiting for it`);
       await new Promise((resolve) => {
         setTimeout(resolve, 500);

@@ -99,7 +99,7 @@ describe('a service on Kafka', () => {
     try {
       await says('Kafka is away; waiting for it');
       await kafka.nodes[0]?.start();
-      await says('collector is ready');
+      await says('collector has started');
     } finally {
       child.kill('SIGTERM');
       await once(child, 'exit');

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import { hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
+import { fillDisk, mountSmallDisk, smallDisks } from '#test/setup/small-disks.ts';
 import { createEmbeddedLog, type EmbeddedLog, type EmbeddedLogOptions } from './embedded-log.ts';
 import type { AssignedPartition, TopicSpec } from './port.ts';
 
@@ -80,12 +80,12 @@ describe('a full log', () => {
     expect(positions).toEqual([{ partition: 1, offset: appends }]);
   });
 
-  test.each(smallDisks())(
+  // Where mounting is not allowed, the size limit above stands for the disk.
+  test.each(smallDisks('8m'))(
     'on a full disk (%s) appends fail with log-full, reads and commits go on, and it recovers',
-    async (_, size) => {
+    async (size) => {
       const directory = newDirectory();
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory]);
-      onTestFinished(() => void execFileSync('umount', ['-l', directory]));
+      onTestFinished(mountSmallDisk(directory, size));
       const log = await openLog(join(directory, 'log'));
       const owned = Promise.withResolvers<AssignedPartition>();
       let handed = 0;
@@ -117,21 +117,23 @@ describe('a full log', () => {
       await membership.leave();
     },
   );
-});
 
-/** Mounting needs the right to; where it is missing the size limit above stands for the disk. */
-function smallDisks(): [string, string][] {
-  const directory = mkdtempSync(join(tmpdir(), 'meshward-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory], { stdio: 'ignore' });
-    execFileSync('umount', ['-l', directory], { stdio: 'ignore' });
-    return [['tmpfs of 8 MB', '8m']];
-  } catch {
-    return [];
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
+  test.each(smallDisks('8m'))(
+    'on a disk that is full (%s) is not opened, says so, and is opened when there is room',
+    async (size) => {
+      const directory = newDirectory();
+      onTestFinished(mountSmallDisk(directory, size));
+      for (const folder of [directory, join(directory, 'log')]) {
+        const makeRoom = fillDisk(directory);
+        const error = await failure(openLog(folder));
+        expect([error.code, error.retryable]).toEqual(['log-full', true]);
+        expect(error.message).toContain(directory);
+        makeRoom();
+        await (await openLog(folder)).close();
+      }
+    },
+  );
+});
 
 describe('opening', () => {
   test('with another partition count names both counts and what to do', async () => {

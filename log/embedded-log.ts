@@ -9,6 +9,7 @@ import { AppendQueue } from './embedded/append-queue.ts';
 import { FileFeed } from './embedded/file-feed.ts';
 import { checkTopics, type EmbeddedLogLimits, type EmbeddedLogOptions, limitsOf } from './embedded/options.ts';
 import { headersToText, type PackedRecords, recordBytes, toLogRecords } from './embedded/packing.ts';
+import { fullError } from './embedded/sqlite.ts';
 import { type EmbeddedCounts, type EmbeddedLogStats, newCounts } from './embedded/stats.ts';
 import { StoreClient } from './embedded/store-client.ts';
 import type { StoreNotice } from './embedded/store-protocol.ts';
@@ -34,6 +35,8 @@ export async function createEmbeddedLog(options: EmbeddedLogOptions): Promise<Em
   try {
     await mkdir(options.directory, { recursive: true, mode: 0o700 });
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw fullError(options.directory, describeError(error));
     throw new MeshwardError('log-unavailable', `the log's directory cannot be made: ${describeError(error)}`, {
       next: `Make ${options.directory} on a local file system, owned by the user of this service.`,
     });

@@ -44,6 +44,9 @@ export interface EventLog {
   partitionCount(topic: string): Promise<number>;
 
   close(): Promise<void>;
+
+  /** Why it cannot be opened now, where it is still being opened; null or undefined else. */
+  readonly trouble?: unknown;
 }
 
 export interface AppendRecord {

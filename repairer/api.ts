@@ -1,22 +1,33 @@
 /** The repairer's HTTP: what it is doing at this moment. Who serves it adds metrics and probes. */
 import fastify, { type FastifyInstance } from 'fastify';
+import { MeshwardError } from '#mesh/errors.ts';
 import type { RepairerStatus } from '#mesh/repairer-status.ts';
 import type { Budget } from '#peers/budget.ts';
 import type { Repairer } from './service.ts';
 
-export function createRepairerApi(
-  repairer: Repairer,
-  budget: Pick<Budget, 'rates' | 'used'>,
-  instance: string,
-): FastifyInstance {
+export interface RunningRepairer {
+  readonly repairer: Repairer;
+  readonly budget: Pick<Budget, 'rates' | 'used'>;
+}
+
+/** @param running null while the repairer waits for what it stands on: its state is then not known, which is an error and not an empty one. */
+export function createRepairerApi(running: () => RunningRepairer | null, instance: string): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
-  app.get('/v1/state', async () => ({
-    ...statusOf(repairer),
-    rates: { ...budget.rates },
-    used: budget.used(),
-    instance,
-  }));
+  app.get('/v1/state', async (_request, reply) => {
+    const now = running();
+    if (now !== null)
+      return { ...statusOf(now.repairer), rates: { ...now.budget.rates }, used: now.budget.used(), instance };
+    const { code, message, next } = notRunning();
+    return reply.code(503).send({ error: { code, message, next } });
+  });
   return app;
+}
+
+function notRunning(): MeshwardError {
+  return new MeshwardError('service-unavailable', 'the repairer waits for the log or the database', {
+    next: '`/readyz` of the repairer and `meshward doctor` say what is wrong; it goes on by itself.',
+    retryable: true,
+  });
 }
 
 function statusOf(repairer: Repairer): RepairerStatus {

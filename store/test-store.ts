@@ -18,8 +18,9 @@ export interface TestStore extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function startTestStore(): Promise<TestStore> {
-  const directory = await mkdtemp(join(tmpdir(), 'meshward-store-'));
+/** @param within where its folder is made. */
+export async function startTestStore(within = tmpdir()): Promise<TestStore> {
+  const directory = await mkdtemp(join(within, 'meshward-store-'));
   const server = await startEmbeddedClickHouse({ directory, memoryLimitBytes: 2 * 1024 ** 3 });
   const opened: Store[] = [];
   const connect = (database: string): Store => {

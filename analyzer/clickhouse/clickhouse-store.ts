@@ -40,6 +40,8 @@ export interface ClickHouseStoreOptions {
   readonly clock: Clock;
   /** Names this analyzer in histories of what it alone sees. Stable, and another one for each process: `instanceName`. */
   readonly analyzer: string;
+  /** Why the database cannot be used yet; null once it can. @default it can */
+  readonly trouble?: () => unknown;
 }
 
 /** Host figures of a peer are kept at most this often. */
@@ -57,6 +59,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   readonly #writer: StoreWriter;
   readonly #clock: Clock;
   readonly #analyzer: string;
+  readonly #trouble: () => unknown;
   readonly #vitalsKeptAtMs = new Map<PeerId, number>();
   #saves = 0;
 
@@ -65,6 +68,11 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#analyzer = options.analyzer;
+    this.#trouble = options.trouble ?? (() => null);
+  }
+
+  get trouble(): unknown {
+    return this.#trouble();
   }
 
   async claimPartition(partition: number, generation: number): Promise<void> {

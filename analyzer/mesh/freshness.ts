@@ -26,7 +26,7 @@ export interface FreshnessInput {
 }
 
 export function freshnessOf(
-  { config, clock, store }: Pick<AnalyzerOptions, 'config' | 'clock' | 'store'>,
+  { config, clock, store, log }: Pick<AnalyzerOptions, 'config' | 'clock' | 'store' | 'log'>,
   { peerTimes, owned, rebuilding, failure, keepingSinceMs, owedInventories }: FreshnessInput,
 ): Freshness {
   const { staleAfterMs } = config.analyzer;
@@ -34,6 +34,13 @@ export function freshnessOf(
   const reasons: StaleReason[] = [];
   const times = [...peerTimes, ...owned.map(({ time }) => time)];
   const asOfMs = peerTimes.length === 0 ? 0 : Math.min(...times.map(({ watermarkMs }) => watermarkMs));
+  for (const [what, { trouble }] of [
+    ['log', log],
+    ['database', store],
+  ] as const) {
+    if (trouble !== undefined && trouble !== null)
+      reasons.push({ kind: 'waiting', what, error: describeError(trouble) });
+  }
   if (failure !== null) reasons.push({ kind: 'failed', error: describeError(failure) });
   if (owned.length + rebuilding === 0) reasons.push({ kind: 'nothing-owned' });
   if (times.some(({ ticksAhead }) => ticksAhead > 0)) reasons.push({ kind: 'ticks-ahead' });

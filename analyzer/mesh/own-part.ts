@@ -12,7 +12,7 @@ import { type Freshness, freshnessOf } from './freshness.ts';
 import { type JudgedPartition, reportsPartition } from './report.ts';
 
 export interface OwnPartOptions {
-  readonly analyzer: Pick<AnalyzerOptions, 'config' | 'clock' | 'store'>;
+  readonly analyzer: Pick<AnalyzerOptions, 'config' | 'clock' | 'store' | 'log' | 'topics'>;
   readonly lifetime: Pick<Lifetime, 'failure'>;
   readonly owned: ReadonlyMap<number, OwnedPartition>;
   readonly rebuilds: Pick<Rebuilds, 'count'>;
@@ -23,12 +23,13 @@ export interface OwnPartOptions {
 
 export class OwnPart {
   readonly owned: ReadonlyMap<number, OwnedPartition>;
-  /** Of share-events, whoever owns them; 0 before anything is known of the log. */
-  partitionCount = 0;
+  /** Of share-events, whoever owns them: as configured, until the log says it. */
+  partitionCount: number;
   readonly #options: OwnPartOptions;
 
   constructor(options: OwnPartOptions) {
     this.#options = options;
+    this.partitionCount = options.analyzer.topics.shareEvents.partitions;
     this.owned = options.owned;
   }
 

@@ -2,6 +2,8 @@
 
 export type StaleCause =
   | { readonly kind: 'failed'; readonly error: string }
+  /** The analyzer cannot begin yet: what it stands on cannot be opened. */
+  | { readonly kind: 'waiting'; readonly what: 'log' | 'database'; readonly error: string }
   | { readonly kind: 'nothing-owned' }
   | { readonly kind: 'ticks-ahead' }
   | { readonly kind: 'no-tick' }
@@ -43,6 +45,8 @@ function causeWords(cause: StaleCause): string {
   switch (cause.kind) {
     case 'failed':
       return cause.error;
+    case 'waiting':
+      return `the ${cause.what} cannot be opened: ${cause.error}`;
     case 'nothing-owned':
       return 'no partition is owned yet';
     case 'ticks-ahead':

@@ -42,6 +42,7 @@ export class PeersFollower {
   readonly #options: AnalyzerOptions;
   readonly #reports: ReportReader;
   readonly #times: LogTime[] = [];
+  #marks: readonly (LivenessMark | undefined)[] = [];
   readonly #followings: Following[] = [];
   readonly #versions = new VersionWatch();
   #offsets: number[] = [];
@@ -55,15 +56,17 @@ export class PeersFollower {
     this.register = new PeerRegister({ rules: livenessRules(options.config), times: this.times, table });
   }
 
-  /**
-   * Resolves once everything that was in the log at the call is known.
-   * @param partitions of peer-events. @param failed told when following ends for good.
-   */
-  async start(stored: StoredLiveness, partitions: number, failed: (error: unknown) => void): Promise<void> {
-    const { log, topics, config } = this.#options;
-    const marks = Array.from({ length: partitions }, (_, partition) => stored.marks[partition]);
-    this.#times.push(...marks.map((mark) => new LogTime(maxTickStepMs(config), mark)));
+  /** What an earlier run knew, before anything of the log is read. */
+  resume(stored: StoredLiveness): void {
+    const { topics, config } = this.#options;
+    this.#marks = Array.from({ length: topics.peerEvents.partitions }, (_, partition) => stored.marks[partition]);
+    this.#times.push(...this.#marks.map((mark) => new LogTime(maxTickStepMs(config), mark)));
     this.register.resume(stored.lives);
+  }
+
+  /** Resolves once everything that was in the log at the call is known. @param failed told when following ends for good. */
+  async start(failed: (error: unknown) => void): Promise<void> {
+    const { log, topics } = this.#options;
     await this.#follow(
       log.follow([topics.enrolments.name], 'first', (_topic, _partition, records) => this.#applyEnrolments(records), {
         unreadable: (batch) => this.#keep(asRecord(batch), batch.error),
@@ -72,7 +75,7 @@ export class PeersFollower {
     );
     // Enrolments as they stand are no news: whoever is revoked was so before.
     this.register.takeChanges();
-    this.#offsets = await this.#startOffsets(marks);
+    this.#offsets = await this.#startOffsets();
     const from = new Map([[topics.peerEvents.name, [...this.#offsets]]]);
     const options: FollowOptions = {
       truncated: (_topic, partition, fromOffset, firstOffset) => this.#truncated(partition, fromOffset, firstOffset),
@@ -116,11 +119,11 @@ export class PeersFollower {
     await Promise.race([following.caughtUp, following.ended]);
   }
 
-  async #startOffsets(marks: readonly (LivenessMark | undefined)[]): Promise<number[]> {
+  async #startOffsets(): Promise<number[]> {
     const { log, topics } = this.#options;
     const bounds = await log.bounds(topics.peerEvents.name);
     return bounds.map(({ partition, firstOffset, nextOffset }) => {
-      const from = marks[partition]?.nextOffset ?? firstOffset;
+      const from = this.#marks[partition]?.nextOffset ?? firstOffset;
       if (from < firstOffset) {
         this.#countTruncated(partition, from, firstOffset);
         return firstOffset;

@@ -252,6 +252,16 @@ export class TestMesh {
   // --- analyzers -----------------------------------------------------------------------------------------------------
 
   async start(store: AnalyzerStore, more: Partial<AnalyzerOptions> = {}): Promise<RunningAnalyzer> {
+    const { running, started } = this.begin(store, more);
+    await started;
+    return running;
+  }
+
+  /** An analyzer that may still wait for what it needs. */
+  begin(
+    store: AnalyzerStore,
+    more: Partial<AnalyzerOptions> = {},
+  ): { readonly running: RunningAnalyzer; readonly started: Promise<void> } {
     const counted: Counted = { sweeps: 0, truncatedEvents: 0, malformedRecords: 0 };
     const analyzer = new Analyzer({
       log: this.log,
@@ -270,12 +280,12 @@ export class TestMesh {
       tuning: { stepMs: 2, ...more.tuning },
     });
     this.#running.add(analyzer);
-    await analyzer.start();
+    const started = analyzer.start();
     const kill = async (): Promise<void> => {
       this.#running.delete(analyzer);
       await analyzer.stop();
     };
-    return { analyzer, counted, kill };
+    return { running: { analyzer, counted, kill }, started };
   }
 
   /** Resolves once everything said so far was read by the analyzer, and a whole sweep came after it. */

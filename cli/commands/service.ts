@@ -5,7 +5,7 @@ import { collect, describeUse } from '../command-help.ts';
 import { contextOf } from '../context.ts';
 
 const serviceExits = {
-  4: 'the log or the database is away',
+  4: 'the log or the database cannot be used, and waiting does not help (one that is away or full is waited for)',
   6: 'Kafka or ClickHouse does not let this user in',
 } as const;
 

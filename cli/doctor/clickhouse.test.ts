@@ -1,9 +1,13 @@
 /** Whether the database takes anything: a full disk lets it answer, and nothing more. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { MeshwardError } from '#mesh/errors.ts';
 import { migrations } from '#store/migrations/list.ts';
 import { text } from '#store/row-binary/columns.ts';
 import { startTestStore, type TestStore } from '#store/test-store.ts';
+import { fillDisk, mountSmallDisk, smallDisks } from '#test/setup/small-disks.ts';
 import { tryToWrite } from './service-checks.ts';
 
 let servers: TestStore;
@@ -41,6 +45,28 @@ test('a database that takes nothing is told, with the reason', async () => {
     next: expect.stringContaining('disk has room') as string,
   });
 });
+
+test.each(smallDisks('512m'))(
+  'a server whose disk is really full (%s) answers and takes nothing, until there is room',
+  async (size) => {
+    const directory = mkdtempSync(join(tmpdir(), 'meshward-full-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    onTestFinished(mountSmallDisk(directory, size));
+    await using full = await startTestStore(directory);
+    const store = await full.openDatabase('full');
+    const version = migrations.at(-1)?.version as number;
+    expect(await tryToWrite(store, version)).toMatchObject({ state: 'ok' });
+    const makeRoom = fillDisk(directory);
+    await store.ping();
+    expect(await tryToWrite(store, version)).toMatchObject({
+      state: 'failed',
+      detail: expect.stringContaining('answers, but takes nothing') as string,
+      next: expect.stringContaining('disk has room') as string,
+    });
+    makeRoom();
+    await expect.poll(async () => (await tryToWrite(store, version)).state, { timeout: 60_000 }).toBe('ok');
+  },
+);
 
 test('a user who may only read is not taken for a full disk', async () => {
   const denied = new MeshwardError('store-refused', 'no', { next: '', details: { type: 'ACCESS_DENIED' } });

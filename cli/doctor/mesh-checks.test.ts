@@ -28,6 +28,11 @@ describe('the files', () => {
     expect(judgeFiles(mesh({ healthy: 90, degraded: 10 })).state).toBe('ok');
   });
 
+  test('are not known while health is stale and none is', () => {
+    const freshness = { state: 'stale' as const, asOfMs: 0, reasons: ['the log cannot be opened'] };
+    expect(judgeFiles({ ...mesh({}), files: 0, freshness }).state).toBe('skipped');
+  });
+
   test.each([
     [{ 'at-risk': 2 }, '2 are at risk'],
     [{ critical: 1, 'at-risk': 2 }, '1 are critical, 2 are at risk'],

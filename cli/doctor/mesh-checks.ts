@@ -42,7 +42,8 @@ function whereAway(error: unknown): Finding {
   throw error;
 }
 
-export function judgeFiles({ files, byGrade, filesWithoutManifest }: MeshAnswer): Finding {
+export function judgeFiles({ files, byGrade, filesWithoutManifest, freshness }: MeshAnswer): Finding {
+  if (files === 0 && freshness.state === 'stale') return skipped('no file is known while health is stale');
   const of = (grade: string): number => byGrade.find((each) => each.grade === grade)?.files ?? 0;
   const [lost, critical, atRisk] = [of('lost'), of('critical'), of('at-risk')];
   const unwatched =

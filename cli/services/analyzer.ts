@@ -17,7 +17,7 @@ import { loadPage } from '#dashboards/page/page-routes.ts';
 import { loadRunbooks } from '#dashboards/runbooks/runbook-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { openAlerting } from '../alerting.ts';
-import { openLog, openStore } from '../connections.ts';
+import { beginOpeningLog, beginOpeningStore } from '../connections.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
@@ -26,8 +26,9 @@ const failureLookMs = 250;
 
 export async function startAnalyzer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config } = context;
-  const { log, topics } = await openLog(context, { role: 'analyzer', logger, signal });
-  const { store, writer, close } = await openStore(context, logger, signal);
+  const { log, topics } = beginOpeningLog(context, { role: 'analyzer', logger, signal });
+  const database = await beginOpeningStore(context, logger, signal);
+  const { store, writer, close } = database;
   const meter = metrics.getMeter('meshward.analyzer');
   const instance = instanceName(hostname(), config.api.port, process.pid);
   telemetry.keepFigures({ writer, instance });
@@ -37,7 +38,13 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     instance,
     log,
     topics,
-    store: new ClickHouseAnalyzerStore({ store, writer, clock: systemClock, analyzer: instance }),
+    store: new ClickHouseAnalyzerStore({
+      store,
+      writer,
+      clock: systemClock,
+      analyzer: instance,
+      trouble: database.trouble,
+    }),
     config,
     clock: systemClock,
     logger,
@@ -92,10 +99,20 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const watch = setInterval(() => {
     if (analyzer.failure !== null) failed.fail(analyzer.failure);
   }, failureLookMs);
-  await alerting.notes.start((error) => failed.fail(error));
-  await campaigns.start();
-  await analyzer.start();
   const url = await api.listen({ host: config.api.host, port: config.api.port });
+  const started = (async () => {
+    await database.prepared;
+    // Before anything is asked of the log: it may have no room.
+    await analyzer.resume();
+    await alerting.notes.start((error) => failed.fail(error));
+    await campaigns.start();
+    await analyzer.start();
+  })();
+  started.catch((error: unknown) => {
+    if (!signal.aborted) failed.fail(error);
+  });
+  // While the log has no room or the database is away, the API says so, and what the other one knows.
+  await Promise.race([started, log.away, database.away]);
   return {
     facts: { url, port: Number(new URL(url).port) },
     failed: failed.promise,
@@ -103,6 +120,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       clearInterval(watch);
       await api.close();
       await analyzer.stop();
+      await started.catch(() => undefined);
       await alerting.close();
       await campaigns.stop();
       await close();

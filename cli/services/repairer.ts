@@ -4,20 +4,21 @@ import { hostname } from 'node:os';
 import { metrics, trace } from '@opentelemetry/api';
 import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { describeError } from '#mesh/errors.ts';
 import { consumerGroups } from '#mesh/topics.ts';
 import { livenessRules, maxTickStepMs } from '#peers/liveness/rules.ts';
 import { storedLiveness } from '#peers/liveness/stored-lives.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
 import { followPeers } from '#peers/peer-states.ts';
 import { createPeerView, peerFactsOf } from '#peers/peer-view.ts';
-import { createRepairerApi } from '#repairer/api.ts';
+import { createRepairerApi, type RunningRepairer } from '#repairer/api.ts';
 import { drainStoreOn } from '#repairer/drain/leaving-files.ts';
 import { sampleStoreOn } from '#repairer/probes/samples.ts';
 import type { RepairerState } from '#repairer/repairer-state.ts';
 import { createRepairer } from '#repairer/service.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
-import { openLog, openStore } from '../connections.ts';
+import { beginOpeningLog, beginOpeningStore, type OpeningStore, type OpenLog } from '../connections.ts';
 import { addOpsRoutes, type Readiness } from '../ops-server.ts';
 import { openLeaseSecret } from '../service-keys.ts';
 import { startCampaigns } from './campaigns.ts';
@@ -25,12 +26,71 @@ import { failure, type RunningService, type ServiceStart } from './run-service.t
 
 const peersEveryMs = 1000;
 
-export async function startRepairer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
+export async function startRepairer(start: ServiceStart): Promise<RunningService> {
+  const { context, telemetry, logger, signal } = start;
   const { config } = context;
-  const { log, topics } = await openLog(context, { role: 'repairer', logger, signal });
-  const { store, writer, close } = await openStore(context, logger, signal);
+  const opening = beginOpeningLog(context, { role: 'repairer', logger, signal });
+  const database = await beginOpeningStore(context, logger, signal);
   const instance = instanceName(hostname(), config.repairer.port, process.pid);
-  telemetry.keepFigures({ writer, instance });
+  telemetry.keepFigures({ writer: database.writer, instance });
+  let repairs: Repairs | null = null;
+  const app = createRepairerApi(() => repairs, instance);
+  addOpsRoutes(app, {
+    telemetry,
+    alive: () => true,
+    readiness: () => readinessNow(repairs, { log: opening.log.trouble, database: database.trouble() }),
+    ending: signal,
+  });
+  const failed = failure();
+  const started = beginRepairs(start, opening, database, failed.fail).then((begun) => {
+    repairs = begun;
+    return begun;
+  });
+  started.catch((error: unknown) => {
+    if (!signal.aborted) failed.fail(error);
+  });
+  const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
+  // While the log has no room or the database is away, its probes say so.
+  await Promise.race([started, opening.log.away, database.away]);
+  return {
+    facts: { url, port: Number(new URL(url).port) },
+    failed: failed.promise,
+    async stop() {
+      await app.close();
+      await started.then(
+        (begun) => begun.stop(),
+        () => undefined,
+      );
+      await database.close();
+      await opening.log.close();
+    },
+  };
+}
+
+function readinessNow(
+  repairs: Repairs | null,
+  troubles: { readonly log: unknown; readonly database: unknown },
+): Readiness {
+  const reasons = Object.entries(troubles)
+    .filter(([, trouble]) => trouble !== null)
+    .map(([what, trouble]) => `the ${what} cannot be opened: ${describeError(trouble)}`);
+  if (reasons.length > 0) return { ready: false, reasons };
+  if (repairs === null) return { ready: false, reasons: ['the peers are not read yet'] };
+  return readinessOf(repairs.repairer.state());
+}
+
+interface Repairs extends RunningRepairer {
+  stop(): Promise<void>;
+}
+
+async function beginRepairs(
+  { context, logger }: ServiceStart,
+  { log, topics }: OpenLog,
+  { store, writer, prepared }: OpeningStore,
+  fail: (error: unknown) => void,
+): Promise<Repairs> {
+  const { config } = context;
+  await prepared;
   const storageClient = createStorageClient();
   const onUnusable = (reason: string): void => logger.warn({}, reason);
   const marks = await livenessMarksOf(store);
@@ -90,31 +150,18 @@ export async function startRepairer({ context, telemetry, logger, signal }: Serv
       description: 'Most bytes a second that repairs here may read and write. 0 is unlimited.',
     })
     .addCallback((result) => result.observe(config.repairer.bytesPerSecond));
-  const failed = failure();
-  repairer.ended.catch(failed.fail);
-  mesh.directory.ended.catch(failed.fail);
-  followed.ended.catch(failed.fail);
-
-  const app = createRepairerApi(repairer, mesh.budget, instance);
-  addOpsRoutes(app, {
-    telemetry,
-    alive: () => true,
-    readiness: () => readinessOf(repairer.state()),
-    ending: signal,
-  });
-  const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
+  repairer.ended.catch(fail);
+  mesh.directory.ended.catch(fail);
+  followed.ended.catch(fail);
   return {
-    facts: { url, port: Number(new URL(url).port) },
-    failed: failed.promise,
+    repairer,
+    budget: mesh.budget,
     async stop() {
-      await app.close();
       await repairer.stop();
       await campaigns.stop();
       await mesh.close();
       await followed.close();
       await storageClient.close();
-      await close();
-      await log.close();
     },
   };
 }

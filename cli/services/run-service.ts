@@ -45,7 +45,7 @@ export async function runService(
     reportFailed(error);
     throw error;
   }
-  logger.info(service.facts, `${name} is ready`);
+  logger.info(service.facts, `${name} has started`);
   reportReady(service.facts);
   try {
     const reason = await Promise.race([stop, service.failed]);

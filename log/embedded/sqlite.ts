@@ -214,6 +214,7 @@ export function storeError(error: unknown, path: string): MeshwardError {
       });
     case result.cannotOpen:
     case result.readOnly:
+      if (hasLittleRoom(directory)) return fullError(directory, cause);
       return new MeshwardError('log-unavailable', `${path} cannot be opened for writing: ${cause}`, {
         next: `Let this user own ${directory}, and check that it is on a local, writable file system.`,
       });
@@ -225,7 +226,7 @@ export function storeError(error: unknown, path: string): MeshwardError {
   }
 }
 
-function fullError(directory: string, cause: string): MeshwardError {
+export function fullError(directory: string, cause: string): MeshwardError {
   return new MeshwardError('log-full', `no room for the log in ${directory}: ${cause}`, {
     next: `Free space on the disk of ${directory}, lower the retention of the topics, or raise the log's size limit; nothing was written in part, and the same append succeeds once there is room.`,
     retryable: true,
