@@ -35,6 +35,7 @@ function describeStanding(peer: PeerAnswer): string {
     ...(peer.revoked ? ['revoked'] : []),
     ...(isOutdated(peer) ? ['outdated'] : []),
     ...(typeof peer.unreachableMs !== 'number' ? [] : ['heard but not reached']),
+    ...(typeof peer.doubtedMs !== 'number' ? [] : ['not believed: it does not hold what it says']),
     ...((peer.claimsFailed ?? 0) >= 1 ? [`${Math.round(peer.claimsFailed ?? 0)} claims failed`] : []),
   ].join(', ');
 }

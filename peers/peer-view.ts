@@ -16,6 +16,8 @@ export interface PeerFact {
   readonly silenceMs?: number;
   /** Log time since when readers cannot reach it, where it is heard all the same. */
   readonly unreachableMs?: number;
+  /** Log time since when what it says to hold was mostly not there, where it is heard all the same. */
+  readonly doubtedMs?: number;
 }
 
 export interface PeersFreshness {
@@ -71,11 +73,17 @@ export function createPeerView(source: PeerFactSource, staleAfterMs: number): Pe
 /** A peer that was never heard has not gone silent: it is not there yet. */
 export function peerFactsOf(peers: readonly PeerFacts[], nowMs: number): PeerFact[] {
   return peers.flatMap((facts) => {
-    const { peer, state, domains, silenceMs, inStateMs, unreachableMs } = facts;
+    const { peer, state, domains, silenceMs, inStateMs, unreachableMs, doubtedMs } = facts;
     if (silenceMs === null) return [];
     // A peer that has not said what it can take is given nothing yet.
     const freeBytes = freeBytesOf(facts) ?? 0;
     const known = { peerId: peer, state, domains, freeBytes, silenceMs, stateSinceMs: nowMs - inStateMs };
-    return [unreachableMs === null ? known : { ...known, unreachableMs }];
+    return [
+      {
+        ...known,
+        ...(unreachableMs === null ? {} : { unreachableMs }),
+        ...(doubtedMs === null ? {} : { doubtedMs }),
+      },
+    ];
   });
 }

@@ -200,7 +200,7 @@ class RepairerService implements Repairer {
     this.#samples = new Samples({
       store: options.store.samples,
       partitions: () => [...this.#generations.keys()],
-      stateOf: (peerId) => mesh.peerView.fact(peerId)?.state,
+      factOf: (peerId) => mesh.peerView.fact(peerId),
       transfer: probing,
       words: mesh.words,
       tell: (outcome) => this.#metrics.sampled(outcome),

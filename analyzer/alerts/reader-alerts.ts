@@ -19,7 +19,7 @@ export function readerAlerts(peers: readonly ReadPeer[]): readonly Alert[] {
         key: `claims-fail:${name}`,
         severity: 'page',
         summary: `${name} does not hold what it says: ${Math.round(failed)} of ${drawn} shares drawn at random were not there or not sound`,
-        next: 'Those shares do not count until the peer has verified them. Look at its disk; `meshward peer drain` empties it, `meshward peer depart` gives it up.',
+        next: 'Those shares do not count until the peer has verified them; where most fail, none of its shares does until they are there again. Look at its disk; `meshward peer drain` empties it, `meshward peer depart` gives it up.',
         files: 0,
         bytes: 0,
         details: { peer: name, drawn, failed: Math.round(failed) },

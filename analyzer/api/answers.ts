@@ -113,6 +113,7 @@ export function toPeerAnswer(facts: PeerFacts): PeerAnswer {
     cpuUsedRatio: vitals?.cpuUsedRatio ?? 0,
     spooledBatches: vitals?.spooledBatches ?? 0,
     unreachableMs: facts.unreachableMs === null ? null : Math.max(0, Math.round(facts.unreachableMs)),
+    doubtedMs: facts.doubtedMs === null ? null : Math.max(0, Math.round(facts.doubtedMs)),
     claimsHeld: rounded(facts.claims.held),
     claimsFailed: rounded(facts.claims.failed),
   };

@@ -161,6 +161,10 @@ export const peerAnswer = z.object({
     description:
       'Since when its shares cannot be reached, though it is heard: it counts as silent since then. Null where they can.',
   }),
+  doubtedMs: count.nullable().exactOptional().meta({
+    description:
+      'Log time since when most shares that it says to hold were not there when they were read, in milliseconds: until they are again, none of its shares is available. Null where it is believed.',
+  }),
   claimsHeld: z
     .number()
     .exactOptional()

@@ -290,6 +290,7 @@ describe('the analyzer on ClickHouse', () => {
       flapScore: 0.5,
       unreachableMs: null,
       claims: { held: 0, failed: 0 },
+      doubtedMs: null,
       ...more,
     });
     await store.savePeers([facts(1), facts(2, { silenceMs: null, life: lifeOf() })], atMs);

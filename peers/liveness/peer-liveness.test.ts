@@ -85,8 +85,31 @@ describe('a peer that readers meet', () => {
     expect(claimsOf(peer.life, rules, rules.memoryHalfLifeMs)).toEqual({ held: 2, failed: 0.5 });
   });
 
+  it('that does not hold what it says counts as silent until what it says is there again, whatever it announces', () => {
+    const failed = { kind: 'claims', held: 0, failed: 1 } as const;
+    const held = { kind: 'claims', held: 1, failed: 0 } as const;
+    const peer = new Peer().beats(0, 100_000).met(failed, 100_000).met(failed, 100_000);
+    expect(peer.stateAt(100_000)).toBe('up');
+    expect(peer.met(failed, 100_000).stateAt(100_000)).toBe('suspect');
+    peer.says(
+      { kind: 'announce', name: '', domains: {}, host: '', port: 1, agentVersion: '', capacityBytes: 0 },
+      101_000,
+    );
+    expect(peer.stateAt(101_000)).toBe('suspect');
+    expect(peer.beats(110_000, 170_000).stateAt(170_000)).toBe('down');
+    peer.met(held, 170_000).met(held, 170_000).met(failed, 170_000).met(held, 170_000).met(held, 170_000);
+    expect(peer.stateAt(170_000)).toBe('down');
+    expect(peer.met(held, 170_000).stateAt(170_000)).toBe('up');
+    expect(claimsOf(peer.life, rules, 170_000)).toEqual({ held: 3, failed: 0 });
+  });
+
+  it('of which a few shares are bad among many that are there is believed in the others', () => {
+    const peer = new Peer().beats(0, 100_000).met({ kind: 'claims', held: 30, failed: 0 }, 100_000);
+    expect(peer.met({ kind: 'claims', held: 0, failed: 5 }, 100_000).stateAt(100_000)).toBe('up');
+  });
+
   it('whose life an earlier release stored goes on', () => {
-    const { unreachableSinceMs: _a, claims: _b, ...stored } = new Peer().beats(0, 100_000).life;
+    const { unreachableSinceMs: _a, claims: _b, doubt: _c, ...stored } = new Peer().beats(0, 100_000).life;
     expect(judged(stored, rules, 100_000, 100_000).state).toBe('up');
     expect(claimsOf(stored, rules, 100_000)).toEqual({ held: 0, failed: 0 });
     expect(met(stored, rules, unreached, 100_000, 100_000).state).toBe('suspect');

@@ -61,6 +61,8 @@ export interface PeerLife {
   readonly unreachableSinceMs?: number | null;
   /** Shares that it said to hold and that readers drew at random: found there, and not; both fading. */
   readonly claims?: { readonly held: number; readonly failed: number; readonly atMs: number } | null;
+  /** Log time since when most of those failed, and how many held in a row since: until enough do, its word counts for nothing. */
+  readonly doubt?: { readonly sinceMs: number; readonly heldInARow: number } | null;
 }
 
 export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
@@ -88,6 +90,7 @@ export function newPeer(rules: LivenessRules, nowMs: number): PeerLife {
     vitals: null,
     unreachableSinceMs: null,
     claims: null,
+    doubt: null,
   };
 }
 
@@ -103,11 +106,35 @@ export function met(
   wallMs: number,
 ): PeerLife {
   if (report.kind === 'claims') {
-    const { held, failed } = claimsOf(life, rules, nowMs);
-    return { ...life, claims: { held: held + report.held, failed: failed + report.failed, atMs: nowMs } };
+    return judged(afterClaims(life, rules, report, nowMs), rules, nowMs, wallMs);
   }
   const unreachableSinceMs = report.reachable ? null : (life.unreachableSinceMs ?? nowMs);
   return judged({ ...life, unreachableSinceMs }, rules, nowMs, wallMs);
+}
+
+/** One bad share is rot. Three of them, and as many as were there, are a peer that does not hold what it says. */
+const failuresToDoubt = 3;
+const ratioToDoubt = 0.5;
+/** So many in a row that are there again end the doubt, and what failed before it is forgotten. */
+const heldToBelieve = 3;
+
+function afterClaims(
+  life: PeerLife,
+  rules: LivenessRules,
+  report: { readonly held: number; readonly failed: number },
+  nowMs: number,
+): PeerLife {
+  const before = claimsOf(life, rules, nowMs);
+  const claims = { held: before.held + report.held, failed: before.failed + report.failed, atMs: nowMs };
+  const doubt = life.doubt ?? null;
+  if (doubt === null) {
+    const isDoubtful =
+      claims.failed >= failuresToDoubt && claims.failed >= ratioToDoubt * (claims.held + claims.failed);
+    return { ...life, claims, doubt: isDoubtful ? { sinceMs: nowMs, heldInARow: 0 } : null };
+  }
+  const heldInARow = report.failed > 0 ? 0 : doubt.heldInARow + report.held;
+  if (heldInARow < heldToBelieve) return { ...life, claims, doubt: { ...doubt, heldInARow } };
+  return { ...life, claims: { held: heldInARow, failed: 0, atMs: nowMs }, doubt: null };
 }
 
 /** How often of late what the peer said to hold was there, and was not. */
@@ -174,7 +201,7 @@ function afterSilence(life: PeerLife, rules: LivenessRules, nowMs: number): Peer
   if (life.lastHeardMs === null) return life;
   const silenceMs = nowMs - life.lastHeardMs;
   const isHeard = life.state !== 'suspect' && life.state !== 'down';
-  const onlyUnreached = isUnreachable(life) && silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs;
+  const onlyUnreached = absentSinceMs(life) !== null && silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs;
   if (isHeard || onlyUnreached) return { ...life, heartbeatMs: learnedMs(life, silenceMs) };
   const remembered = Math.max(
     faded(life.rememberedOutageMs, nowMs - life.rememberedAtMs, rules),
@@ -217,11 +244,9 @@ function stateOf(life: PeerLife, rules: LivenessRules, nowMs: number, wallMs: nu
   if (life.lastHeardMs === null) return life.maintenanceUntilMs > wallMs ? 'maintenance' : 'down';
   const silenceMs = nowMs - life.lastHeardMs;
   if (silenceMs < rules.suspectAfterHeartbeats * life.heartbeatMs) {
-    if (isUnreachable(life) && life.maintenanceUntilMs > wallMs) return 'maintenance';
-    if (isUnreachable(life)) {
-      const unreachedMs = nowMs - (life.unreachableSinceMs ?? nowMs);
-      return unreachedMs < graceOf(life, rules, nowMs) ? 'suspect' : 'down';
-    }
+    const sinceMs = absentSinceMs(life);
+    if (sinceMs !== null && life.maintenanceUntilMs > wallMs) return 'maintenance';
+    if (sinceMs !== null) return nowMs - sinceMs < graceOf(life, rules, nowMs) ? 'suspect' : 'down';
     return life.draining ? 'draining' : 'up';
   }
   if (life.maintenanceUntilMs > wallMs) return 'maintenance';
@@ -229,8 +254,10 @@ function stateOf(life: PeerLife, rules: LivenessRules, nowMs: number, wallMs: nu
   return silenceMs < rules.departAfterMs ? 'down' : 'departed';
 }
 
-function isUnreachable({ unreachableSinceMs }: PeerLife): boolean {
-  return typeof unreachableSinceMs === 'number';
+/** Since when its shares are not there for readers, though it is heard: it cannot be reached, or does not hold what it says. */
+function absentSinceMs({ unreachableSinceMs, doubt }: PeerLife): number | null {
+  const since = [unreachableSinceMs, doubt?.sinceMs].filter((each) => typeof each === 'number');
+  return since.length === 0 ? null : Math.min(...since);
 }
 
 function faded(value: number, ageMs: number, rules: LivenessRules): number {

@@ -58,6 +58,8 @@ export interface PeerFacts {
   readonly unreachableMs: number | null;
   /** How often of late shares that it said to hold were read at random, and were there; and were not. Fading. */
   readonly claims: { readonly held: number; readonly failed: number };
+  /** Log time since when most of those failed: none of its shares counts as there until they hold again; null where it is believed. */
+  readonly doubtedMs: number | null;
 }
 
 export interface StateChange {
@@ -249,6 +251,7 @@ export class PeerRegister {
       flapScore: flapScoreOf(life, this.#rules, elapsedMs),
       unreachableMs: typeof life.unreachableSinceMs === 'number' ? elapsedMs - life.unreachableSinceMs : null,
       claims: claimsOf(life, this.#rules, elapsedMs),
+      doubtedMs: life.doubt == null ? null : elapsedMs - life.doubt.sinceMs,
     };
   }
 }

@@ -153,8 +153,8 @@ function newProbe(nowMs: number): Probe {
 
 const heardStates: readonly PeerState[] = ['up', 'draining'];
 
-function isHeard({ state, unreachableMs }: PeerFact): boolean {
-  return heardStates.includes(state) || unreachableMs !== undefined;
+function isHeard({ state, unreachableMs, doubtedMs }: PeerFact): boolean {
+  return heardStates.includes(state) || unreachableMs !== undefined || doubtedMs !== undefined;
 }
 
 const silences = ['gbs-unreachable', 'gbs-pin-mismatch', 'gbs-unauthorized', 'gbs-protocol'];

@@ -21,7 +21,7 @@ beforeEach(async () => {
       isClaimed: (share) => Promise.resolve(claimed.some(({ shareNumber }) => shareNumber === share.shareNumber)),
     },
     partitions: () => [0],
-    stateOf: (peerId) => mesh.peerView.fact(peerId)?.state,
+    factOf: (peerId) => mesh.peerView.fact(peerId),
     transfer: mesh.tools.mesh.transfer.begin({ urgent: false, signal: new AbortController().signal }),
     words: fakeWords(mesh.said),
     tell: (outcome) => outcomes.push(outcome),
@@ -74,6 +74,13 @@ describe('sampling what peers say to hold', () => {
     claimed = [];
     await pass(70);
     expect([outcomes, mesh.said]).toEqual([[], []]);
+  });
+
+  it('goes on with a peer that is not believed, before others, so that it can be believed again', async () => {
+    claimed = [claim(0), claim(2)];
+    await mesh.setFact(peerAt(2), { state: 'down', doubtedMs: 1_000 });
+    await pass(1);
+    expect(mesh.said).toEqual([`claims 1 0 ${peerAt(2).peerId}`]);
   });
 
   it('holds nothing against a peer that does not answer, and asks none that is not up', async () => {

@@ -6,7 +6,7 @@ import { type Clock, type Random } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { PeerState } from '#mesh/peer-state.ts';
+import type { PeerFact } from '#peers/peer-view.ts';
 import type { ReaderWords } from '#peers/reader-words.ts';
 import type { WorkTransfer } from '#peers/transfer.ts';
 import type { Store } from '#store/client.ts';
@@ -34,7 +34,7 @@ export function sampleStoreOn(store: Store): SampleStore {
 export interface SamplesOptions {
   readonly store: SampleStore;
   readonly partitions: () => readonly number[];
-  readonly stateOf: (peerId: PeerId) => PeerState | undefined;
+  readonly factOf: (peerId: PeerId) => Pick<PeerFact, 'state' | 'doubtedMs'> | undefined;
   readonly transfer: WorkTransfer;
   readonly words: Pick<ReaderWords, 'found' | 'claims'>;
   readonly tell: (outcome: SampleOutcome) => void;
@@ -97,13 +97,15 @@ export class Samples {
     if (share !== undefined) await this.#check(share, false);
   }
 
-  /** Of a peer that is up: others are not expected to answer. */
+  /** Of a peer that is up, since others are not expected to answer; those that are not believed come first, or they never were again. */
   async #next(): Promise<SampledShare | undefined> {
-    const { store, partitions, stateOf, by } = this.#options;
+    const { store, partitions, factOf, by } = this.#options;
     if (this.#drawn.length === 0) this.#drawn = [...(await store.draw(partitions(), sharesADraw))];
+    const doubted = this.#drawn.findIndex(({ peerId }) => factOf(peerId)?.doubtedMs !== undefined);
+    if (doubted >= 0) return this.#drawn.splice(doubted, 1)[0];
     while (this.#drawn.length > 0) {
       const [share] = this.#drawn.splice(Math.floor(by.random() * this.#drawn.length), 1);
-      if (share !== undefined && stateOf(share.peerId) === 'up') return share;
+      if (share !== undefined && factOf(share.peerId)?.state === 'up') return share;
     }
     return undefined;
   }

@@ -159,6 +159,7 @@ export function factsOf(mesh: StoryMesh, minute: number): PeerFacts[] {
       flapScore: peer.flapScore,
       unreachableMs: null,
       claims: { held: 0, failed: 0 },
+      doubtedMs: null,
     };
   });
 }
