@@ -12,6 +12,7 @@ import { cborType, encodeShareNumbers } from '#tahoe/gbs/message.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { Nurl, randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
+import { shareError } from '#tahoe/share/share-errors.ts';
 import { createBudget } from './budget.ts';
 import { gbsPeerStorage } from './gbs-storage.ts';
 import { createPeerContact, type PeerContact } from './peer-contact.ts';
@@ -110,6 +111,14 @@ describe('what a transfer remembers of a peer', () => {
   it('is no failure where it refused, or where our own queue was full', async () => {
     for (const code of ['gbs-refused', 'service-busy'] as const) {
       await expect(transferTo(failing(error(code))).listShares(peerId, index)).rejects.toMatchObject({ code });
+      expect(contact.isAvoided(peerId)).toBe(false);
+    }
+  });
+
+  it('is no failure where the share is bad, and the peer said so', async () => {
+    for (const code of ['share-corrupt', 'share-malformed'] as const) {
+      const bad = shareError(code, 'the container is damaged');
+      await expect(transferTo(failing(bad)).listShares(peerId, index)).rejects.toMatchObject({ code });
       expect(contact.isAvoided(peerId)).toBe(false);
     }
   });

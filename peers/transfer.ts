@@ -7,6 +7,7 @@ import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { Domains } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { isShareError } from '#tahoe/share/index.ts';
 import type { ShareSource } from '#tahoe/share/reader.ts';
 import type { Budget, BudgetRequest } from './budget.ts';
 import type { PeerContact } from './peer-contact.ts';
@@ -163,8 +164,9 @@ export function createTransfer(options: TransferOptions): Transfer {
   };
 }
 
-/** A refusal or a missing share is an answer, and a full queue is our own; silence and nonsense are the peer's. */
+/** A refusal, a missing share or a bad one is an answer, and a full queue is our own; silence and nonsense are the peer's. */
 function saysPeerIsBad(error: unknown): boolean {
+  if (isShareError(error)) return false;
   const { code } = error instanceof MeshwardError ? error : { code: 'internal' };
   return !['gbs-refused', 'log-fenced', 'cancelled', 'service-busy'].includes(code);
 }
