@@ -18,6 +18,7 @@ import {
   objectiveSpans,
   pagedForMs,
 } from './objective.ts';
+import { OpeningAlerts } from './opening-alerts.ts';
 import { OutlookWatch } from './outlook.ts';
 import { explainedBy, maintenanceWords, recoverabilityAlerts, staleAlertKey } from './recoverability.ts';
 
@@ -53,6 +54,7 @@ export class MeshAlerts {
   /** Since when this analyzer has been the one that announces; null where it is not. */
   #writerSinceMs: number | null = null;
   readonly #outlook = new OutlookWatch();
+  readonly #opening = new OpeningAlerts();
   readonly #objective: ObjectiveLedger;
   #pagedUntilMs = Number.NEGATIVE_INFINITY;
   /** The board holds those that were open before, or has waited for them for long enough. */
@@ -71,8 +73,10 @@ export class MeshAlerts {
       this.#objective.note(objectiveCount(mesh.totals, atMs));
     }
     const isWriter = this.#takesTurn(now);
-    if (!isWriter) delivery?.release();
-    else if (!this.#resumed) return;
+    if (!isWriter) {
+      delivery?.release();
+      this.#opening.release();
+    } else if (!this.#resumed) return;
     const canTell = (key: string): boolean => isWhole || isOfItself(key);
     const changes = board.update(this.#alertsNow(moment), atMs, canTell);
     if (!isWriter) return;
@@ -84,7 +88,14 @@ export class MeshAlerts {
         escalatedTo === undefined ? [] : [[alert.key, escalatedTo] as const],
       ),
     );
-    delivery?.update({ open: board.open(), escalated, outlook, canTell, isOwner: () => this.#isWriter });
+    const held = this.#opening.held(changes, mesh.reports ?? new Map(), now);
+    delivery?.update({
+      open: board.open().filter(({ alert }) => !held.has(alert.key)),
+      escalated,
+      outlook,
+      canTell: (key) => canTell(key) && !held.has(key),
+      isOwner: () => this.#isWriter,
+    });
   }
 
   /** How the objective stands, and what is left of its budget. */

@@ -18,6 +18,8 @@ export interface WholeMesh extends AnalyzerTroubles {
   readonly totals: SweepTotals;
   /** Partitions of which nobody has reported of late. */
   readonly unknownPartitions: number;
+  /** By other analyzer that has reported of late: how many of its reports were heard. */
+  readonly reports?: ReadonlyMap<string, number>;
 }
 
 interface Known {
@@ -29,6 +31,7 @@ interface Known {
 
 interface Heard {
   readonly report: Report;
+  readonly reports: number;
   readonly heardMs: number;
 }
 
@@ -49,7 +52,8 @@ export class MeshView {
   note(report: Report, heardMs: number): void {
     const { analyzer } = report;
     if (analyzer === this.#options.analyzer) return;
-    this.#analyzers.set(analyzer, { report, heardMs });
+    const reports = (this.#analyzers.get(analyzer)?.reports ?? 0) + 1;
+    this.#analyzers.set(analyzer, { report, reports, heardMs });
     for (const { partition, generation, totals } of report.partitions) {
       const known = this.#partitions.get(partition);
       if (known === undefined || generation >= known.generation)
@@ -78,6 +82,11 @@ export class MeshView {
     return {
       totals: [...known.values()].reduce(mergeTotals, emptyTotals()),
       unknownPartitions: partitions - known.size,
+      reports: new Map(
+        [...this.#analyzers]
+          .filter(([, heard]) => this.#isFresh(heard, nowMs) && heard.report.ownedPartitions > 0)
+          .map(([analyzer, { reports }]) => [analyzer, reports]),
+      ),
       staleReasons: [...ownReasons, ...this.othersReasons(nowMs)],
       refusedEvents: sum('refusedEvents'),
       truncatedRecords: sum('truncatedRecords'),
