@@ -203,7 +203,7 @@ export function storeError(error: unknown, path: string): MeshwardError {
     case result.corrupt:
     case result.notADatabase:
       return new MeshwardError('log-corrupt', `${path} is damaged or is not a file of this log: ${cause}`, {
-        next: 'Stop the services, keep a copy of the file, try `sqlite3 FILE .recover`, or move the file away: the log then starts that topic anew and analyzers rebuild from their checkpoint.',
+        next: `Stop the services and keep a copy of ${path}*. To save its records: \`sqlite3 ${path} .recover | sqlite3 ${path}.saved\`, and put the result in its place, without its -wal and -shm. Else move ${path}* away: the log then starts that topic anew and analyzers rebuild from their checkpoint. Test the disk before you start again.`,
       });
     case result.busy:
     case result.locked:
