@@ -68,6 +68,8 @@ export const applied = defineTable('applied', {
   /** The inventory that is under way, or 0. */
   openGeneration: uint32,
   version: uint64,
+  /** Of a collector that speaks for owners: when it was heard last; 0 for a peer. */
+  ownerHeardAt: timestamp,
 });
 
 export const files = defineTable('files', {

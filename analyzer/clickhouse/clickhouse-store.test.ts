@@ -80,6 +80,10 @@ describe('the analyzer on ClickHouse', () => {
       const applied = [
         { peer: peerOf(1), incarnation: 3, sequence: 2 ** 40, generation: 7, openGeneration: 8, owesInventory: false },
         { peer: peerOf(2), incarnation: 1, sequence: 1, generation: 7, openGeneration: 8, owesInventory: true },
+        {
+          ...{ peer: peerOf(3), incarnation: 1, sequence: 9, generation: 0, openGeneration: 0, owesInventory: false },
+          speaksForOwners: true as const,
+        },
       ];
       await store.savePartitions([
         { partition: 3, version: 41, changes: changesOf({ placements, files, applied }) },

@@ -129,6 +129,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     }
     // Placements first: should only they arrive, the batches come again and change nothing that they should not.
     await this.#writer.flush();
+    const nowMs = Math.round(this.#clock.nowMs());
     await this.#writer.enqueue(
       tables.applied,
       partitions.flatMap(({ partition, version, changes }) =>
@@ -140,6 +141,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
           generation: order.generation,
           openGeneration: openGenerationOf(order),
           version,
+          ownerHeardAt: order.speaksForOwners === true ? nowMs : 0,
         })),
       ),
     );

@@ -58,13 +58,14 @@ export async function loadStoredPartition(
   const applied = await appliedOf(store, partition);
   return {
     version: applied.reduce((largest, { version }) => Math.max(largest, version), 0),
-    applied: applied.map(({ peerId, incarnation, sequence, generation, openGeneration }) => ({
+    applied: applied.map(({ peerId, incarnation, sequence, generation, openGeneration, ownerHeardAt }) => ({
       peer: peerId,
       incarnation,
       sequence,
       generation,
       openGeneration: openGeneration % owesInventory,
       owesInventory: openGeneration >= owesInventory,
+      ...(ownerHeardAt > 0 ? { speaksForOwners: true as const } : {}),
     })),
     strays: await strayFiles(store, partition),
   };

@@ -114,6 +114,19 @@ export function renderLifeTime({ database, topology }: SchemaContext, table: str
   return `ALTER TABLE ${database}.${localName(topology, table)}${onCluster(topology)} MODIFY TTL ${ttl}`;
 }
 
+/** One more column, with a default for the rows that are there: only metadata changes. */
+export function renderNewColumn(
+  { database, topology }: SchemaContext,
+  table: string,
+  column: string,
+  definition: string,
+): string[] {
+  const names = topology.kind === 'single' ? [table] : [localName(topology, table), table];
+  return names.map(
+    (name) => `ALTER TABLE ${database}.${name}${onCluster(topology)} ADD COLUMN IF NOT EXISTS ${column} ${definition}`,
+  );
+}
+
 /** Another type for a column of choices that holds all that the old one had: only metadata changes. */
 export function renderChoice(
   { database, topology }: SchemaContext,

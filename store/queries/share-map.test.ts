@@ -156,6 +156,7 @@ describe('the share map', () => {
       generation: 1,
       openGeneration: 2,
       version: 10,
+      ownerHeardAt: 0,
     };
     await writer.enqueue(tables.applied, [row, { ...row, peerId: peerOf('b') }]);
     await writer.flush();

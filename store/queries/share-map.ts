@@ -27,9 +27,9 @@ export async function* placementBlocks(
   }
 }
 
-/** The last batch of each peer that the placements of the partition hold. */
+/** The last batch of each peer that the placements of the partition hold, the one that was heard last behind the others. */
 export function appliedOf(store: Store, partition: number): Promise<AppliedRow[]> {
-  const sql = `SELECT ${applied.columnNames.join(', ')} FROM ${store.qualified('applied')} FINAL WHERE partition = {partition:UInt16}`;
+  const sql = `SELECT ${applied.columnNames.join(', ')} FROM ${store.qualified('applied')} FINAL WHERE partition = {partition:UInt16} ORDER BY version, owner_heard_at`;
   return store.select(applied.columns, sql, { parameters: { partition } });
 }
 

@@ -106,7 +106,7 @@ export class MeshLoad {
     this.#lanes = [];
     if (this.#failure !== null) throw this.#failure;
     await Promise.all(
-      this.#peers.map(async (peer) => {
+      [...this.#peers, this.#owner].map(async (peer) => {
         for (let count = 0; count < lateAtTheEnd; count++) await this.#sendLate(peer);
       }),
     );
@@ -192,7 +192,7 @@ export class MeshLoad {
     this.acknowledgedEvents += batch.kinds.length;
   }
 
-  /** What collectors say for owners they may say twice in a row, and not later: how far it was applied is not kept over a restart. */
+  /** What collectors say for owners they may say twice in a row too. */
   async #sendAsOwner(fields: Partial<BatchFields>): Promise<void> {
     const batch = this.#owner.batch(fields);
     await this.#send(this.#owner, batch);

@@ -13,6 +13,8 @@ export interface AppliedOrder extends EventOrder {
   readonly openGeneration: number;
   /** Batches of it were lost unread: what it holds here is known only once an inventory was begun and ended after that. */
   readonly owesInventory: boolean;
+  /** Of a collector that speaks for owners, and holds no shares. */
+  readonly speaksForOwners?: true;
 }
 
 export interface PlacementRow {

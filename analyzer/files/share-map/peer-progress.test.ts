@@ -63,13 +63,18 @@ describe('the progress of peers', () => {
     const owner = (peer: number, fields: Partial<BatchFields> = {}) =>
       progress.take(batchOf({ peer, sequence: 1, registrations: [registrationOf(1)], ...fields }));
 
-    it('is in order, and not stored', () => {
+    it('is in order, over a restart too', () => {
       expect([owner(200), owner(200), owner(200, { sequence: 2, registrations: [], deleted: [1] })]).toEqual([
         { generation: 0, endsInventory: false },
         null,
         { generation: 0, endsInventory: false },
       ]);
-      expect(progress.takeChanged()).toEqual([]);
+      const stored = progress.takeChanged();
+      expect(stored).toMatchObject([{ peer: peerOf(200), sequence: 2, speaksForOwners: true }]);
+      const restarted = new PeerProgress();
+      restarted.load(stored);
+      expect(restarted.take(batchOf({ peer: 200, sequence: 1, registrations: [registrationOf(1)] }))).toBeNull();
+      expect(restarted.takeChanged()).toEqual([]);
     });
 
     it('is kept of those that were at work last, however often collectors start', () => {
@@ -79,7 +84,8 @@ describe('the progress of peers', () => {
       for (let start = 2000; start < 2100; start++) owner(start);
       expect(owner(1, { sequence: 2 })).toBeNull();
       expect(owner(2099)).toBeNull();
-      // One that was at work longest ago is not known any more; what it said twice is the same as once.
+      // One that was at work longest ago is not known any more, here or in the store.
+      expect(progress.takeChanged()).toHaveLength(256);
       expect(owner(1000)).not.toBeNull();
     });
 

@@ -5,7 +5,7 @@ import { compareOrder } from '#mesh/incarnation.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { AppliedOrder } from './kept-rows.ts';
 
-type Progress = { -readonly [K in Exclude<keyof AppliedOrder, 'peer'>]: AppliedOrder[K] };
+type Progress = { -readonly [K in Exclude<keyof AppliedOrder, 'peer' | 'speaksForOwners'>]: AppliedOrder[K] };
 
 /** What is to be done with a batch that is new. */
 export interface BatchStep {
@@ -18,9 +18,8 @@ export interface BatchStep {
 const unheard: Progress = { incarnation: 0, sequence: 0, generation: 0, openGeneration: 0, owesInventory: false };
 
 /**
- * Collectors send what owners say under an id of their own, another one at each start. Their order tells a batch that comes twice in a
- * row; what is read again after a restart is read from the committed offset on, and ends the same. So as many are kept as may be at
- * work at once, and none in the store.
+ * Collectors send what owners say under an id of their own, another one at each start: ids without end. As many are kept, here and over
+ * a restart, as may have been at work of late; what an older one said is not sent again any more.
  */
 const ownersKept = 256;
 
@@ -39,6 +38,7 @@ export class PeerProgress {
     progress.incarnation = batch.incarnation;
     progress.sequence = batch.sequence;
     if (!this.#known.has(peer) && isOfOwner(batch)) {
+      this.#changed.add(peer);
       this.#keepOwner(peer, progress);
       return { generation: 0, endsInventory: false };
     }
@@ -65,6 +65,7 @@ export class PeerProgress {
     for (const oldest of this.#owners.keys()) {
       if (this.#owners.size <= ownersKept) return;
       this.#owners.delete(oldest);
+      this.#changed.delete(oldest);
     }
   }
 
@@ -99,15 +100,24 @@ export class PeerProgress {
     return this.#owing;
   }
 
+  /** @param rows of those that speak for owners, the one that spoke last comes last. */
   load(rows: Iterable<AppliedOrder>): void {
-    for (const { peer, ...progress } of rows) {
+    for (const { peer, speaksForOwners, ...progress } of rows) {
+      if (speaksForOwners === true) {
+        this.#keepOwner(peer, { ...progress });
+        continue;
+      }
       this.#known.set(peer, { ...progress });
       if (progress.owesInventory) this.#owing.add(peer);
     }
   }
 
   takeChanged(): readonly AppliedOrder[] {
-    const changed = [...this.#changed].map((peer) => ({ peer, ...(this.#known.get(peer) as Progress) }));
+    const changed = [...this.#changed].map((peer): AppliedOrder => {
+      const known = this.#known.get(peer);
+      if (known !== undefined) return { peer, ...known };
+      return { peer, ...(this.#owners.get(peer) as Progress), speaksForOwners: true };
+    });
     this.#changed.clear();
     return changed;
   }

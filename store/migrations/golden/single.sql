@@ -1598,3 +1598,10 @@ ALTER TABLE meshward.campaign_progress
   COMMENT COLUMN IF EXISTS waits_for 'Why nothing is being done; empty while something is',
   COMMENT COLUMN IF EXISTS finished 'Nothing is left to do in this partition',
   COMMENT COLUMN IF EXISTS repairer 'The repairer that owns the partition';
+
+ALTER TABLE meshward.applied ADD COLUMN IF NOT EXISTS owner_heard_at DateTime64(3, 'UTC') DEFAULT 0;
+
+ALTER TABLE meshward.applied MODIFY TTL toDateTime(owner_heard_at) + INTERVAL 90 DAY DELETE WHERE toUnixTimestamp64Milli(owner_heard_at) > 0;
+
+ALTER TABLE meshward.applied
+  COMMENT COLUMN IF EXISTS owner_heard_at 'Of a collector that speaks for owners: when it was heard last, UTC; 1970 for a peer';
