@@ -106,6 +106,7 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
   }
 
   async savePartitions(partitions: readonly PartitionChanges[]): Promise<void> {
+    const nowMs = Math.round(this.#clock.nowMs());
     for (const { partition, version, changes } of partitions) {
       for await (const block of changes.placements) {
         const { count } = block;
@@ -129,7 +130,6 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     }
     // Placements first: should only they arrive, the batches come again and change nothing that they should not.
     await this.#writer.flush();
-    const nowMs = Math.round(this.#clock.nowMs());
     await this.#writer.enqueue(
       tables.applied,
       partitions.flatMap(({ partition, version, changes }) =>

@@ -49,6 +49,13 @@ export const mutants: readonly Mutant[] = [
   },
   // --- order of effects ----------------------------------------------------------------------------------------------
   {
+    name: 'how far what owners said was applied is forgotten at a restart',
+    file: 'analyzer/files/share-map/peer-progress.ts',
+    from: '      this.#changed.add(peer);\n      this.#keepOwner(peer, progress);',
+    to: '      this.#keepOwner(peer, progress);',
+    caughtBy: test('analyzer/files/share-map/testing/plain-share-map.test.ts'),
+  },
+  {
     name: 'offsets are committed before the store has what led to them',
     file: 'analyzer/files/keeper.ts',
     from: 'await this.#whileChangesGoOn(() => store.savePartitions(changes));',
