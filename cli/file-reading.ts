@@ -1,5 +1,5 @@
 /** What reading a file needs, for one command: the peers, and how far it is. */
-import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
+import type { ApiClient } from '#analyzer/api/client.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
 import type { Cap } from '#mesh/caps.ts';
 import { systemClock } from '#mesh/clock.ts';
@@ -10,7 +10,7 @@ import type { PlacedShare } from '#peers/locate.ts';
 import type { FileReading } from '#repairer/proofs/prove.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
-import { type ApiFlags, type CollectorFlags, findApiUrl, withCollector } from './mesh-address.ts';
+import { type ApiFlags, type CollectorFlags, findApi, withCollector } from './mesh-address.ts';
 
 export type FileReadingFlags = ApiFlags & CollectorFlags;
 
@@ -62,7 +62,7 @@ export async function withFileReading<T>(
 /** Reading goes on without an analyzer: then every peer is asked. */
 async function optionalApi(context: Context, flags: FileReadingFlags): Promise<ApiClient | null> {
   try {
-    return createApiClient(await findApiUrl(context, flags));
+    return await findApi(context, flags);
   } catch (error) {
     if (flags.api !== undefined) throw error;
     return null;

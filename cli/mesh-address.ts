@@ -1,6 +1,7 @@
 /** Where the services are that a command talks to: flags first, then what runs on this machine, then the configuration. */
 
 import type { Command } from 'commander';
+import { apiSender } from '#access/api-sender.ts';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
 import type { CollectorPins } from '#collector/gateway/collector-pins.ts';
@@ -34,11 +35,11 @@ export function addCollectorOptions(command: Command): Command {
 }
 
 /** @throws MeshwardError `service-unavailable` where nothing says where the API is. */
-export async function findApi(context: Context, flags: ApiFlags): Promise<ApiClient> {
-  return createApiClient(await findApiUrl(context, flags));
+export async function findApi(context: Context, flags: ApiFlags, timeoutMs?: number): Promise<ApiClient> {
+  return createApiClient(await findApiUrl(context, flags), timeoutMs, apiSender(context.config.access));
 }
 
-export async function findApiUrl(context: Context, flags: ApiFlags): Promise<string> {
+async function findApiUrl(context: Context, flags: ApiFlags): Promise<string> {
   if (flags.api !== undefined) return checkUrl(flags.api, ['http:', 'https:'], '--api');
   const run = await findRunFile(foldersOf(context.dataDir, context.config).runFile);
   if (run !== null) return run.apiUrl;

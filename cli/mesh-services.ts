@@ -73,7 +73,7 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
       ...settingsArguments({
         ...options.settings,
         ...ports,
-        'api.repairerUrls': [`http://${config.repairer.host}:${ports['repairer.port']}`],
+        'api.repairerUrls': [`${schemeOf(config.repairer)}://${config.repairer.host}:${ports['repairer.port']}`],
         ...Object.fromEntries(Object.entries(reached).map(([key, value]) => [`clickhouse.${key}`, value])),
       }),
     ];
@@ -84,7 +84,7 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
     let run: RunFile = {
       pid: process.pid,
       startedAtMs: clock.nowMs(),
-      apiUrl: String(analyzer['url']),
+      apiUrl: config.api.publicUrl === '' ? String(analyzer['url']) : config.api.publicUrl,
       collectorUrl: `https://${collector['host']}:${collector['port']}`,
       collectorPin: String(collector['pin']),
       collectorOpsUrl: `http://127.0.0.1:${collector['opsPort']}`,
@@ -115,6 +115,10 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
     await stop();
     throw error;
   }
+}
+
+function schemeOf({ tlsCertFile }: { readonly tlsCertFile: string }): 'http' | 'https' {
+  return tlsCertFile === '' ? 'http' : 'https';
 }
 
 /** Where the peers of a demonstration keep their shares. */

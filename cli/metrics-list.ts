@@ -5,6 +5,8 @@
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { Denials } from '#access/denials.ts';
+import { observeStaleTokens } from '#access/http-access.ts';
 import type { Delivery } from '#analyzer/alerts/delivery/delivery.ts';
 import { createDeliveryMetrics } from '#analyzer/alerts/delivery/metrics.ts';
 import { observeDelivery } from '#analyzer/alerts/delivery/observed.ts';
@@ -17,7 +19,9 @@ import type { AgentStatus } from '#collector/agent/status.ts';
 import { createGatewayMetrics } from '#collector/gateway/metrics.ts';
 import { newCounts as embeddedCounts } from '#log/embedded/stats.ts';
 import { newCounts as kafkaCounts } from '#log/kafka/stats.ts';
+import { systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
+import { silentLogger } from '#mesh/logger.ts';
 import { createRepairerMetrics } from '#repairer/metrics.ts';
 import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import type { Store } from '#store/client.ts';
@@ -52,6 +56,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
       connections: () => ({ known: 0, newcomer: 0 }),
     });
     gateway.accepted('batch', 0, 0);
+    accessInstruments(meter);
     logInstruments(meter);
   },
   analyzer(meter) {
@@ -71,6 +76,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
     const sink = { sink: 'SINK', waiting: 0, failingSinceMs: null };
     const delivery = { open: [], isTelling: false, status: () => [sink], isWithheld: () => false };
     observeDelivery(meter, delivery as unknown as Delivery);
+    accessInstruments(meter);
     logInstruments(meter);
     storeInstruments(meter);
   },
@@ -93,6 +99,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
     };
     repairer.ended(report as unknown as RepairReport, 'critical');
     repairer.confirmed(0);
+    accessInstruments(meter);
     logInstruments(meter);
     storeInstruments(meter);
   },
@@ -110,12 +117,18 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
     const agent = createAgentMetrics('PEER', meter);
     agent.observe(() => status as unknown as AgentStatus);
     agent.scanned(0);
+    accessInstruments(meter);
   },
 };
 
 function logInstruments(meter: Meter): void {
   const waiting = { pendingBytes: 0, waitingAppends: 0, openConnections: 0 };
   observeLog(meter, () => ({ ...embeddedCounts(), ...kafkaCounts(), ...waiting }));
+}
+
+function accessInstruments(meter: Meter): void {
+  void new Denials(systemClock, silentLogger, meter);
+  observeStaleTokens(meter, () => false);
 }
 
 function storeInstruments(meter: Meter): void {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { redactCaps } from '#mesh/redact.ts';
 import { choiceOption } from './choices.ts';
 import { everyCommand } from './command-tree.ts';
+import { addAccessCommands } from './commands/access.ts';
 import { addAlertCommands } from './commands/alerts.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
 import { addCompletionCommands } from './commands/completion.ts';
@@ -59,6 +60,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addScheduleCommands(program);
   addRepairCommands(program);
   addOperatorCommands(program);
+  addAccessCommands(program);
   addKeysCommands(program);
   addShareCommands(program);
   addDeadLetterCommands(program);

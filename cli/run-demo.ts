@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { apiSender } from '#access/api-sender.ts';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import { startDemoControl } from '#demo/control.ts';
 import { type FileLimits, type FoundFiles, findFiles } from '#demo/files.ts';
@@ -86,7 +87,7 @@ export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNa
   );
   const store = await openStore(storeContext(context, services), silentLogger, abort.signal);
   cleanUp.defer(() => store.close());
-  const api = createApiClient(services.run.apiUrl);
+  const api = createApiClient(services.run.apiUrl, undefined, apiSender(context.config.access));
 
   await withCollector(context, {}, async (collector) => {
     const peers = demoPeers(flags.peers);

@@ -1,5 +1,6 @@
 /** The repairer's HTTP: what it is doing at this moment. Who serves it adds metrics and probes. */
 import fastify, { type FastifyInstance } from 'fastify';
+import { type HttpAccess, openToAll } from '#access/http-access.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { RepairerStatus } from '#mesh/repairer-status.ts';
 import type { Budget } from '#peers/budget.ts';
@@ -10,9 +11,18 @@ export interface RunningRepairer {
   readonly budget: Pick<Budget, 'rates' | 'used'>;
 }
 
-/** @param running null while the repairer waits for what it stands on: its state is then not known, which is an error and not an empty one. */
-export function createRepairerApi(running: () => RunningRepairer | null, instance: string): FastifyInstance {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+export interface RepairerApiOptions {
+  /** Null while the repairer waits for what it stands on: its state is then not known, which is an error and not an empty one. */
+  readonly running: () => RunningRepairer | null;
+  readonly instance: string;
+  /** @default everybody may ask */
+  readonly access?: HttpAccess;
+}
+
+export async function createRepairerApi(options: RepairerApiOptions): Promise<FastifyInstance> {
+  const { running, instance, access = openToAll } = options;
+  const app = fastify({ ...access.server, logger: false, forceCloseConnections: true });
+  await access.protect(app);
   app.get('/v1/state', async (_request, reply) => {
     const now = running();
     if (now !== null)

@@ -1,6 +1,7 @@
 /** The HTTP API and the page: what the mesh's health is, for people and programs. Reads only; carries no secret. */
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
+import { type HttpAccess, openToAll } from '#access/http-access.ts';
 import { toApiError } from '#mesh/api-error.ts';
 import type { Clock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
@@ -34,6 +35,8 @@ export interface ApiOptions {
   readonly version: string;
   /** Adds what belongs to the process: metrics, liveness, the page. */
   readonly addRoutes: (app: FastifyInstance) => void;
+  /** @default everybody may ask */
+  readonly access?: HttpAccess;
 }
 
 const maxListed = 1000;
@@ -44,7 +47,13 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const { analyzer, history, config } = options;
   // What repairers have to say is left out where they do not say it.
   const repairers = (): Promise<RunningRepairs> => options.running().catch(() => nothingRuns);
-  const app = fastify({ logger: false, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } });
+  const access = options.access ?? openToAll;
+  const app = fastify({
+    ...access.server,
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  });
   await app.register(swagger, {
     refResolver: {
       buildLocalReference: ({ $id }, _baseUri, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`),
@@ -86,6 +95,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   );
 
   const otherMethods = watchMethods(app);
+  await access.protect(app);
   for (const schema of schemas.answerSchemas()) app.addSchema(schema);
   const answers = (name: schemas.AnswerName): Record<number, unknown> => ({
     200: { description: 'The answer.', $ref: `${name}#` },

@@ -1,5 +1,7 @@
 /** The HTTP API as a program asks it. @throws MeshwardError of the API's own code, or `service-unavailable` where nobody answers. */
 
+import { type ApiSender, plainSender } from '#access/api-sender.ts';
+import type { Denial } from '#access/denials.ts';
 import type { ApiError } from '#mesh/api-error.ts';
 import type { CampaignDefinition } from '#mesh/campaigns/definition.ts';
 import type { CampaignPlan } from '#mesh/campaigns/plan.ts';
@@ -55,9 +57,11 @@ export interface ApiClient {
   campaignReport(reference: string, withRemaining: boolean): Promise<CampaignReport>;
   schedules(): Promise<readonly ScheduleAnswer[]>;
   repairLimits(): Promise<LimitsAnswer>;
+  /** Newest first; for approvers. */
+  denials(limit: number): Promise<readonly Denial[]>;
 }
 
-export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
+export function createApiClient(url: string, timeoutMs = 10_000, send: ApiSender = plainSender): ApiClient {
   const ask = async <T>(path: string, body?: unknown): Promise<T> => {
     let response: Response;
     const sent =
@@ -65,8 +69,9 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
         ? {}
         : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
     try {
-      response = await fetch(new URL(path, url), { ...sent, signal: AbortSignal.timeout(timeoutMs) });
+      response = await send(new URL(path, url), { ...sent, signal: AbortSignal.timeout(timeoutMs) });
     } catch (error) {
+      if (error instanceof MeshwardError) throw error;
       throw new MeshwardError('service-unavailable', `the API does not answer: ${describeError(error)}`, {
         next: 'See that the analyzer runs: `meshward doctor`.',
         retryable: true,
@@ -104,6 +109,7 @@ export function createApiClient(url: string, timeoutMs = 10_000): ApiClient {
     campaign: (reference) => get(`/v1/campaigns/${encodeURIComponent(reference)}`),
     schedules: async () => (await get<{ schedules: ScheduleAnswer[] }>('/v1/schedules')).schedules,
     repairLimits: () => get('/v1/repair/limits'),
+    denials: async (limit) => (await get<{ denials: Denial[] }>(`/v1/access/denials${query({ limit })}`)).denials,
     campaignReport: (reference, remaining) =>
       get(`/v1/campaigns/${encodeURIComponent(reference)}/report${query({ remaining: String(remaining) })}`),
   };

@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { type ApiSender, plainSender } from '#access/api-sender.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { type FailingFileStatus, type RepairerStatus, repairerStatus } from '#mesh/repairer-status.ts';
 
@@ -37,6 +38,7 @@ export function repairersAt(
   urls: readonly string[],
   clock: Clock,
   addressesOf: FindAddresses = addressesInDns,
+  send: ApiSender = plainSender,
 ): () => Promise<RunningRepairs> {
   let answer: Promise<RunningRepairs> | undefined;
   let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -44,7 +46,7 @@ export function repairersAt(
     const nowMs = clock.monotonicMs();
     if (answer === undefined || nowMs - askedAtMs >= answerServesMs) {
       askedAtMs = nowMs;
-      answer = askRepairers(urls, addressesOf);
+      answer = askRepairers(urls, addressesOf, send);
     }
     return answer;
   };
@@ -54,9 +56,13 @@ async function addressesInDns(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
-async function askRepairers(urls: readonly string[], addressesOf: FindAddresses): Promise<RunningRepairs> {
+async function askRepairers(
+  urls: readonly string[],
+  addressesOf: FindAddresses,
+  send: ApiSender,
+): Promise<RunningRepairs> {
   const each = await Promise.all(urls.map((url) => urlsBehind(url, addressesOf)));
-  const states = onceEach(await Promise.all([...new Set(each.flat())].map(ask)));
+  const states = onceEach(await Promise.all([...new Set(each.flat())].map((url) => ask(url, send))));
   return {
     running: states.flatMap((state) => state?.running ?? []),
     brake: states.map((state) => state?.brake ?? null).find((reason) => reason !== null) ?? null,
@@ -91,9 +97,9 @@ function onceEach(states: readonly (RepairerStatus | null)[]): readonly (Repaire
   });
 }
 
-async function ask(url: string): Promise<RepairerStatus | null> {
+async function ask(url: string, send: ApiSender): Promise<RepairerStatus | null> {
   try {
-    const response = await fetch(new URL('/v1/state', url), { signal: AbortSignal.timeout(answerTimeoutMs) });
+    const response = await send(new URL('/v1/state', url), { signal: AbortSignal.timeout(answerTimeoutMs) });
     return repairerStatus.parse(await response.json());
   } catch {
     return null;

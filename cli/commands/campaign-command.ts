@@ -1,7 +1,7 @@
 /** `meshward campaign approve | start | pause | resume | cancel`: an operator's word about a campaign. */
 import type { Command } from 'commander';
 import type { CampaignAnswer as Stand } from '#analyzer/api/campaign-schemas.ts';
-import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
+import type { ApiClient } from '#analyzer/api/client.ts';
 import type { CampaignAnswer } from '#collector/gateway/campaign-routes.ts';
 import { type CollectorClient } from '#collector/gateway/client.ts';
 import { planDrift } from '#mesh/campaigns/plan.ts';
@@ -17,7 +17,7 @@ import {
   addApiOption,
   addCollectorOptions,
   type CollectorFlags,
-  findApiUrl,
+  findApi,
   withCollector,
 } from '../mesh-address.ts';
 import { planTimeoutMs } from './campaign-plan.ts';
@@ -97,7 +97,7 @@ type Commanding = (
 ) => { what: 'approve' | 'start'; planHash: string } | { what: 'pause' | 'resume' | 'cancel' };
 
 async function say(context: Context, flags: SayFlags, reference: string, commandOf: Commanding): Promise<void> {
-  const api = createApiClient(await findApiUrl(context, flags));
+  const api = await findApi(context, flags);
   const stand = await api.campaign(reference);
   const said = await withCollector(context, flags, (collector) =>
     command(collector, stand, commandOf(stand), flags.why),
@@ -121,7 +121,7 @@ async function sayAndWait(
   reference: string,
   what: 'pause' | 'cancel',
 ): Promise<void> {
-  const api = createApiClient(await findApiUrl(context, flags));
+  const api = await findApi(context, flags);
   const before = await api.campaign(reference);
   const said = await withCollector(context, flags, (collector) => command(collector, before, { what }, flags.why));
   const sinceMs = systemClock.nowMs();
@@ -148,7 +148,7 @@ async function atRest(api: ApiClient, { id, revision }: CampaignAnswer, signal: 
 
 async function start(context: Context, flags: StartFlags, reference: string): Promise<void> {
   const { why } = flags;
-  const api = createApiClient(await findApiUrl(context, flags), planTimeoutMs);
+  const api = await findApi(context, flags, planTimeoutMs);
   let stand: Pick<Stand, 'id' | 'name' | 'revision' | 'planHash' | 'definition' | 'plan' | 'description'> =
     await api.campaign(reference);
   const fresh = await api.planCampaign(stand.definition);

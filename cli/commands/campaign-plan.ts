@@ -1,7 +1,6 @@
 /** `meshward campaign plan`: what a campaign would do and cost. Without --save it changes nothing anywhere. */
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { createApiClient } from '#analyzer/api/client.ts';
 import { describeDefinition } from '#mesh/campaigns/definition.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { addCampaignFlags, type CampaignFlags, definitionOf } from '../campaign-flags.ts';
@@ -13,7 +12,7 @@ import {
   addApiOption,
   addCollectorOptions,
   type CollectorFlags,
-  findApiUrl,
+  findApi,
   withCollector,
 } from '../mesh-address.ts';
 import type { View } from '../terminal/view.ts';
@@ -56,7 +55,7 @@ async function plan(context: Context, flags: PlanFlags): Promise<View> {
       next: 'Add --name NAME and --why TEXT.',
     });
   }
-  const api = createApiClient(await findApiUrl(context, flags), planTimeoutMs);
+  const api = await findApi(context, flags, planTimeoutMs);
   const definition = await definitionOf(flags, {
     peers: async () => (await api.peers()).peers,
     selectionOf: async (reference) => (await api.campaign(reference)).definition.selection,

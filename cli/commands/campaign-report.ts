@@ -2,13 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { CampaignReport } from '#analyzer/api/campaign-schemas.ts';
-import { createApiClient } from '#analyzer/api/client.ts';
 import { isOver } from '#mesh/campaigns/campaign.ts';
 import { renderReportPage } from '../campaign-page.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
 import { describeCampaign, describeMargins } from '../describe-campaign.ts';
-import { type ApiFlags, addApiOption, findApiUrl } from '../mesh-address.ts';
+import { type ApiFlags, addApiOption, findApi } from '../mesh-address.ts';
 import { planTimeoutMs } from './campaign-plan.ts';
 
 interface ReportFlags extends ApiFlags {
@@ -38,7 +37,7 @@ export function addCampaignReportCommand(campaign: Command): void {
 }
 
 async function report(context: Context, flags: ReportFlags, reference: string): Promise<void> {
-  const api = createApiClient(await findApiUrl(context, flags), planTimeoutMs);
+  const api = await findApi(context, flags, planTimeoutMs);
   const { kind } = await api.campaign(reference);
   const isMove = kind === 'drain' || kind === 'replace' || kind === 'rebalance';
   const found = await api.campaignReport(reference, isMove);

@@ -4,7 +4,6 @@ import { createReadStream } from 'node:fs';
 import { appendFile, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { createApiClient } from '#analyzer/api/client.ts';
 import type { CollectorClient } from '#collector/gateway/client.ts';
 import { formatCap, formatVerifyCap } from '#mesh/caps.ts';
 import { type Coding, parseCoding } from '#mesh/coding.ts';
@@ -21,7 +20,7 @@ import {
   addApiOption,
   addCollectorOptions,
   type CollectorFlags,
-  findApiUrl,
+  findApi,
   withCollector,
 } from '../mesh-address.ts';
 import type { MeshPeers } from '../mesh-peers.ts';
@@ -193,7 +192,7 @@ function notRegistered(cause: unknown): MeshwardError {
 
 async function openMesh(context: Context, flags: PutFlags, collector: CollectorClient): Promise<MeshPeers> {
   const note = (line: string): void => context.output.note(line);
-  const api = await findApiUrl(context, flags).then(createApiClient, (error: unknown) => {
+  const api = await findApi(context, flags).catch((error: unknown) => {
     note(`no analyzer is known (${describeError(error)}): every enrolled peer counts as up`);
     return null;
   });

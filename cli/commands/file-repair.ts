@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import { createApiClient } from '#analyzer/api/client.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -21,7 +20,7 @@ import {
   addApiOption,
   addCollectorOptions,
   type CollectorFlags,
-  findApiUrl,
+  findApi,
   withCollector,
 } from '../mesh-address.ts';
 import { formatBytes, formatDuration } from '../output.ts';
@@ -74,7 +73,7 @@ async function repair(context: Context, positional: readonly string[], flags: Re
   const note = (line: string): void => context.output.note(line);
   const { found, report, nameOf } = await interruptible((signal) =>
     withCollector(context, flags, async (collector) => {
-      const api = await findApiUrl(context, flags).then(createApiClient, (error: unknown) => {
+      const api = await findApi(context, flags).catch((error: unknown) => {
         note(`no analyzer is known (${describeError(error)}): every enrolled peer counts as up`);
         return null;
       });

@@ -1,5 +1,6 @@
 /** `meshward peer kill | wipe | return`: what happens to peers of the demonstration, and of nothing else. */
 import type { Command } from 'commander';
+import { type ApiSender, apiSender } from '#access/api-sender.ts';
 import { createApiClient } from '#analyzer/api/client.ts';
 import type { PeerAction } from '#demo/control.ts';
 import type { ApiError } from '#mesh/api-error.ts';
@@ -48,7 +49,7 @@ async function act(context: Context, action: PeerAction, given: readonly string[
       next: `Start one with \`npm start\`. Peers of a real mesh are stopped on their own machines; see \`meshward peer --help\` for what the mesh can be told of them.`,
     });
   }
-  const names = await chooseNames(run, given, flags);
+  const names = await chooseNames(run, given, flags, apiSender(context.config.access));
   await ask(run.demo, action, names);
   context.output.result(
     { action, peers: names },
@@ -57,11 +58,16 @@ async function act(context: Context, action: PeerAction, given: readonly string[
   );
 }
 
-async function chooseNames(run: RunFile, given: readonly string[], flags: DemoFlags): Promise<readonly string[]> {
+async function chooseNames(
+  run: RunFile,
+  given: readonly string[],
+  flags: DemoFlags,
+  send: ApiSender,
+): Promise<readonly string[]> {
   const domains = parseDomains(flags.domain);
   const names = new Set(given);
   if (flags.domain.length > 0) {
-    const { peers } = await createApiClient(run.apiUrl).peers();
+    const { peers } = await createApiClient(run.apiUrl, undefined, send).peers();
     for (const peer of peers) if (isInDomains(peer.domains, domains)) names.add(peer.name);
   }
   if (names.size > 0) return [...names];

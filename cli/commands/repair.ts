@@ -1,5 +1,7 @@
 /** `meshward repair limits | hold | release`: how fast repair may be, and whether it may be at all. */
+
 import type { Command } from 'commander';
+import { type ApiSender, apiSender } from '#access/api-sender.ts';
 import type { LimitsAnswer } from '#analyzer/api/campaign-schemas.ts';
 import { type RateName, rateNames } from '#mesh/campaigns/limits.ts';
 import { MeshwardError } from '#mesh/errors.ts';
@@ -115,7 +117,7 @@ async function limit(context: Context, flags: LimitsFlags): Promise<View> {
     await withCollector(context, flags, (collector) => collector.setLimits({ rates, why }));
   }
   const answer = await (await findApi(context, flags)).repairLimits();
-  const repairers = await askRepairers(await repairerUrls(context));
+  const repairers = await askRepairers(await repairerUrls(context), apiSender(context.config.access));
   return limitsView(answer, repairers);
 }
 
@@ -129,11 +131,11 @@ async function repairerUrls({ config, dataDir }: Context): Promise<readonly stri
   return run === null ? config.api.repairerUrls : [run.repairerUrl];
 }
 
-function askRepairers(urls: readonly string[]): Promise<AskedRepairer[]> {
+function askRepairers(urls: readonly string[], send: ApiSender): Promise<AskedRepairer[]> {
   return Promise.all(
     urls.map(async (url) => {
       try {
-        const response = await fetch(new URL('/v1/state', url), { signal: AbortSignal.timeout(2000) });
+        const response = await send(new URL('/v1/state', url), { signal: AbortSignal.timeout(2000) });
         return { url, status: repairerStatus.parse(await response.json()) };
       } catch {
         return { url, status: null };

@@ -1,5 +1,6 @@
 /** Whether this machine's clock can be believed: silence is judged by the log's time, and certificates and leases by this one. */
 
+import { apiSender } from '#access/api-sender.ts';
 import { systemClock } from '#mesh/clock.ts';
 import type { Context } from '../context.ts';
 import { formatDuration } from '../output.ts';
@@ -19,7 +20,9 @@ export function clockChecks(context: Context, run: RunFile | null): readonly Che
       async run() {
         const url = run?.apiUrl ?? context.config.repairer.apiUrl;
         const before = systemClock.nowMs();
-        const theirs = await fetch(new URL('/livez', url), { signal: AbortSignal.timeout(5_000) }).then(
+        const theirs = await apiSender(context.config.access)(new URL('/livez', url), {
+          signal: AbortSignal.timeout(5_000),
+        }).then(
           (response) => Date.parse(response.headers.get('date') ?? ''),
           () => Number.NaN,
         );

@@ -1,4 +1,5 @@
 /** How the mesh itself is: its files, what its alerts say, its repairs, its peers, and what could not be taken. */
+import { apiSender } from '#access/api-sender.ts';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { MeshAnswer, PeerAnswer, RepairAnswer } from '#analyzer/api/schemas.ts';
 import { type LetterSummary, listLetters } from '#collector/dead-letters/letters.ts';
@@ -20,7 +21,11 @@ const mostLetters = 1000;
 const mostRepairs = 500;
 
 export function meshChecks(context: Context, run: RunFile | null): readonly Check[] {
-  const api = createApiClient(run?.apiUrl ?? context.config.repairer.apiUrl, answerTimeoutMs);
+  const api = createApiClient(
+    run?.apiUrl ?? context.config.repairer.apiUrl,
+    answerTimeoutMs,
+    apiSender(context.config.access),
+  );
   const ask = (name: string, look: (api: ApiClient) => Promise<Finding>): Check => ({
     name,
     kind: 'mesh',

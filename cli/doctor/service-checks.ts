@@ -1,4 +1,5 @@
 /** What runs: ClickHouse, collector, analyzer, repairer. */
+import { type ApiSender, apiSender } from '#access/api-sender.ts';
 import type { SinkListAnswer } from '#analyzer/api/alert-schemas.ts';
 import { createApiClient } from '#analyzer/api/client.ts';
 import { describeError } from '#mesh/errors.ts';
@@ -18,6 +19,7 @@ import { type Check, type Finding, failed, passed, skipped, startServices } from
 const answerTimeoutMs = 5_000;
 export function serviceChecks(context: Context, run: RunFile | null): readonly Check[] {
   const { config } = context;
+  const send = apiSender(config.access);
   return [
     { name: 'clickhouse', kind: 'service', run: () => lookAtClickHouse(context) },
     {
@@ -25,7 +27,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       kind: 'service',
       async run() {
         const ops = run?.collectorOpsUrl ?? `http://127.0.0.1:${config.collector.opsPort}`;
-        const ready = await readiness(ops);
+        const ready = await readiness(ops, send);
         if (ready !== null) return ready;
         const peers = await withCollector(context, {}, (collector) => collector.directory());
         const revoked = peers.filter((peer) => peer.revoked).length;
@@ -39,7 +41,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       kind: 'service',
       async run() {
         const url = run?.apiUrl ?? config.repairer.apiUrl;
-        const mesh = await createApiClient(url, answerTimeoutMs).mesh();
+        const mesh = await createApiClient(url, answerTimeoutMs, send).mesh();
         const said = `${url} has ${mesh.files} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
         if (mesh.freshness.state === 'fresh') return passed(said);
         return failed(
@@ -52,16 +54,16 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       name: 'alert sinks',
       kind: 'service',
       run: async () =>
-        alertSinks(await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs).alertSinks()),
+        alertSinks(await createApiClient(run?.apiUrl ?? config.repairer.apiUrl, answerTimeoutMs, send).alertSinks()),
     },
     {
       name: 'repairer',
       kind: 'service',
       async run() {
         const url = run?.repairerUrl ?? `http://${config.repairer.host}:${config.repairer.port}`;
-        const ready = await readiness(url);
+        const ready = await readiness(url, send);
         if (ready !== null) return ready;
-        const state = await ask(new URL('/v1/state', url)).then(
+        const state = await ask(new URL('/v1/state', url), send).then(
           (response) => response.json() as Promise<RepairerStatus>,
         );
         return judgeRepairer(state, url, config.analyzer.staleAfterMs);
@@ -161,10 +163,10 @@ export async function tryToWrite(store: Pick<Store, 'command' | 'qualified'>, ve
 }
 
 /** Null where the service is ready. */
-async function readiness(url: string): Promise<Finding | null> {
+async function readiness(url: string, send: ApiSender): Promise<Finding | null> {
   let response: Response;
   try {
-    response = await ask(new URL('/readyz', url));
+    response = await ask(new URL('/readyz', url), send);
   } catch (error) {
     return failed(`does not answer at ${url}: ${describeError(error)}`, startServices);
   }
@@ -176,6 +178,6 @@ async function readiness(url: string): Promise<Finding | null> {
   );
 }
 
-function ask(url: URL): Promise<Response> {
-  return fetch(url, { signal: AbortSignal.timeout(answerTimeoutMs) });
+function ask(url: URL, send: ApiSender): Promise<Response> {
+  return send(url, { signal: AbortSignal.timeout(answerTimeoutMs) });
 }

@@ -1,5 +1,7 @@
 /** The agent as a process beside one storage peer. */
 import { join } from 'node:path';
+import { metrics } from '@opentelemetry/api';
+import { openHttpAccess } from '#access/http-access.ts';
 import { createAgent } from '#collector/agent/agent.ts';
 import { collectorPort } from '#collector/agent/collector-port.ts';
 import { enrolAgent } from '#collector/agent/enrol.ts';
@@ -88,6 +90,13 @@ export async function startAgent(
     { telemetry, alive: () => true, readiness: () => ({ ready: true, reasons: [] }), ending: signal },
     config.opsHost,
     await keptPort(join(folders.state, 'ops-port'), config.opsPort),
+    openHttpAccess({
+      config: context.config.access,
+      place: { host: config.opsHost, tlsCertFile: '', tlsKeyFile: '' },
+      clock: systemClock,
+      logger,
+      meter: metrics.getMeter('meshward.access'),
+    }),
   );
   return {
     facts: { peer: identity.peerId, opsPort: ops.port },

@@ -1,6 +1,8 @@
 /** The analyzer as a process: share maps on the log and the store, and the HTTP API with the page. */
 import { hostname } from 'node:os';
 import { metrics } from '@opentelemetry/api';
+import { apiSender } from '#access/api-sender.ts';
+import { openHttpAccess } from '#access/http-access.ts';
 import { AlertAnswers } from '#analyzer/api/alert-answers.ts';
 import { toPeerAnswer } from '#analyzer/api/answers.ts';
 import { createApi } from '#analyzer/api/api.ts';
@@ -26,13 +28,21 @@ const failureLookMs = 250;
 
 export async function startAnalyzer({ context, telemetry, logger, signal }: ServiceStart): Promise<RunningService> {
   const { config } = context;
+  // First of all: what is not to be served must not be begun.
+  const access = openHttpAccess({
+    config: config.access,
+    place: config.api,
+    clock: systemClock,
+    logger,
+    meter: metrics.getMeter('meshward.access'),
+  });
   const { log, topics } = beginOpeningLog(context, { role: 'analyzer', logger, signal });
   const database = await beginOpeningStore(context, logger, signal);
   const { store, writer, close } = database;
   const meter = metrics.getMeter('meshward.analyzer');
   const instance = instanceName(hostname(), config.api.port, process.pid);
   telemetry.keepFigures({ writer, instance });
-  const running = repairersAt(config.api.repairerUrls, systemClock);
+  const running = repairersAt(config.api.repairerUrls, systemClock, undefined, apiSender(config.access));
   const alerting = openAlerting({ config, log, topics, logger, running });
   const analyzer = new Analyzer({
     instance,
@@ -83,6 +93,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
     version: softwareVersion,
+    access,
     addRoutes(app) {
       addPage(app);
       addRunbooks(app);
@@ -99,7 +110,8 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const watch = setInterval(() => {
     if (analyzer.failure !== null) failed.fail(analyzer.failure);
   }, failureLookMs);
-  const url = await api.listen({ host: config.api.host, port: config.api.port });
+  const heard = await api.listen({ host: config.api.host, port: config.api.port });
+  const url = heard.replace(/^https?:/, `${access.scheme}:`);
   const started = (async () => {
     await database.prepared;
     // Before anything is asked of the log: it may have no room.
@@ -119,6 +131,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     async stop() {
       clearInterval(watch);
       await api.close();
+      access.close();
       await analyzer.stop();
       await started.catch(() => undefined);
       await alerting.close();

@@ -1,6 +1,7 @@
 /** Campaigns, calendars and limits in the repairer's process. */
 import { hostname } from 'node:os';
 import type { Meter } from '@opentelemetry/api';
+import { apiSender } from '#access/api-sender.ts';
 import { createApiClient } from '#analyzer/api/client.ts';
 import { FollowedTable } from '#log/followed-table.ts';
 import { brakeWordOf, ratesOf } from '#mesh/campaigns/limits.ts';
@@ -100,7 +101,7 @@ function calendarOf(
 ): Calendar {
   const { transfer, peerView } = host.tools.mesh;
   const { clock, random, randomBytes, leaseSecret } = host.tools.runtime;
-  const api = createApiClient(config.repairer.apiUrl, planTimeoutMs);
+  const api = createApiClient(config.repairer.apiUrl, planTimeoutMs, apiSender(config.access));
   const peers = () => mesh.directory.peers().map(({ peerId }) => peerId);
   const measure = createCalendarMetrics(meter);
   return new Calendar({

@@ -1,4 +1,6 @@
 /** The collector as a process: the gateway on the log, and its first operators. */
+import { metrics } from '@opentelemetry/api';
+import { openHttpAccess } from '#access/http-access.ts';
 import { createGateway } from '#collector/gateway/gateway.ts';
 import { enrolOperator } from '#collector/gateway/tokens.ts';
 import { type Backoff, backoffMs } from '#mesh/backoff.ts';
@@ -23,6 +25,13 @@ export async function startCollector({ context, telemetry, logger, signal }: Ser
     tls: { key: privateKeyPem(identity), cert: identity.certificatePem },
     otherPins,
     logger,
+  });
+  const access = openHttpAccess({
+    config: config.access,
+    place: { host: config.collector.opsHost, tlsCertFile: '', tlsKeyFile: '' },
+    clock: systemClock,
+    logger,
+    meter: metrics.getMeter('meshward.access'),
   });
   const failed = failure();
   const refused = Promise.withResolvers<void>();
@@ -49,6 +58,7 @@ export async function startCollector({ context, telemetry, logger, signal }: Ser
     },
     config.collector.opsHost,
     config.collector.opsPort,
+    access,
   );
   // While the log has no room, the probes say so; agents try again by themselves.
   const address = await Promise.race([started, log.away, refused.promise]);

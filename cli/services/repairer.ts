@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { metrics, trace } from '@opentelemetry/api';
+import { openHttpAccess } from '#access/http-access.ts';
 import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
@@ -29,12 +30,19 @@ const peersEveryMs = 1000;
 export async function startRepairer(start: ServiceStart): Promise<RunningService> {
   const { context, telemetry, logger, signal } = start;
   const { config } = context;
+  const access = openHttpAccess({
+    config: config.access,
+    place: config.repairer,
+    clock: systemClock,
+    logger,
+    meter: metrics.getMeter('meshward.access'),
+  });
   const opening = beginOpeningLog(context, { role: 'repairer', logger, signal });
   const database = await beginOpeningStore(context, logger, signal);
   const instance = instanceName(hostname(), config.repairer.port, process.pid);
   telemetry.keepFigures({ writer: database.writer, instance });
   let repairs: Repairs | null = null;
-  const app = createRepairerApi(() => repairs, instance);
+  const app = await createRepairerApi({ running: () => repairs, instance, access });
   addOpsRoutes(app, {
     telemetry,
     alive: () => true,
@@ -49,7 +57,8 @@ export async function startRepairer(start: ServiceStart): Promise<RunningService
   started.catch((error: unknown) => {
     if (!signal.aborted) failed.fail(error);
   });
-  const url = await app.listen({ host: config.repairer.host, port: config.repairer.port });
+  const heard = await app.listen({ host: config.repairer.host, port: config.repairer.port });
+  const url = heard.replace(/^https?:/, `${access.scheme}:`);
   // While the log has no room or the database is away, its probes say so.
   await Promise.race([started, opening.log.away, database.away]);
   return {
@@ -57,6 +66,7 @@ export async function startRepairer(start: ServiceStart): Promise<RunningService
     failed: failed.promise,
     async stop() {
       await app.close();
+      access.close();
       await started.then(
         (begun) => begun.stop(),
         () => undefined,

@@ -1,4 +1,5 @@
 /** What no key can say by itself: settings that need each other. */
+import { isLoopback } from '../loopback.ts';
 import type { Config } from './schema.ts';
 
 export interface Problem {
@@ -7,7 +8,8 @@ export interface Problem {
 }
 
 /** Empty where everything fits together. */
-export function problemsAcrossKeys({ log, kafka, clickhouse }: Config): readonly Problem[] {
+export function problemsAcrossKeys(config: Config): readonly Problem[] {
+  const { log, kafka, clickhouse, access } = config;
   const problems: Problem[] = [];
   const wants = (isSo: boolean, path: string, message: string): void => {
     if (!isSo) problems.push({ path, message });
@@ -39,6 +41,43 @@ export function problemsAcrossKeys({ log, kafka, clickhouse }: Config): readonly
     clickhouse.mode !== 'external' || clickhouse.urls.length > 0,
     'clickhouse.urls',
     'names no server, and clickhouse.mode is external',
+  );
+  const hasAccess = access.tokensFile !== '' || access.trustedProxies.length > 0;
+  for (const section of ['api', 'repairer'] as const) {
+    const { host, tlsCertFile, tlsKeyFile } = config[section];
+    wants(
+      tlsCertFile === '' || tlsKeyFile !== '',
+      `${section}.tlsKeyFile`,
+      `is empty, and ${section}.tlsCertFile is set`,
+    );
+    wants(
+      tlsKeyFile === '' || tlsCertFile !== '',
+      `${section}.tlsCertFile`,
+      `is empty, and ${section}.tlsKeyFile is set`,
+    );
+    if (isLoopback(host)) continue;
+    wants(
+      hasAccess,
+      `${section}.host`,
+      'is beyond loopback, where anybody could ask: set access.tokensFile (`meshward access create` makes it) or access.trustedProxies',
+    );
+    wants(
+      tlsCertFile !== '' || access.allowPlainHttp,
+      `${section}.host`,
+      `is beyond loopback, where tokens could be read on the way: set ${section}.tlsCertFile and ${section}.tlsKeyFile, or access.allowPlainHttp where a proxy ends TLS`,
+    );
+  }
+  for (const section of ['collector', 'agent'] as const) {
+    wants(
+      isLoopback(config[section].opsHost) || (hasAccess && access.allowPlainHttp),
+      `${section}.opsHost`,
+      'is beyond loopback, where anybody could ask and read tokens on the way: set access.tokensFile (`meshward access create` makes it), and access.allowPlainHttp where the network keeps others out',
+    );
+  }
+  wants(
+    access.trustedProxies.length === 0 || access.proxyRoles.length > 0,
+    'access.proxyRoles',
+    'is empty, and access.trustedProxies is set: nobody would be let in',
   );
   return problems;
 }

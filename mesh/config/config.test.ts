@@ -145,4 +145,35 @@ describe('configuration', () => {
     const rule = { name: 'odd', coding: { k: 25, n: 100 }, repairBelow: 20 };
     expect(refusal(() => loadConfig({ flags: { policies: [rule] } })).message).toContain('policy "odd"');
   });
+
+  it('lets nothing be served beyond loopback without access and TLS', () => {
+    const access = { 'access.tokensFile': '/etc/meshward/tokens.json' };
+    const tls = { 'api.tlsCertFile': 'c', 'api.tlsKeyFile': 'k' };
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', 'mesh.example', '[::1].example']) {
+      expect(refusal(() => loadConfig({ flags: { 'api.host': host } })).message).toContain(
+        'api.host (flag): is beyond loopback, where anybody could ask',
+      );
+      const open = refusal(() => loadConfig({ flags: { 'api.host': host, ...access } }));
+      expect(open.message).toContain('api.host (flag): is beyond loopback, where tokens could be read on the way');
+      loadConfig({ flags: { 'api.host': host, ...access, ...tls } });
+      loadConfig({ flags: { 'api.host': host, ...access, 'access.allowPlainHttp': true } });
+    }
+    for (const key of ['collector.opsHost', 'agent.opsHost']) {
+      expect(refusal(() => loadConfig({ flags: { [key]: '0.0.0.0' } })).message).toContain(`${key} (flag)`);
+      loadConfig({ flags: { [key]: '0.0.0.0', ...access, 'access.allowPlainHttp': true } });
+    }
+    expect(refusal(() => loadConfig({ flags: { 'repairer.host': '0.0.0.0' } })).message).toContain('repairer.host');
+    for (const host of ['127.0.0.1', '127.9.9.9', 'localhost', '::1']) loadConfig({ flags: { 'api.host': host } });
+  });
+
+  it('takes addresses and subnets of proxies, and nothing else for one', () => {
+    const proxies = (text: string) =>
+      loadConfig({ flags: { 'access.trustedProxies': text, 'access.proxyRoles': '[{group: sre, role: operator}]' } });
+    proxies('[10.0.0.1, 10.1.0.0/16, "::1", "fd00::/8"]');
+    for (const wrong of ['proxy.example', '10.0.0.0/33', '10.0.0', '10.0.0.0/x'])
+      expect(refusal(() => proxies(`[${wrong}]`)).message).toContain('is neither an address nor a subnet');
+    expect(refusal(() => loadConfig({ flags: { 'access.trustedProxies': '[10.0.0.1]' } })).message).toContain(
+      'access.proxyRoles (default): is empty',
+    );
+  });
 });

@@ -4,6 +4,7 @@
  * (`--set log.topicPrefix=x-`), each over the one before.
  */
 import { z } from 'zod';
+import { accessSection } from './access-keys.ts';
 import { alertsSection, objectiveSection } from './alert-keys.ts';
 import { campaignsSection } from './campaign-keys.ts';
 import { clickhouseSection } from './clickhouse-keys.ts';
@@ -174,10 +175,21 @@ export const configSchema = z.strictObject({
       'Repairers whose running work the page shows. Every address of a host name is asked, so one name may stand for all of them.',
     ),
     maxStreams: key(count, 100, 'streams', 'Most live event streams at once.'),
+    publicUrl: key(text, '', 'url', 'How people and commands reach the API and the page, if not by host and port.'),
+    tlsCertFile: key(
+      text,
+      '',
+      'path',
+      'Certificate chain (PEM) of the HTTP API; with it the API speaks TLS alone. Read again when it changes.',
+    ),
+    tlsKeyFile: key(text, '', 'path', 'Private key (PEM) of that certificate.'),
   }),
+  access: accessSection,
   repairer: z.strictObject({
     host: key(text.min(1), '127.0.0.1', 'address', 'Where the repairer shows its own state and metrics.'),
     port: key(port, 7702, 'port', 'Port of the repairer. 0 picks a free one.'),
+    tlsCertFile: key(text, '', 'path', "Certificate chain (PEM) of the repairer's HTTP, as api.tlsCertFile."),
+    tlsKeyFile: key(text, '', 'path', 'Private key (PEM) of that certificate.'),
     apiUrl: key(
       z.url(),
       'http://127.0.0.1:7700',

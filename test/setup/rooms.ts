@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { sourceFiles } from './source-files.ts';
 
-const ground = ['mesh', 'native', 'tahoe', 'log', 'store', 'peers'] as const;
+const ground = ['mesh', 'access', 'native', 'tahoe', 'log', 'store', 'peers'] as const;
 
 /** By room: the rooms that its files may import, beside its own. */
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   mesh: [],
+  access: ['mesh'],
   native: ['mesh'],
   tahoe: ['mesh', 'native'],
   log: ['mesh'],
