@@ -105,7 +105,10 @@ export function describeFreshness({ state, asOfMs, reasons }: FreshnessAnswer): 
 }
 
 /** Tolerance is the fewest whose loss is too much: any one fewer may go. */
-function describeTolerance({ tolerancePeers, toleranceDomains }: FileAnswerBody): string {
+export function describeTolerance({
+  tolerancePeers,
+  toleranceDomains,
+}: Pick<FileAnswerBody, 'tolerancePeers' | 'toleranceDomains'>): string {
   if (tolerancePeers === 0) return 'no further loss: it cannot be recovered until peers come back';
   const any = (tolerance: number, what: string): string =>
     tolerance <= 1 ? `of no ${what}` : `of any ${tolerance - 1} ${what}${tolerance === 2 ? '' : 's'}`;
@@ -122,7 +125,7 @@ function describeLoss({ log10Loss }: FileAnswerBody): string {
   return `10^${log10Loss.toFixed(1)} by independent failures`;
 }
 
-function signed(value: number): string {
+export function signed(value: number): string {
   return value > 0 ? `+${value}` : String(value);
 }
 

@@ -73,7 +73,10 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
       ...settingsArguments({
         ...options.settings,
         ...ports,
-        'api.repairerUrls': [`${schemeOf(config.repairer)}://${config.repairer.host}:${ports['repairer.port']}`],
+        'collector.apiUrls': [apiUrlOf(config, ports['api.port'])],
+        'api.repairerUrls': [
+          `${schemeOf(config.repairer)}://${localHost(config.repairer.host)}:${ports['repairer.port']}`,
+        ],
         ...Object.fromEntries(Object.entries(reached).map(([key, value]) => [`clickhouse.${key}`, value])),
       }),
     ];
@@ -115,6 +118,19 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
     await stop();
     throw error;
   }
+}
+
+/** A certificate is of the name by which everybody reaches it. */
+function apiUrlOf({ api }: Config, port: number): string {
+  const isNamed = api.tlsCertFile !== '' && api.publicUrl !== '';
+  return isNamed ? api.publicUrl : `${schemeOf(api)}://${localHost(api.host)}:${port}`;
+}
+
+/** How a service of this machine reaches one that listens there. */
+function localHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function schemeOf({ tlsCertFile }: { readonly tlsCertFile: string }): 'http' | 'https' {

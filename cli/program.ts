@@ -5,6 +5,7 @@ import { choiceOption } from './choices.ts';
 import { everyCommand } from './command-tree.ts';
 import { addAccessCommands } from './commands/access.ts';
 import { addAlertCommands } from './commands/alerts.ts';
+import { addAskCommand } from './commands/ask.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
 import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
@@ -54,6 +55,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addServiceCommands(program);
   addStatusCommand(program);
   addFileCommands(program);
+  addAskCommand(program);
   addPeerCommands(program);
   addAlertCommands(program);
   addCampaignCommands(program);

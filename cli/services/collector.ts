@@ -1,6 +1,8 @@
 /** The collector as a process: the gateway on the log, and its first operators. */
 import { metrics } from '@opentelemetry/api';
+import { apiSender } from '#access/api-sender.ts';
 import { openHttpAccess } from '#access/http-access.ts';
+import { askAnalyzers } from '#collector/gateway/analyzers.ts';
 import { createGateway } from '#collector/gateway/gateway.ts';
 import { enrolOperator } from '#collector/gateway/tokens.ts';
 import { type Backoff, backoffMs } from '#mesh/backoff.ts';
@@ -22,6 +24,13 @@ export async function startCollector({ context, telemetry, logger, signal }: Ser
     topics,
     config: config.collector,
     campaigns: config.campaigns,
+    askFiles: askAnalyzers({
+      urls: config.collector.apiUrls,
+      send: apiSender(config.access),
+      clock: systemClock,
+      random: Math.random,
+      logger,
+    }),
     tls: { key: privateKeyPem(identity), cert: identity.certificatePem },
     otherPins,
     logger,

@@ -2,6 +2,7 @@
 
 import { toBinary } from '@bufbuild/protobuf';
 import { Pool } from 'undici';
+import type { AskAnswer } from '#mesh/asking.ts';
 import type { Backoff } from '#mesh/backoff.ts';
 import type { ScheduleDefinition } from '#mesh/campaigns/schedule.ts';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
@@ -71,6 +72,9 @@ export interface CollectorClient {
 
   /** Tells where this peer's shares are served from now on. */
   changeAddress(nurl: string): Promise<AddressAnswer>;
+
+  /** Whether files could be recovered right now. */
+  ask(files: readonly StorageIndex[]): Promise<AskAnswer>;
 
   createToken(request: TokenBody): Promise<TokenAnswer>;
   /** Every enrolled peer; holds secrets. */
@@ -202,6 +206,7 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
           : { headers: { 'if-none-match': settingsTag(knownVersion, knownInventoryRequest) } }),
       }),
     changeAddress: (nurl) => json('PUT', '/v1/address', { nurl }),
+    ask: (storageIndexes) => json('POST', '/v1/ask', { storageIndexes }),
     createToken: (request) => json('POST', '/v1/tokens', request),
     async directory() {
       const peers: DirectoryPeer[] = [];

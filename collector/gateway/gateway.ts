@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Meter, metrics as metricsApi } from '@opentelemetry/api';
 import { type FastifyError, fastify } from 'fastify';
 import { FollowedTable } from '#log/followed-table.ts';
+import { maxAskedFiles } from '#mesh/asking.ts';
 import { CampaignTable } from '#mesh/campaigns/table.ts';
 import { type Clock, type Random, systemClock } from '#mesh/clock.ts';
 import { type Config, configSchema } from '#mesh/config/schema.ts';
@@ -16,7 +17,9 @@ import { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
 import { peerIdOfCertificate } from '#tahoe/identity/peer-key.ts';
 import { Admission } from './admission.ts';
+import type { AskFiles } from './analyzers.ts';
 import { answerOf, Refusal, sendAnswer } from './answers.ts';
+import { askRoutes, nobodyToAsk } from './ask-routes.ts';
 import { CampaignDesk } from './campaigns.ts';
 import { answerClientError } from './client-errors.ts';
 import { pinsHeader } from './collector-pins.ts';
@@ -44,6 +47,8 @@ export interface GatewayOptions {
   readonly config: Config['collector'];
   /** @default that of the configuration schema */
   readonly campaigns?: Config['campaigns'];
+  /** Tells how files are. @default nobody */
+  readonly askFiles?: AskFiles;
   /** PEM. The key's SHA-256 is the pin that agents check. */
   readonly tls: { readonly key: string; readonly cert: string };
   /** Pins of keys that peers shall take beside it, while one replaces the other. @default none */
@@ -75,6 +80,9 @@ const maxBodyBytesUnderWay = 64 * 1024 * 1024;
 const enrolmentsPerSecond = 100;
 /** Enrolments that wait for the log at once; apart from posts, since anyone may ask for one. */
 const maxEnrolmentsUnderWay = 64;
+/** Questions of peers at once: analyzers have other work. */
+const maxAsksUnderWay = 32;
+const maxAsksOfPeer = 2;
 const closeTimeoutMs = 30_000;
 /** Ticks later than this many of their intervals make the gateway not ready. */
 const lateTicks = 5;
@@ -151,12 +159,21 @@ export function createGateway(options: GatewayOptions): Gateway {
       maxBodyBytes: maxEnrolmentsUnderWay * maxEnrolBytes,
       smallBodyBytes: maxEnrolBytes,
     }),
+    askAdmission: new Admission({
+      maxRequests: maxAsksUnderWay,
+      maxBodyBytes: maxBodyBytesUnderWay,
+      smallBodyBytes: maxPeerEventBytes,
+      maxRequestsPerCaller: maxAsksOfPeer,
+    }),
+    askFiles: options.askFiles ?? nobodyToAsk,
     connections,
     postRate: rate(config.postsPerSecond, config.postsPerSecond),
     // A batch is taken whole, so the burst must hold one even where the rate is lower than that.
     eventRate: rate(config.eventsPerSecond, Math.max(config.eventsPerSecond, maxEventsPerBatch)),
     unknownRate: rate(lettersPerSender.perSecond, lettersPerSender.burst),
     enrolRate: rate(enrolmentsPerSecond, enrolmentsPerSecond),
+    // One question is taken whole.
+    askRate: rate(config.askedFilesPerSecond, Math.max(config.askedFilesPerSecond, maxAskedFiles)),
     order: new PostOrder(2 * maxRememberedPeers),
     deadLetters: new DeadLetters({
       log,
@@ -282,6 +299,7 @@ function createApp(
   const otherMethods = watchMethods(app);
   void app.register(async (scope) => postRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => peerRoutes(service)(scope as GatewayApp));
+  void app.register(async (scope) => askRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => operatorRoutes(service)(scope as GatewayApp));
   void app.register(async (scope) => otherMethods(scope as GatewayApp));
   return app;

@@ -3,6 +3,9 @@ import type { Meter } from '@opentelemetry/api';
 import type { ErrorCode } from '#mesh/errors.ts';
 import type { Topics } from '#mesh/topics.ts';
 
+/** What a peer was told of a file that it asked of. */
+export type AskOutcome = 'recoverable' | 'not-recoverable' | 'unknown' | 'unanswered';
+
 export type PostKind = 'batch' | 'event';
 
 export interface GatewayMetrics {
@@ -22,6 +25,8 @@ export interface GatewayMetrics {
   enrolment(outcome: 'enrolled' | 'refused'): void;
   /** A peer was asked for an inventory, since analyzers need one. */
   inventoryAsked(): void;
+  /** A peer asked whether files could be recovered. */
+  asked(outcome: 'answered' | 'limited' | 'unavailable', files: readonly AskOutcome[]): void;
   /** A record of the enrolments topic that could not be read. */
   unreadableEnrolment(): void;
 }
@@ -97,6 +102,13 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
   const inventoryAsks = meter.createCounter('meshward_collector_inventory_asks', {
     description: 'Peers that were asked for an inventory, since events of their shares left the log unread.',
   });
+  const asks = meter.createCounter('meshward_collector_asks', {
+    description:
+      'Questions of peers whether files could be recovered: answered, limited, or not answered by any analyzer.',
+  });
+  const askedFiles = meter.createCounter('meshward_collector_asked_files', {
+    description: 'Files that peers asked of, by what they were told.',
+  });
   const unreadable = meter.createCounter('meshward_collector_unreadable_enrolments', {
     description: 'Enrolment records that could not be read.',
   });
@@ -149,6 +161,8 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
   }
   for (const outcome of ['enrolled', 'refused']) enrolments.add(0, { outcome });
   for (const reason of ['full', 'evicted']) refusedConnections.add(0, { reason });
+  for (const outcome of ['answered', 'limited', 'unavailable']) asks.add(0, { outcome });
+  for (const answer of ['recoverable', 'not-recoverable', 'unknown', 'unanswered']) askedFiles.add(0, { answer });
   events.add(0);
   unknownEvents.add(0);
   inventoryAsks.add(0);
@@ -169,6 +183,10 @@ export function createGatewayMetrics(meter: Meter, topics: Topics, observed: Obs
     tick: (topic, outcome) => ticks.add(1, { topic, outcome }),
     enrolment: (outcome) => enrolments.add(1, { outcome }),
     inventoryAsked: () => inventoryAsks.add(1),
+    asked: (outcome, files) => {
+      asks.add(1, { outcome });
+      for (const answer of files) askedFiles.add(1, { answer });
+    },
     unreadableEnrolment: () => unreadable.add(1),
   };
 }

@@ -11,6 +11,7 @@ import type { PeerId } from '#mesh/peer-id.ts';
 import type { TokenBuckets } from '#mesh/token-bucket.ts';
 import type { Topics } from '#mesh/topics.ts';
 import type { Admission } from './admission.ts';
+import type { AskFiles } from './analyzers.ts';
 import type { CampaignDesk } from './campaigns.ts';
 import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -38,12 +39,17 @@ export interface GatewayService {
   /** Of posts. */
   readonly admission: Admission;
   readonly enrolAdmission: Admission;
+  /** Of questions. */
+  readonly askAdmission: Admission;
+  readonly askFiles: AskFiles;
   readonly connections: Connections;
   readonly postRate: TokenBuckets;
   readonly eventRate: TokenBuckets;
   /** Of batches with what this release does not know, by peer. */
   readonly unknownRate: TokenBuckets;
   readonly enrolRate: TokenBuckets;
+  /** Of files that are asked of, by peer. */
+  readonly askRate: TokenBuckets;
   readonly order: PostOrder;
   readonly deadLetters: DeadLetters;
   readonly enrolments: Enrolments;

@@ -98,6 +98,18 @@ export const configSchema = z.strictObject({
       'Most share events a second of one peer; more get 429 and a time to wait.',
     ),
     maxConcurrentPosts: key(count, 256, 'posts', 'Most posts under way at once; more get 503 and a time to wait.'),
+    apiUrls: key(
+      z.array(z.url()).max(64),
+      ['http://127.0.0.1:7700'],
+      'urls',
+      'HTTP APIs of analyzers, in order of preference, that are asked what peers want to know (`meshward ask`). Name each analyzer.',
+    ),
+    askedFilesPerSecond: key(
+      count,
+      200,
+      'files/s',
+      'Most files a second that one peer may ask of; a question counts as ten at least. More get 429 and a time to wait.',
+    ),
     tokenLifetimeMs: key(durationMs, dayMs, 'ms', 'How long an enrolment token is good.'),
     deadLetterPayloadBytes: key(bytes, 64 * 1024, 'bytes', 'How much of a refused payload a dead letter keeps.'),
   }),

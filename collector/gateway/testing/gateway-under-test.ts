@@ -1,5 +1,6 @@
 /** A gateway on a free port over a log in memory, with an operator, peers and clients: what the tests of this folder start from. */
 import { create, fromBinary } from '@bufbuild/protobuf';
+import type { Meter } from '@opentelemetry/api';
 import { onTestFinished } from 'vitest';
 import { InMemoryLog } from '#log/in-memory.ts';
 import type { LogRecord } from '#log/port.ts';
@@ -22,6 +23,7 @@ import { allTopics, type Topics } from '#mesh/topics.ts';
 import { createPeerIdentity, type PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
+import type { AskFiles } from '../analyzers.ts';
 import { type CollectorClient, createCollectorClient } from '../client.ts';
 import type { ConnectionLimits } from '../connections.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
@@ -48,6 +50,8 @@ export interface TestGatewayOptions {
   readonly config?: Partial<Config['collector']>;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly askFiles?: AskFiles;
+  readonly meter?: Meter;
   readonly connectionLimits?: Partial<ConnectionLimits>;
   /** The collector's key. @default a new one */
   readonly identity?: PeerIdentity;
@@ -67,6 +71,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<Gateway
     random: () => 0,
     ...(options.otherPins === undefined ? {} : { otherPins: options.otherPins }),
     ...(options.logger === undefined ? {} : { logger: options.logger }),
+    ...(options.askFiles === undefined ? {} : { askFiles: options.askFiles }),
+    ...(options.meter === undefined ? {} : { meter: options.meter }),
     ...(options.connectionLimits === undefined ? {} : { connectionLimits: options.connectionLimits }),
   });
   const { host, port } = await gateway.listen();
