@@ -15,7 +15,6 @@ import type { Analyzer } from '../service.ts';
 import type { AlertQueries } from './alert-answers.ts';
 import { addAlertRoutes } from './alert-routes.ts';
 import { toFileAnswer, toFreshnessAnswer, toMeshAnswer, withTries } from './answers.ts';
-import { askRoutes } from './ask-routes.ts';
 import { EventStreams } from './event-streams.ts';
 import { toFileDetail } from './explain.ts';
 import type { HistoryQueries } from './history.ts';
@@ -202,7 +201,6 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     },
   );
 
-  askRoutes(analyzer, app);
   addAlertRoutes(app, options.alerts, answers, limit);
   const streams = new EventStreams({ ...options, maxStreams: config.maxStreams });
   app.get(

@@ -6,6 +6,7 @@ import { openHttpAccess } from '#access/http-access.ts';
 import { AlertAnswers } from '#analyzer/api/alert-answers.ts';
 import { toPeerAnswer } from '#analyzer/api/answers.ts';
 import { createApi } from '#analyzer/api/api.ts';
+import { askRoutes } from '#analyzer/api/ask-routes.ts';
 import { campaignRoutes } from '#analyzer/api/campaign-routes.ts';
 import { repairersAt } from '#analyzer/api/running-repairs.ts';
 import { CampaignView } from '#analyzer/campaigns/campaign-view.ts';
@@ -98,6 +99,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       addPage(app);
       addRunbooks(app);
       campaignRoutes(campaigns, app);
+      askRoutes(analyzer, app);
       addOpsRoutes(app, {
         telemetry,
         alive: () => analyzer.failure === null,
