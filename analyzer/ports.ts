@@ -4,6 +4,7 @@ import type { Grade } from '#mesh/grade.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { StoredLiveness } from '#peers/liveness/stored-lives.ts';
+import type { DisputedProofs } from '#store/queries/disputed-proofs.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { AlertChange, OpenAlert } from './alerts/alert-board.ts';
 import type { ObjectiveCount } from './alerts/objective.ts';
@@ -119,6 +120,8 @@ export interface AnalyzerStore {
   loadLiveness(): Promise<StoredLiveness>;
   /** Alerts of the mesh that were firing when they were last told of, whoever told it. */
   loadOpenAlerts(): Promise<readonly OpenAlert[]>;
+  /** Files of which the newest proof since then says otherwise than their margin. */
+  loadDisputedProofs(sinceMs: number): Promise<DisputedProofs>;
   /** Files by whether they keep the objective, oldest first, in steps of at least a minute and at most as many. */
   loadObjectiveHistory(sinceMs: number, maxSteps: number): Promise<readonly ObjectiveCount[]>;
   /** Placements and files are in the store before the orders that they are applied up to. */

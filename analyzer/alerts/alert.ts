@@ -87,6 +87,11 @@ export const alertKinds = {
     meaning: 'Files below the repair threshold burn the error budget of the objective too fast.',
     command: 'meshward file at-risk',
   },
+  'proof-disagrees': {
+    name: 'MeshwardProofDisagrees',
+    meaning: 'A file that can be recovered by its margin was really fetched, and could not be recovered.',
+    command: 'meshward schedule list',
+  },
   'sink-failing': {
     name: 'MeshwardAlertSinkFailing',
     meaning: 'A sink of alerts takes nothing: those it is for hear of nothing.',

@@ -20,6 +20,7 @@ import {
 } from './objective.ts';
 import { OpeningAlerts } from './opening-alerts.ts';
 import { OutlookWatch } from './outlook.ts';
+import { DisputeWatch, proofAlertKey } from './proof-alerts.ts';
 import { explainedBy, maintenanceWords, recoverabilityAlerts, staleAlertKey } from './recoverability.ts';
 
 export interface MeshAlertsOptions {
@@ -56,6 +57,7 @@ export class MeshAlerts {
   readonly #outlook = new OutlookWatch();
   readonly #opening = new OpeningAlerts();
   readonly #objective: ObjectiveLedger;
+  readonly #disputes: DisputeWatch;
   #pagedUntilMs = Number.NEGATIVE_INFINITY;
   /** The board holds those that were open before, or has waited for them for long enough. */
   #resumed = false;
@@ -63,6 +65,12 @@ export class MeshAlerts {
   constructor(options: MeshAlertsOptions) {
     this.#options = options;
     this.#objective = new ObjectiveLedger(options.analyzer.config.objective);
+    const { complain, analyzer } = options;
+    this.#disputes = new DisputeWatch({
+      ask: (sinceMs) => analyzer.store.loadDisputedProofs(sinceMs),
+      clock: analyzer.clock,
+      complain,
+    });
   }
 
   update(moment: AlertMoment): void {
@@ -77,7 +85,8 @@ export class MeshAlerts {
       delivery?.release();
       this.#opening.release();
     } else if (!this.#resumed) return;
-    const canTell = (key: string): boolean => isWhole || isOfItself(key);
+    const canTell = (key: string): boolean =>
+      key === proofAlertKey ? this.#disputes.isKnown : isWhole || isOfItself(key);
     const changes = board.update(this.#alertsNow(moment), atMs, canTell);
     if (!isWriter) return;
     for (const change of changes) this.#log(change);
@@ -109,7 +118,8 @@ export class MeshAlerts {
     const maintenance = maintenanceWords(peers);
     const burning = objectiveAlerts(this.#objective.standings(atMs), now < this.#pagedUntilMs);
     const failing = this.#options.delivery?.alerts() ?? [];
-    return [...found, ...burning.map((alert) => explainedBy(maintenance, alert)), ...failing];
+    const disputed = this.#disputes.alerts();
+    return [...found, ...burning.map((alert) => explainedBy(maintenance, alert)), ...disputed, ...failing];
   }
 
   get #isWriter(): boolean {

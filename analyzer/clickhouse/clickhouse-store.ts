@@ -7,6 +7,7 @@ import { type StoredLiveness, storedLiveness } from '#peers/liveness/stored-live
 import type { Store } from '#store/client.ts';
 import { enqueuePlacements } from '#store/placement-columns.ts';
 import { openAlerts } from '#store/queries/audit.ts';
+import { type DisputedProofs, disputedProofs } from '#store/queries/disputed-proofs.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { encodeRows } from '#store/row-binary/table.ts';
 import * as tables from '#store/tables.ts';
@@ -99,6 +100,10 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
     return (await openAlerts(this.#store)).map(alertOfRow);
+  }
+
+  loadDisputedProofs(sinceMs: number): Promise<DisputedProofs> {
+    return disputedProofs(this.#store, sinceMs);
   }
 
   loadObjectiveHistory(sinceMs: number, maxSteps: number): Promise<readonly ObjectiveCount[]> {

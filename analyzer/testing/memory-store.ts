@@ -1,4 +1,5 @@
 /** A store in memory that can hang, refuse and be away; what it acknowledged is what a later analyzer finds. */
+
 import { MeshwardError } from '#mesh/errors.ts';
 import { compareGrades, grades } from '#mesh/grade.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -6,6 +7,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PeerLife } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts, StateChange } from '#peers/liveness/peer-register.ts';
 import type { LivenessMark, StoredLiveness } from '#peers/liveness/stored-lives.ts';
+import type { DisputedProofs } from '#store/queries/disputed-proofs.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import { type ObjectiveCount, objectiveCount } from '../alerts/objective.ts';
 import { figuresOf } from '../files/partition/published-health.ts';
@@ -151,6 +153,11 @@ export class MemoryStore implements AnalyzerStore {
   async loadLiveness(): Promise<StoredLiveness> {
     await this.#reachable();
     return { marks: this.rows.marks, lives: new Map(structuredClone([...this.rows.lives])) };
+  }
+
+  async loadDisputedProofs(): Promise<DisputedProofs> {
+    await this.#reachable();
+    return { files: 0, bytes: 0, examples: [] };
   }
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {

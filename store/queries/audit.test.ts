@@ -16,9 +16,10 @@ import {
 } from '../queries.ts';
 import { text, uint64 } from '../row-binary/columns.ts';
 import * as tables from '../tables.ts';
-import { baseMs, indexOf, peer, peerOf, repair } from '../test-rows.ts';
+import { baseMs, health, indexOf, peer, peerOf, repair } from '../test-rows.ts';
 import { startTestStore, type TestStore } from '../test-store.ts';
 import { createStoreWriter, type StoreWriter } from '../writer.ts';
+import { disputedProofs } from './disputed-proofs.ts';
 
 let testStore: TestStore;
 let store: Store;
@@ -144,6 +145,46 @@ describe('the audit', () => {
     expect(await recentProofs(store)).toHaveLength(2);
     expect(await recentProofs(store, { storageIndex: indexOf('p1') })).toEqual([proof]);
     expect(await recentProofs(store, { beforeMs: baseMs + 1 })).toEqual([proof]);
+  });
+
+  test('that failed of files with a margin are disputed, until one recovers the file or the grade has changed since', async () => {
+    const own = await testStore.openDatabase('disputed');
+    const ownWriter = createStoreWriter({ store: own, clock: systemClock, random: Math.random });
+    const proofOf = (name: string, change: Partial<tables.ProofRow> = {}): tables.ProofRow => ({
+      id: randomUUID(),
+      storageIndex: indexOf(name),
+      at: baseMs,
+      reason: 'calendar nights',
+      shares: [],
+      sources: [],
+      outcome: 'failed',
+      durationMs: 1,
+      bytesRead: 1,
+      sizeBytes: 1,
+      errorCode: 'share-corrupt',
+      errorMessage: '',
+      traceId: '',
+      ...change,
+    });
+    const before = { gradeSince: baseMs - 1, sizeBytes: 10 };
+    await ownWriter.enqueue(tables.fileHealth, [
+      health('disputed', 'degraded', 3, before),
+      health('since', 'degraded', 3, { ...before, gradeSince: baseMs + 1 }),
+      health('lost', 'lost', -1, before),
+      health('again', 'degraded', 3, before),
+      health('deleted', 'degraded', 3, { ...before, deleted: true }),
+      health('called-off', 'degraded', 3, before),
+    ]);
+    await ownWriter.enqueue(tables.proofs, [
+      ...['disputed', 'since', 'lost', 'again', 'deleted'].map((name) => proofOf(name)),
+      proofOf('again', { at: baseMs + 5, outcome: 'proven' }),
+      proofOf('disputed', { at: baseMs + 5, outcome: 'cancelled' }),
+      proofOf('called-off', { outcome: 'cancelled' }),
+    ]);
+    await ownWriter.flush();
+    expect(await disputedProofs(own, baseMs - 1000)).toEqual({ files: 1, bytes: 10, examples: [indexOf('disputed')] });
+    expect(await disputedProofs(own, baseMs + 1000)).toEqual({ files: 0, bytes: 0, examples: [] });
+    await ownWriter.close();
   });
 
   test('an alert is open until its newest row says that it is resolved', async () => {
