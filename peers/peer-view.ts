@@ -18,6 +18,8 @@ export interface PeerFact {
   readonly unreachableMs?: number;
   /** Log time since when what it says to hold was mostly not there, where it is heard all the same. */
   readonly doubtedMs?: number;
+  /** Why it has enough to do by its own words, where it has. */
+  readonly busy?: string;
 }
 
 export interface PeersFreshness {
@@ -71,18 +73,24 @@ export function createPeerView(source: PeerFactSource, staleAfterMs: number): Pe
 }
 
 /** A peer that was never heard has not gone silent: it is not there yet. */
-export function peerFactsOf(peers: readonly PeerFacts[], nowMs: number): PeerFact[] {
+export function peerFactsOf(
+  peers: readonly PeerFacts[],
+  nowMs: number,
+  busy: ReadonlyMap<PeerId, string> = new Map(),
+): PeerFact[] {
   return peers.flatMap((facts) => {
     const { peer, state, domains, silenceMs, inStateMs, unreachableMs, doubtedMs } = facts;
     if (silenceMs === null) return [];
     // A peer that has not said what it can take is given nothing yet.
     const freeBytes = freeBytesOf(facts) ?? 0;
     const known = { peerId: peer, state, domains, freeBytes, silenceMs, stateSinceMs: nowMs - inStateMs };
+    const busyFor = busy.get(peer);
     return [
       {
         ...known,
         ...(unreachableMs === null ? {} : { unreachableMs }),
         ...(doubtedMs === null ? {} : { doubtedMs }),
+        ...(busyFor === undefined ? {} : { busy: busyFor }),
       },
     ];
   });

@@ -7,6 +7,7 @@ import { instanceName } from '#analyzer/instance-name.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import { consumerGroups } from '#mesh/topics.ts';
+import { BusyPeers } from '#peers/busy-peers.ts';
 import { livenessRules, maxTickStepMs } from '#peers/liveness/rules.ts';
 import { storedLiveness } from '#peers/liveness/stored-lives.ts';
 import { openMeshAccess } from '#peers/mesh-access.ts';
@@ -114,8 +115,19 @@ async function beginRepairs(
     clock: systemClock,
     onUnusable,
   });
+  const busy = new BusyPeers({
+    cpuUsedRatio: config.repairer.busyCpuRatio,
+    diskWaitRatio: config.repairer.busyDiskRatio,
+    networkBytesPerSecond: config.repairer.busyNetworkBytesPerSecond,
+  });
   const peerView = createPeerView(
-    { facts: () => peerFactsOf(followed.facts(), systemClock.nowMs()), ageMs: () => followed.ageMs() },
+    {
+      facts() {
+        const facts = followed.facts();
+        return peerFactsOf(facts, systemClock.nowMs(), busy.look(facts, systemClock.monotonicMs()));
+      },
+      ageMs: () => followed.ageMs(),
+    },
     config.analyzer.staleAfterMs,
   );
   const mesh = await openMeshAccess({

@@ -101,6 +101,7 @@ export class PeerVoice {
       spooledBatches: BigInt(batches),
       spoolDroppedInventories: BigInt(droppedInventories),
       processMemoryBytesMib: host.processMemoryMib,
+      diskWaitRatio: host.diskWaitRatio,
     });
     this.say({
       case: 'heartbeat',

@@ -11,6 +11,8 @@ export interface HostFigures {
   readonly networkReceivedBytes: number;
   readonly networkSentBytes: number;
   readonly processMemoryMib: number;
+  /** 0 … 1, of the last ten seconds; 0 where the system does not tell. */
+  readonly diskWaitRatio: number;
 }
 
 export interface DiskFigures {
@@ -37,13 +39,19 @@ export function createVitalsSampler(clock: Clock, freshMs = 1000): VitalsSampler
     const totalTime = now.total - lastCpu.total;
     if (totalTime > 0) cpuUsedRatio = Math.min(1, Math.max(0, 1 - (now.idle - lastCpu.idle) / totalTime));
     lastCpu = now;
-    const [first, network, memoryUsedBytes] = await Promise.all([firstNetwork, readNetwork(), readMemoryUsed()]);
+    const [first, network, memoryUsedBytes, diskWaitRatio] = await Promise.all([
+      firstNetwork,
+      readNetwork(),
+      readMemoryUsed(),
+      readDiskWait(),
+    ]);
     return {
       cpuUsedRatio,
       memoryUsedBytes,
       networkReceivedBytes: Math.max(0, network.received - first.received),
       networkSentBytes: Math.max(0, network.sent - first.sent),
       processMemoryMib: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+      diskWaitRatio,
     };
   };
 
@@ -84,6 +92,12 @@ async function readMemoryUsed(): Promise<number> {
   const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
   const availableKib = /^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1];
   return totalmem() - (availableKib === undefined ? freemem() : Number(availableKib) * 1024);
+}
+
+/** Pressure on disks as Linux tells it. */
+async function readDiskWait(): Promise<number> {
+  const text = await readFile('/proc/pressure/io', 'utf8').catch(() => '');
+  return Number(/^some avg10=([\d.]+)/m.exec(text)?.[1] ?? 0) / 100;
 }
 
 /** Bytes of all interfaces but the loopback; zeros where the system does not tell. */

@@ -234,6 +234,19 @@ export const configSchema = z.strictObject({
       'When more than this part of the peers went silent within brakeWindowMs, bulk repair holds.',
     ),
     brakeWindowMs: key(durationMs, 10 * minuteMs, 'ms', 'Window of the brake.'),
+    busyCpuRatio: key(
+      ratio,
+      0.9,
+      'ratio',
+      'A peer whose heartbeat says that so much of its processors is used is spared where others will do. 0 spares none.',
+    ),
+    busyDiskRatio: key(ratio, 0.6, 'ratio', 'So is one where some work waits for a disk for such a part of the time.'),
+    busyNetworkBytesPerSecond: key(
+      bytes,
+      0,
+      'bytes/s',
+      'And one whose network receives and sends so much. 0 spares none: what a network bears is not known.',
+    ),
   }),
   campaigns: campaignsSection,
   agent: z.strictObject({

@@ -14,6 +14,8 @@ export interface PeerVitals {
   readonly spooledBatches: number;
   readonly spoolDroppedInventories: number;
   readonly processMemoryBytes: number;
+  /** 0 … 1: the part of the last seconds in which some work waited for a disk; left out where it is not said. */
+  readonly diskWaitRatio?: number;
 }
 
 export type PeerEventBody =

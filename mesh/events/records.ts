@@ -185,6 +185,7 @@ function readPeerEventBody(event: PeerEvent): PeerEventBody {
           spooledBatches: wholeNumber(vitals.spooledBatches),
           spoolDroppedInventories: wholeNumber(vitals.spoolDroppedInventories),
           processMemoryBytes: vitals.processMemoryBytesMib * 1024 * 1024,
+          ...(vitals.diskWaitRatio > 0 && vitals.diskWaitRatio <= 1 ? { diskWaitRatio: vitals.diskWaitRatio } : {}),
         },
       };
     }

@@ -355,6 +355,13 @@ export declare type HostVitals = Message<"meshward.events.v1.HostVitals"> & {
    * @generated from field: uint32 process_memory_bytes_mib = 12;
    */
   processMemoryBytesMib: number;
+
+  /**
+   * 0 … 1: of the last seconds, the part in which some work waited for a disk
+   *
+   * @generated from field: float disk_wait_ratio = 13;
+   */
+  diskWaitRatio: number;
 };
 
 /**

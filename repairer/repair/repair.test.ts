@@ -285,6 +285,34 @@ describe('a repair', () => {
       expect(mesh.peers.findIndex((peer) => peer.peerId === share.peerId)).toBeGreaterThanOrEqual(15);
   });
 
+  it('spares peers that are busy, as sources and as targets', async () => {
+    await loseShares(0, 1, 2, 3);
+    const more = await fakeMesh(20);
+    mesh = more;
+    file = await storeFile(mesh, coding, 2_000);
+    await loseShares(0, 1, 2, 3);
+    const busyAt = [4, 5, 6, 10, 11, 12, 13];
+    const busy = busyAt.map((at) => peerAt(at).peerId);
+    for (const at of busyAt) await mesh.setFact(peerAt(at), { busy: 'its processors are busy' });
+    const report = await repair();
+    expect(report.ending).toBe('repaired');
+    expect(report.written.length).toBeGreaterThan(0);
+    expect(
+      [...report.sources, ...report.written.map(({ peerId }) => peerId)].filter((id) => busy.includes(id)),
+    ).toEqual([]);
+    expectIdentical();
+  });
+
+  it('reads from busy peers and writes to them where no others are left', async () => {
+    await loseShares(0, 1, 2, 3, 4, 5);
+    for (const peer of mesh.peers) if (peer !== peerAt(10)) await mesh.setFact(peer, { busy: 'its disk is busy' });
+    const report = await repair();
+    expect(report).toMatchObject({ ending: 'repaired', availableAfter: 8 });
+    expect(report.written.map(({ peerId }) => peerId)).toContain(peerAt(10).peerId);
+    expectIdentical();
+    expectNoUploads();
+  });
+
   it('places what it can when targets are too few, and says so', async () => {
     await loseShares(0, 1, 2, 3, 4, 5);
     for (const at of [10, 11, 12]) await mesh.setState(peerAt(at), 'down');

@@ -157,7 +157,7 @@ class Repairing {
     const plan = planRepair(
       entry,
       shares,
-      (peerId) => this.#tools.mesh.contact.rank(peerId),
+      (peerId) => this.#tools.mesh.contact.rank(peerId) + (this.#isBusy(peerId) ? busyRank : 0),
       expectedShareBytes(entry),
       this.#job.wanted,
     );
@@ -237,8 +237,27 @@ class Repairing {
     await this.#verify(uploads);
   }
 
-  /** Room for the shares where there is some, each with an upload that is to be written or aborted. */
+  /** Room for the shares where there is some, each with an upload that is to be written or aborted. Busy peers take what others do not. */
   async #startUploads(
+    shareNumbers: readonly number[],
+    shares: readonly KnownShare[],
+    shareBytes: number,
+  ): Promise<readonly Upload[]> {
+    const all = this.#field();
+    const rested = all.peers.filter(({ peerId }) => !this.#isBusy(peerId));
+    if (rested.length === all.peers.length) return this.#uploadTo(all, shareNumbers, shares, shareBytes);
+    const uploads = await this.#uploadTo(buildPlacementField(rested), shareNumbers, shares, shareBytes);
+    const placed = new Set([...uploads, ...this.#found].map(({ shareNumber }) => shareNumber));
+    const left = shareNumbers.filter((shareNumber) => !placed.has(shareNumber));
+    if (left.length === 0) return uploads;
+    const taken = uploads.map(({ shareNumber, peerId }) => {
+      return { shareNumber, peerId, counted: true, available: false };
+    });
+    return [...uploads, ...(await this.#uploadTo(all, left, [...shares, ...taken], shareBytes))];
+  }
+
+  async #uploadTo(
+    field: PlacementField,
     shareNumbers: readonly number[],
     shares: readonly KnownShare[],
     shareBytes: number,
@@ -252,7 +271,7 @@ class Repairing {
     const targets = new Targets({
       storageIndex,
       shareBytes,
-      field: this.#field(),
+      field,
       held: withPlaces(
         held.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
       ),
@@ -299,6 +318,10 @@ class Repairing {
     const field = this.#tools.mesh.peerView.writable();
     const { moves } = this.#job;
     return moves === undefined ? field : buildPlacementField(field.peers.filter(({ peerId }) => !moves.avoids(peerId)));
+  }
+
+  #isBusy(peerId: PeerId): boolean {
+    return this.#tools.mesh.peerView.fact(peerId)?.busy !== undefined;
   }
 
   #refusals(): readonly RefusedTarget[] {
@@ -371,4 +394,6 @@ class Repairing {
   }
 }
 
+/** A busy peer is a worse source than any that answers, and a better one than those that failed lately. */
+const busyRank = 1e6;
 const noCost = { bytesRead: 0, bytesWritten: 0, bytesPerShareOfMargin: 0 };

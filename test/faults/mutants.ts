@@ -187,13 +187,6 @@ export const mutants: readonly Mutant[] = [
     caughtBy: repairFault('drained onto peers that keep wrong bytes'),
   },
   {
-    name: 'a peer that has a share already is taken for full',
-    file: 'repairer/repair/targets.ts',
-    from: '!answer.allocated.has(shareNumber) && answer.alreadyHave.has(shareNumber)',
-    to: 'false',
-    caughtBy: repairFault('repairers are killed'),
-  },
-  {
     name: 'files that a campaign has dealt with are dealt with again',
     file: 'store/queries/campaigns.ts',
     from: "`(partition, storage_index) GLOBAL NOT IN ${dealtWith('')}`,",

@@ -11,6 +11,8 @@ export interface RepairAct {
   readonly lift: string;
   /** Of the same files, and meddled with by operators. */
   readonly second: string;
+  /** Empties peers; null where none is to be emptied. */
+  readonly drain: string | null;
 }
 
 export interface RepairFault {
@@ -106,7 +108,12 @@ export const repairFaults: readonly RepairFault[] = [
   {
     name: 'drained onto peers that keep wrong bytes',
     drains: (scene) => scene.somePeers(3),
-    run: ({ scene }) => troublePeers(scene, ['rotting'], actMs),
+    async run({ scene, drain }) {
+      const peers = scene.somePeers(2 * troubledAtOnce);
+      scene.say(`${peers.length} peers keep wrong bytes until the drain is over`);
+      for (const peer of peers) scene.trouble(peer, 'rotting');
+      await scene.until('the drain ends', () => drain === null || !scene.isRunning(drain));
+    },
   },
   {
     name: 'everything at once',

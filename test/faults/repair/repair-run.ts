@@ -63,7 +63,7 @@ async function round(scene: RepairScene, fault: RepairFault, files: readonly Tro
   const lift = await scene.start(files, {});
   const second = await scene.start(files, { upTo: secondTarget, budgetShare: 0.5 });
   const drain = leave.length === 0 ? null : await scene.start(files, { kind: 'drain', upTo: null, leave: [...leave] });
-  await Promise.all([fault.run({ scene, files, lift, second }), meddle(scene, second)]);
+  await Promise.all([fault.run({ scene, files, lift, second, drain }), meddle(scene, second)]);
   scene.heal();
   const campaigns = [lift, second, ...(drain === null ? [] : [drain])];
   for (const id of campaigns) await scene.command(id, 'resume');
