@@ -11,6 +11,7 @@ import { systemClock } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { MeshAccess } from '#peers/mesh-access.ts';
+import { OwnerWords } from '#peers/owner-words.ts';
 import { Calendar } from '#repairer/calendar/calendar.ts';
 import { runCampaign } from '#repairer/calendar/run-campaign.ts';
 import { runCanary } from '#repairer/calendar/run-canary.ts';
@@ -95,7 +96,7 @@ export async function startCampaigns(options: CampaignsOptions): Promise<Running
 }
 
 function calendarOf(
-  { store, writer, config, mesh, meter, logger }: CampaignsOptions,
+  { log, topics, store, writer, config, mesh, meter, logger }: CampaignsOptions,
   followed: FollowedTable<CampaignTable>,
   host: CampaignHost,
 ): Calendar {
@@ -104,6 +105,7 @@ function calendarOf(
   const api = createApiClient(config.repairer.apiUrl, planTimeoutMs, apiSender(config.access));
   const peers = () => mesh.directory.peers().map(({ peerId }) => peerId);
   const measure = createCalendarMetrics(meter);
+  const owner = new OwnerWords({ log, topic: topics.shareEvents, clock, randomBytes });
   return new Calendar({
     followed,
     isOurTurn: () => host.ownedPartitions().includes(0),
@@ -143,6 +145,7 @@ function calendarOf(
               field: () => peerView.writable(),
               peers,
               keep: (table, rows) => writer.enqueue(table, rows),
+              forget: (index) => owner.deleted(index),
               counted: async (index) => (await fileHealthOf(store, [index]))[0]?.counted ?? null,
               clock,
               random,

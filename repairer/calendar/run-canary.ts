@@ -1,8 +1,10 @@
 /**
  * A canary: a file that is put with fewer shares than it shall have, and must be noticed, listed, repaired and recovered by
- * everything that does so for any file. So silence can be told from health. Its content is random, and its key is forgotten.
+ * everything that does so for any file. So silence can be told from health. Its content is random, its key is
+ * forgotten, and in the end the mesh is told to care for it no more.
  */
 import { randomUUID } from 'node:crypto';
+import type { VerifyCap } from '#mesh/caps.ts';
 import { type Clock, type Random, shuffled, sleep } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -22,6 +24,8 @@ export interface RunCanaryOptions {
   readonly keep: (table: typeof proofs, rows: readonly ProofRow[]) => Promise<void>;
   /** How many shares of the file count, as the analyzer has stored it; null where it does not know the file. */
   readonly counted: (storageIndex: StorageIndex) => Promise<number | null>;
+  /** Takes the file out of the mesh's care again. */
+  readonly forget: (storageIndex: StorageIndex) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   /** From a source fit for secrets. */
@@ -41,7 +45,7 @@ export async function runCanary(
   withinMs: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const { transfer, field, random, randomBytes, leaseSecret, clock, keep, peers } = options;
+  const { transfer, field, random, randomBytes, leaseSecret, clock } = options;
   const policy = defaultPolicy(coding);
   const few = policy.repairBelow - 1;
   const startedMs = clock.monotonicMs();
@@ -57,8 +61,31 @@ export async function runCanary(
     },
   );
   if (put.kind !== 'stored') throw new Error('a canary was to be stored');
-  const { manifest } = put.verifyCap;
-  const wanted = Math.min(policy.repairUpTo, field().peers.length);
+  try {
+    return await watchOver(options, name, put.verifyCap, { few, withinMs, startedMs, signal });
+  } finally {
+    // Whatever came of it: nobody needs the file, and one that was not repaired would stay at risk for ever.
+    await options.forget(put.verifyCap.manifest.storageIndex);
+  }
+}
+
+interface CanaryRun {
+  readonly few: number;
+  readonly withinMs: number;
+  readonly startedMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** From a file with few shares to one that was repaired and recovered. */
+async function watchOver(
+  options: RunCanaryOptions,
+  name: string,
+  cap: VerifyCap,
+  { few, withinMs, startedMs, signal }: CanaryRun,
+): Promise<string> {
+  const { transfer, field, random, clock, keep, peers } = options;
+  const { manifest } = cap;
+  const wanted = Math.min(defaultPolicy(coding).repairUpTo, field().peers.length);
   while (((await options.counted(manifest.storageIndex)) ?? 0) < wanted) {
     if (clock.monotonicMs() - startedMs > withinMs) {
       throw new MeshwardError(
@@ -72,7 +99,7 @@ export async function runCanary(
     await sleep(clock, lookEveryMs, signal);
   }
   const repairedMs = clock.monotonicMs() - startedMs;
-  const result = await proveFile({ id: randomUUID(), cap: put.verifyCap, signal }, { transfer, peers, clock, random });
+  const result = await proveFile({ id: randomUUID(), cap, signal }, { transfer, peers, clock, random });
   await keep(proofs, [proofRow(result, manifest, `canary ${name}`, '')]);
   if (result.outcome !== 'proven') {
     throw new MeshwardError('promise-broken', `a canary was repaired and not recovered: ${result.errorMessage}`, {
