@@ -86,6 +86,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
       running: () => 0,
       leftOutPartitions: () => 0,
       brakeHeld: () => false,
+      uploadBytes: () => 0,
       peersAgeMs: () => 0,
     });
     const report = {

@@ -14,6 +14,7 @@ it('every series is there with zero before anything has happened', async () => {
     leftOutPartitions: () => 0,
     brakeHeld: () => false,
     peersAgeMs: () => Number.POSITIVE_INFINITY,
+    uploadBytes: () => 0,
   });
   const { resourceMetrics } = await exporter.collect();
   const text = new PrometheusSerializer().serialize(resourceMetrics);

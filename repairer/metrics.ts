@@ -34,6 +34,8 @@ export interface ObservedRepairs {
   leftOutPartitions(): number;
   brakeHeld(): boolean;
   peersAgeMs(): number;
+  /** Memory that shares on their way to peers have. */
+  uploadBytes(): number;
 }
 
 export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): RepairerMetrics {
@@ -85,6 +87,13 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
   meter
     .createObservableGauge('meshward_repairer_brake', { description: '1 while bulk repair holds.' })
     .addCallback((result) => result.observe(observed.brakeHeld() ? 1 : 0));
+
+  meter
+    .createObservableGauge('meshward_repairer_upload_memory_bytes', {
+      description: 'Memory of shares that are held whole until their peer has them; repairs beyond the limit wait.',
+      unit: 'By',
+    })
+    .addCallback((result) => result.observe(observed.uploadBytes()));
 
   meter
     .createObservableGauge('meshward_repairer_peers_age_seconds', {

@@ -27,6 +27,7 @@ import { StandingList } from './queue/standing-list.ts';
 import { type AuditWriter, fenceScope, RepairLanes } from './repair/lanes.ts';
 import type { RepairReport } from './repair/repair-report.ts';
 import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/tools.ts';
+import { UploadBuffers, uploadWindows } from './repair/upload-buffers.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
 
 const defaultGroup = 'repairers';
@@ -140,6 +141,8 @@ class RepairerService implements Repairer {
     const { config, list, mesh } = options;
     const { clock } = options.runtime;
     const { meter, logger } = options.telemetry;
+    const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.tuning?.settings };
+    const uploadBuffers = new UploadBuffers(uploadWindows * settings.windowBytes);
     this.#queue = new RepairQueue({ maxFiles: config.maxQueuedFiles, maxHeldBytes: heldRecordBytes });
     this.#metrics = createRepairerMetrics(meter, {
       queued: () => this.#lengths(),
@@ -147,6 +150,7 @@ class RepairerService implements Repairer {
       leftOutPartitions: () => this.#queue.leftOutPartitions.size,
       brakeHeld: () => this.#watch.brake.held,
       peersAgeMs: () => this.#watch.freshness.ageMs,
+      uploadBytes: () => uploadBuffers.takenBytes,
     });
     this.#list = new StandingList({
       log: list.log,
@@ -166,8 +170,7 @@ class RepairerService implements Repairer {
         logger.warn({ error: describeError(error) }, what);
       },
     });
-    const settings = { ...defaultRepairSettings, windowBytes: config.windowBytes, ...options.tuning?.settings };
-    const tools = { mesh, policies: options.policies, runtime: options.runtime, settings };
+    const tools = { mesh, policies: options.policies, runtime: options.runtime, settings, uploadBuffers };
     this.#lanes = new RepairLanes({
       config,
       tools,

@@ -12,6 +12,7 @@ import { createPeerView } from '#peers/peer-view.ts';
 import { createTransfer, defaultTransferLimits } from '#peers/transfer.ts';
 import { startRepair } from '#repairer/repair/repair.ts';
 import { defaultRepairSettings, type RepairTools } from '#repairer/repair/tools.ts';
+import { UploadBuffers, uploadWindows } from '#repairer/repair/upload-buffers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { parseNurl } from '#tahoe/identity/nurl.ts';
 import { answerParent, ownCpuSeconds } from '../load/child.ts';
@@ -56,6 +57,7 @@ function toolsFor(nurls: readonly string[]): RepairTools {
       leaseSecret: new Uint8Array(32).fill(1),
     },
     settings: defaultRepairSettings,
+    uploadBuffers: new UploadBuffers(uploadWindows * defaultRepairSettings.windowBytes),
   };
 }
 

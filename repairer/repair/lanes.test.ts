@@ -61,6 +61,7 @@ beforeEach(async () => {
           leftOutPartitions: () => 0,
           brakeHeld: () => false,
           peersAgeMs: () => 0,
+          uploadBytes: () => 0,
         }),
         disagreed: () => disagreements++,
       },

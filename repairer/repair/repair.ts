@@ -13,7 +13,7 @@ import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { copyShare } from './copy.ts';
 import { type Look, lookAtFile, searchWidely } from './look.ts';
-import { withPlaces } from './placement.ts';
+import { type ChosenTarget, withPlaces } from './placement.ts';
 import { isRepairUnneeded, type KnownShare, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample, type ReadBack } from './read-back.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
@@ -22,6 +22,7 @@ import { type SourceFault, SourcePool } from './sources.ts';
 import { type RefusedTarget, Targets } from './targets.ts';
 import type { RepairTools } from './tools.ts';
 import { pieceBytesFor, Upload } from './upload.ts';
+import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface RepairJob {
   readonly id: string;
@@ -284,6 +285,8 @@ class Repairing {
     const chosen = await targets.allocate(shareNumbers, (share) => this.#isSound(share));
     this.#found = [...this.#found, ...targets.found];
     const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2, shareBytes);
+    const buffers = shareBytes <= pieceBytes ? this.#tools.uploadBuffers : undefined;
+    await this.#reserve(buffers, chosen, targets, shareBytes);
     const uploads = chosen.map(
       (target) =>
         new Upload({
@@ -294,6 +297,7 @@ class Repairing {
           fence,
           transfer: this.#transfer,
           pieceBytes,
+          buffers,
           targets: {
             replace: (shareNumber) => targets.replace(shareNumber),
             failed: (peerId, error) => {
@@ -311,6 +315,21 @@ class Repairing {
     );
     this.#uploads = [...this.#uploads, ...uploads];
     return uploads;
+  }
+
+  async #reserve(
+    buffers: UploadBuffers | undefined,
+    chosen: readonly ChosenTarget[],
+    targets: Targets,
+    shareBytes: number,
+  ): Promise<void> {
+    const { signal } = this.#transfer;
+    try {
+      await buffers?.reserve(chosen.length * shareBytes, { urgent: this.#job.urgent, signal });
+    } catch (error) {
+      await Promise.all(chosen.map((target) => targets.abort(target)));
+      throw error;
+    }
   }
 
   /** The peers that may take shares of this repair. */

@@ -6,6 +6,7 @@ import type { DirectoryPeer } from '#peers/directory.ts';
 import type { PeerContact } from '#peers/peer-contact.ts';
 import type { PeerView } from '#peers/peer-view.ts';
 import type { Transfer } from '#peers/transfer.ts';
+import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface RepairSettings {
   /** Memory for blocks: half a window is worked on while the other half is read. Pieces under way take half as much again. */
@@ -50,4 +51,6 @@ export interface RepairTools {
   readonly policies: readonly PolicyRule[];
   readonly runtime: RepairRuntime;
   readonly settings: RepairSettings;
+  /** Memory for shares that go whole, of all repairs of the process; left out where few run. */
+  readonly uploadBuffers?: UploadBuffers;
 }

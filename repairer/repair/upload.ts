@@ -13,6 +13,7 @@ import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import type { ShareSink } from '#tahoe/share/index.ts';
 import type { ChosenTarget } from './placement.ts';
 import { wholeShareMemoryBytes } from './share-bytes.ts';
+import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface UploadOptions {
   readonly storageIndex: StorageIndex;
@@ -24,6 +25,8 @@ export interface UploadOptions {
   /** Memory of this upload is two of these. */
   readonly pieceBytes: number;
   readonly targets: OtherTargets;
+  /** Where the memory of a share that goes whole was reserved; left out for one of its own. */
+  readonly buffers?: UploadBuffers | undefined;
 }
 
 export interface OtherTargets {
@@ -56,7 +59,10 @@ export class Upload implements ShareSink {
   readonly ended: Promise<unknown>;
   readonly #options: UploadOptions;
   #target: ChosenTarget;
-  #buffer: Uint8Array;
+  /** Made when the first byte comes. */
+  #buffer: Uint8Array | undefined;
+  /** The peer has read all of the buffer, and nobody else will. */
+  #isSpent = false;
   #buffered = 0;
   #sentBytes = 0;
   #sending: Promise<void> = Promise.resolve();
@@ -71,7 +77,6 @@ export class Upload implements ShareSink {
     this.#options = options;
     this.shareNumber = options.target.shareNumber;
     this.#target = options.target;
-    this.#buffer = new Uint8Array(Math.min(options.pieceBytes, options.shareBytes));
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -105,11 +110,13 @@ export class Upload implements ShareSink {
   async write(_offset: number, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       if (this.#error !== null) throw this.#error;
-      const part = bytes.subarray(at, at + this.#buffer.length - this.#buffered);
-      this.#buffer.set(part, this.#buffered);
+      this.#buffer ??= this.#takeBuffer();
+      const buffer = this.#buffer;
+      const part = bytes.subarray(at, at + buffer.length - this.#buffered);
+      buffer.set(part, this.#buffered);
       this.#buffered += part.length;
       at += part.length;
-      if (this.#buffered === this.#buffer.length) await this.#flush();
+      if (this.#buffered === buffer.length) await this.#flush();
     }
   }
 
@@ -130,12 +137,22 @@ export class Upload implements ShareSink {
   /** Starts to send what is gathered, once the piece before has gone. */
   async #flush(): Promise<void> {
     await this.#sending;
-    if (this.#buffered === 0 || this.#error !== null) return;
+    if (this.#buffered === 0 || this.#error !== null || this.#buffer === undefined) return;
     const piece = this.#buffer.subarray(0, this.#buffered);
-    this.#buffer =
-      this.#sentBytes + piece.length < this.#options.shareBytes ? new Uint8Array(this.#buffer.length) : piece;
+    const isLast = this.#sentBytes + piece.length >= this.#options.shareBytes;
+    if (!isLast) this.#buffer = undefined;
     this.#buffered = 0;
     this.#sending = this.#send(piece);
+  }
+
+  get #isWhole(): boolean {
+    return this.#options.pieceBytes >= this.#options.shareBytes;
+  }
+
+  #takeBuffer(): Uint8Array {
+    const { buffers, pieceBytes, shareBytes } = this.#options;
+    const bytes = Math.min(pieceBytes, shareBytes);
+    return this.#isWhole && buffers !== undefined ? buffers.take(bytes) : new Uint8Array(bytes);
   }
 
   async #send(piece: Uint8Array): Promise<void> {
@@ -181,6 +198,7 @@ export class Upload implements ShareSink {
       return this.#found;
     }
     this.#complete = true;
+    this.#isSpent = true;
     this.#sentBytes += piece.length;
     return true;
   }
@@ -209,7 +227,11 @@ export class Upload implements ShareSink {
       this.#error ??= incomplete(this.#sentBytes, this.#options.shareBytes);
       await this.#abortAt(this.#target);
     }
-    this.#buffer = new Uint8Array(0);
+    if (this.#isWhole) {
+      // Of a request that did not end well, something may be under way still.
+      this.#options.buffers?.giveBack(this.#options.shareBytes, this.#isSpent ? this.#buffer : undefined);
+    }
+    this.#buffer = undefined;
     this.#end(this.#complete || this.#found ? null : this.#error);
   }
 }

@@ -1,0 +1,109 @@
+/**
+ * Memory for shares that are held whole until their peer has them. All repairs of a process share it: one that finds it taken waits in
+ * turn for as much as it needs at once, so that none holds a part and waits for the rest. What was given back is used again: fresh
+ * memory of this size costs the process more in collecting it than the codec takes to fill it.
+ */
+import { MeshwardError } from '#mesh/errors.ts';
+
+/** What a process has for it, in windows of a repair. */
+export const uploadWindows = 4;
+
+interface Waiting {
+  readonly bytes: number;
+  readonly start: () => void;
+}
+
+export class UploadBuffers {
+  readonly #limitBytes: number;
+  readonly #waiting = new Set<Waiting>();
+  /** By length. */
+  readonly #free = new Map<number, Uint8Array[]>();
+  #freeBytes = 0;
+  #takenBytes = 0;
+
+  /** @param limitBytes of what is taken at a time; a repair that needs more goes alone. */
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Reserved by repairs at this moment. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Resolves when so many bytes may be taken; each must be given back. @throws the signal's reason */
+  async reserve(bytes: number, { urgent, signal }: { urgent: boolean; signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted();
+    if (urgent || (this.#waiting.size === 0 && this.#fits(bytes))) {
+      this.#takenBytes += bytes;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#waiting.delete(waiter);
+        reject(signal.reason as Error);
+        this.#go();
+      };
+      const waiter: Waiting = {
+        bytes,
+        start: () => {
+          signal.removeEventListener('abort', giveUp);
+          resolve();
+        },
+      };
+      this.#waiting.add(waiter);
+      signal.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+
+  /** A buffer of any content, out of what was reserved. */
+  take(bytes: number): Uint8Array {
+    const kept = this.#free.get(bytes)?.pop();
+    if (kept === undefined) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    this.#freeBytes -= bytes;
+    return kept;
+  }
+
+  /** @param buffer left out where somebody may read from it still, or none was taken. */
+  giveBack(bytes: number, buffer?: Uint8Array): void {
+    this.#takenBytes -= bytes;
+    if (this.#takenBytes < 0) {
+      throw new MeshwardError('internal', 'more memory of uploads was given back than was taken', {
+        next: 'Report this as a defect.',
+      });
+    }
+    if (buffer !== undefined) this.#keep(buffer);
+    this.#go();
+  }
+
+  /** Others are forgotten for it: files of one size follow one another as a rule. */
+  #keep(buffer: Uint8Array): void {
+    if (buffer.length > this.#limitBytes / 2) return;
+    for (const [length, buffers] of this.#free) {
+      if (this.#freeBytes + buffer.length <= this.#limitBytes / 2) break;
+      this.#freeBytes -= length * buffers.length;
+      this.#free.delete(length);
+    }
+    const same = this.#free.get(buffer.length) ?? [];
+    same.push(buffer);
+    this.#free.set(buffer.length, same);
+    this.#freeBytes += buffer.length;
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
+  }
+
+  #go(): void {
+    for (const waiter of this.#waiting) {
+      if (!this.#fits(waiter.bytes)) return;
+      this.#waiting.delete(waiter);
+      this.#takenBytes += waiter.bytes;
+      waiter.start();
+    }
+  }
+}
