@@ -79,6 +79,7 @@ export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNa
     context,
     clock: systemClock,
     note: output.note,
+    settings: { 'api.guide': true },
     otherPortsWhereTaken: true,
   });
   cleanUp.defer(() => services.stop());

@@ -36,6 +36,7 @@ const words = given.filter((word) => word !== '--fast' && word !== '--record-cos
 
 const checks: readonly Step[] = [
   { name: 'types', run: () => command('tsc', '-p', '.') },
+  { name: 'types of the page', run: () => command('tsc', '-p', 'dashboards/page/app') },
   { name: 'lint', run: () => command('oxlint', '--type-aware', '--deny-warnings') },
   { name: 'format', run: () => command('biome', 'check', '.') },
   { name: 'lock file', run: () => command('node', 'test/setup/lock.ts') },

@@ -496,13 +496,9 @@ describe('the HTTP API', () => {
     });
 
     interface StreamState {
-      readonly mesh: MeshAnswer;
+      readonly mesh: Pick<MeshAnswer, 'files' | 'byGrade'>;
       readonly moments: readonly unknown[];
-      readonly atRisk: { readonly total: number; readonly files: readonly unknown[] };
-      readonly brake: string | null;
-      readonly repairs: readonly unknown[];
-      /** Left out where they are as they were. */
-      readonly peers?: readonly unknown[];
+      readonly domains: Readonly<Record<string, readonly number[]>>;
     }
 
     async function openStream() {
@@ -524,27 +520,33 @@ describe('the HTTP API', () => {
       return { response, next, close: () => abort.abort() };
     }
 
-    it('sends the state at once and again when it changes', async () => {
+    const healthyIn = ({ mesh: figures }: Partial<StreamState>): number | undefined =>
+      figures?.byGrade.find(({ grade }) => grade === 'healthy')?.files;
+
+    it('sends the state at once, and then what changes of it and nothing else', async () => {
       const stream = await openStream();
       expect(stream.response.headers.get('content-type')).toBe('text/event-stream');
       const first = await stream.next();
-      expect(answers.Mesh.parse(first.mesh).files).toBe(4);
       expect(first).toMatchObject({
-        atRisk: { total: 3 },
-        brake: 'held',
+        mesh: { files: 4, freshness: { state: 'fresh', reasons: [] } },
+        atRisk: { total: 3, files: [{ storageIndex: fileOf(2), grade: 'lost' }, {}, {}] },
+        repairers: { answering: 1, brake: 'held' },
+        running: { total: 0 },
         repairs: [repair],
+        alerts: { total: 3 },
         moments: [{ files: [[1, 2]] }, {}],
+        domains: { 'zone=a': [3, 0, 0, 0, 0, 0], 'zone=b': [3, 0, 0, 0, 0, 0] },
       });
-      expect(first.peers).toHaveLength(6);
       await mesh.says({ peer: 0, events: [['verified', 4, 0]] });
-      let state = first;
-      while (state.mesh.byGrade.find(({ grade }) => grade === 'healthy')?.files !== 1) state = await stream.next();
-      expect(state).not.toHaveProperty('peers');
+      let state: Partial<StreamState> = first;
+      while (healthyIn(state) !== 1) state = await stream.next();
+      for (const unchanged of ['domains', 'repairs', 'alerts', 'repairers'])
+        expect(state).not.toHaveProperty(unchanged);
       const second = await openStream();
-      expect((await second.next()).peers).toEqual(first.peers);
+      expect((await second.next()).domains).toEqual(first.domains);
       second.close();
       await mesh.says({ peer: 0, events: [['corrupt', 4, 0]] });
-      while (state.mesh.byGrade.find(({ grade }) => grade === 'healthy')?.files !== 0) state = await stream.next();
+      while (healthyIn(state) !== 0) state = await stream.next();
       stream.close();
     });
 
@@ -553,7 +555,7 @@ describe('the HTTP API', () => {
       historyHangs = hanging.promise;
       repairersFail = true;
       const stream = await openStream();
-      expect(await stream.next()).toMatchObject({ mesh: { files: 4 }, brake: null });
+      expect(await stream.next()).toMatchObject({ mesh: { files: 4 }, repairers: { brake: null } });
       hanging.resolve();
       stream.close();
     });

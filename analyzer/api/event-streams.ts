@@ -1,6 +1,6 @@
 /**
- * Server-sent events: every viewer gets the newest state, at most so often; what it cannot take is left out, never queued. Of peers,
- * which are many and change seldom, a viewer is told again only what has changed since: a state without `peers` leaves them as they were.
+ * Server-sent events: a viewer gets at first the state that everybody sees, and then, at most so often, only what has changed of it since;
+ * what it cannot take is left out, never queued. Peers, files and histories beyond that are asked for in pages.
  */
 import type { FastifyReply } from 'fastify';
 import { toApiError } from '#mesh/api-error.ts';
@@ -8,15 +8,16 @@ import { type Clock, sleep } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { AtRiskAnswer } from '../files/file-answers.ts';
-import type { Analyzer } from '../service.ts';
-import { toFileAnswer, toMeshAnswer } from './answers.ts';
+import type { Analyzer, MeshHealth } from '../service.ts';
 import type { HistoryQueries, MarginMoment } from './history.ts';
-import { PeerOrder } from './peer-order.ts';
+import { LiveChanges } from './live-changes.ts';
+import { listedFiles, listedRepairs, noteState, sumByMargin } from './live-state.ts';
 import { nothingRuns, type RunningRepairs } from './running-repairs.ts';
+import type { RepairAnswer } from './schemas.ts';
 
 export interface EventStreamOptions {
-  readonly analyzer: Analyzer;
-  readonly history: HistoryQueries;
+  readonly analyzer: Pick<Analyzer, 'onChange' | 'health' | 'atRisk' | 'listAtRisk'>;
+  readonly history: Pick<HistoryQueries, 'repairs' | 'marginHistory'>;
   readonly running: () => Promise<RunningRepairs>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -28,20 +29,21 @@ const intervalMs = 500;
 const keepAliveMs = 10_000;
 const historyMs = 30 * 60_000;
 const historyTimeoutMs = 1000;
-const listedFiles = 50;
-const listedRepairs = 50;
+/** Of the history of margins, half of them from before the stream was opened first. */
+const mostMoments = 360;
 
 export class EventStreams {
   readonly #options: EventStreamOptions;
-  /** By viewer, the peers that it was sent last. */
-  readonly #replies = new Map<FastifyReply['raw'], string>();
-  readonly #order = new PeerOrder();
+  readonly #changes = new LiveChanges();
+  /** By viewer, the change that it was sent last. */
+  readonly #replies = new Map<FastifyReply['raw'], number>();
   readonly #stopListening: () => void;
   #callOff: () => void = () => undefined;
   #due = false;
   #lastSentMs = 0;
-  #moments: MarginMoment[] | null = null;
-  #repairs: readonly unknown[] = [];
+  #hasHistory = false;
+  #lastMomentMs = 0;
+  #repairs: readonly RepairAnswer[] = [];
   /** One question to the database at a time. */
   #asking: Promise<void> | null = null;
   #closed = false;
@@ -69,7 +71,7 @@ export class EventStreams {
       'cache-control': 'no-store',
       connection: 'keep-alive',
     });
-    this.#replies.set(reply.raw, '');
+    this.#replies.set(reply.raw, 0);
     reply.raw.on('close', () => this.#replies.delete(reply.raw));
     reply.raw.on('error', () => this.#replies.delete(reply.raw));
     void this.#sendTo([reply.raw]);
@@ -101,12 +103,15 @@ export class EventStreams {
 
   async #sendTo(replies: Iterable<FastifyReply['raw']>): Promise<void> {
     try {
-      const { state, peers } = await this.#state();
+      await this.#look();
+      const changes = this.#changes;
       for (const reply of replies) {
-        const sent = this.#replies.get(reply);
-        if (sent === undefined || reply.writableNeedDrain) continue;
-        reply.write(`event: state\ndata: {${state}${sent === peers ? '' : `,"peers":${peers}`}}\n\n`);
-        this.#replies.set(reply, peers);
+        const seen = this.#replies.get(reply);
+        if (seen === undefined || reply.writableNeedDrain) continue;
+        const news = changes.since(seen);
+        if (news === null) continue;
+        reply.write(`event: state\ndata: ${news}\n\n`);
+        this.#replies.set(reply, changes.number);
       }
     } catch (error) {
       this.#options.logger.error(
@@ -117,26 +122,13 @@ export class EventStreams {
     }
   }
 
-  /** As JSON: the fields of the state without its braces, and the peers. */
-  async #state(): Promise<{ readonly state: string; readonly peers: string }> {
+  async #look(): Promise<void> {
     const { analyzer } = this.#options;
-    const [histories, repairing] = await Promise.all([this.#histories(), this.#repairing()]);
+    const [repairs, repairing] = await Promise.all([this.#histories(), this.#repairing()]);
+    const atRisk = await this.#atRisk();
     const health = analyzer.health();
-    const mesh = toMeshAnswer(health);
-    this.#remember(mesh.sweptAtMs, mesh.byMargin);
-    const { files, total } = await this.#atRisk();
-    const state = {
-      mesh,
-      moments: this.#moments ?? [],
-      atRisk: { files: files.map(toFileAnswer), total },
-      running: repairing.running,
-      brake: repairing.brake,
-      repairs: histories,
-    };
-    const peers = this.#order.sort(health.peers).map(({ peer, name, state: peerState, domains, flapScore }) => {
-      return { peerId: peer, name, state: peerState, domains, flapScore: Math.round(flapScore * 10) / 10 };
-    });
-    return { state: JSON.stringify(state).slice(1, -1), peers: JSON.stringify(peers) };
+    noteState(this.#changes, { health, atRisk, repairing, repairs });
+    this.#remember(health);
   }
 
   /** The whole mesh's; where the database does not answer for other analyzers' part, this one's. */
@@ -155,10 +147,14 @@ export class EventStreams {
   }
 
   /** Live figures never wait for the database: where it does not answer in time they go without the newest repairs. */
-  async #histories(): Promise<readonly unknown[]> {
+  async #histories(): Promise<readonly RepairAnswer[]> {
     const { history, clock, logger } = this.#options;
-    const asked = async (): Promise<readonly unknown[]> => {
-      this.#moments ??= [...(await history.marginHistory(clock.nowMs() - historyMs))];
+    const asked = async (): Promise<readonly RepairAnswer[]> => {
+      if (!this.#hasHistory) {
+        const moments = await history.marginHistory(clock.nowMs() - historyMs);
+        this.#hasHistory = true;
+        this.#changes.append('moments', thinned(moments, mostMoments / 2), mostMoments);
+      }
       return history.repairs(listedRepairs);
     };
     this.#asking ??= asked()
@@ -185,13 +181,21 @@ export class EventStreams {
     }
   }
 
-  #remember(atMs: number, byMargin: readonly { readonly margin: number; readonly files: number }[]): void {
-    if (this.#moments === null || atMs === 0 || this.#moments.at(-1)?.atMs === atMs) return;
-    const files = new Map<number, number>();
-    for (const { margin, files: count } of byMargin) files.set(margin, (files.get(margin) ?? 0) + count);
-    this.#moments.push({ atMs, files: [...files].sort(([a], [b]) => a - b) });
-    while (this.#moments.length > 2000 || (this.#moments[0]?.atMs ?? atMs) < atMs - historyMs) this.#moments.shift();
+  /** A moment for each sweep; before the history is there, none, so that they stay in order. */
+  #remember({ sweptAtMs, totals }: MeshHealth): void {
+    if (!this.#hasHistory || sweptAtMs === 0 || this.#lastMomentMs === sweptAtMs) return;
+    this.#lastMomentMs = sweptAtMs;
+    const byMargin = [...totals.byMargin.values()].flatMap((margins) =>
+      [...margins].map(([margin, { files }]) => ({ margin, files })),
+    );
+    this.#changes.append('moments', [{ atMs: sweptAtMs, files: sumByMargin(byMargin) }], mostMoments);
   }
+}
+
+/** Every so manieth, with the newest. */
+function thinned(moments: readonly MarginMoment[], most: number): readonly MarginMoment[] {
+  const step = Math.ceil(moments.length / most);
+  return moments.filter((_, i) => (moments.length - 1 - i) % step === 0);
 }
 
 /** Resolves with the promise or after the time, whichever comes first. */

@@ -22,6 +22,7 @@ import { systemClock } from '#mesh/clock.ts';
 import { openAlerting } from '../alerting.ts';
 import { beginOpeningLog, beginOpeningStore } from '../connections.ts';
 import { addOpsRoutes } from '../ops-server.ts';
+import { pageActions } from '../page-actions.ts';
 import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
@@ -77,7 +78,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
   });
-  const addPage = await loadPage();
+  const addPage = await loadPage({ guide: config.api.guide, actions: await pageActions(context) });
   const addRunbooks = await loadRunbooks();
   const api = await createApi({
     analyzer,

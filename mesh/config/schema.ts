@@ -195,6 +195,18 @@ export const configSchema = z.strictObject({
       'Certificate chain (PEM) of the HTTP API; with it the API speaks TLS alone. Read again when it changes.',
     ),
     tlsKeyFile: key(text, '', 'path', 'Private key (PEM) of that certificate.'),
+    pageActions: key(
+      z.boolean(),
+      true,
+      'boolean',
+      "Whether the page may silence and acknowledge alerts as the operator of this data directory; only where it is served on loopback and the operator's key is there.",
+    ),
+    guide: key(
+      z.boolean(),
+      false,
+      'boolean',
+      'Whether the page tells a newcomer what is happening and what to try, as in the demonstration.',
+    ),
   }),
   access: accessSection,
   repairer: z.strictObject({
