@@ -81,7 +81,12 @@ describe('the analyzer on ClickHouse', () => {
         { peer: peerOf(1), incarnation: 3, sequence: 2 ** 40, generation: 7, openGeneration: 8, owesInventory: false },
         { peer: peerOf(2), incarnation: 1, sequence: 1, generation: 7, openGeneration: 8, owesInventory: true },
         {
-          ...{ peer: peerOf(3), incarnation: 1, sequence: 9, generation: 0, openGeneration: 0, owesInventory: false },
+          peer: peerOf(3),
+          incarnation: 1,
+          sequence: 9,
+          generation: 0,
+          openGeneration: 0,
+          owesInventory: false,
           speaksForOwners: true as const,
         },
       ];

@@ -251,7 +251,7 @@ export class PeerRegister {
       flapScore: flapScoreOf(life, this.#rules, elapsedMs),
       unreachableMs: typeof life.unreachableSinceMs === 'number' ? elapsedMs - life.unreachableSinceMs : null,
       claims: claimsOf(life, this.#rules, elapsedMs),
-      doubtedMs: life.doubt == null ? null : elapsedMs - life.doubt.sinceMs,
+      doubtedMs: life.doubt === null || life.doubt === undefined ? null : elapsedMs - life.doubt.sinceMs,
     };
   }
 }
