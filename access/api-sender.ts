@@ -19,18 +19,17 @@ export type ApiSender = (url: URL, request?: SentRequest) => Promise<Response>;
 
 export const plainSender: ApiSender = (url, request) => fetch(url, { ...request });
 
-export function apiSender({
-  apiTokenFile,
-  apiCaFile,
-}: Pick<Config['access'], 'apiTokenFile' | 'apiCaFile'>): ApiSender {
+export type SenderSettings = Pick<Config['access'], 'apiTokenFile' | 'apiCaFile' | 'allowPlainHttp'>;
+
+export function apiSender({ apiTokenFile, apiCaFile, allowPlainHttp }: SenderSettings): ApiSender {
   if (apiTokenFile === '' && apiCaFile === '') return plainSender;
   let trusting: Promise<ApiSender> | null = null;
   return async (url, request = {}) => {
     // Read at each request: a mounted secret changes while a service runs.
     const token = apiTokenFile === '' ? null : (await read(apiTokenFile, 'access.apiTokenFile')).trim();
-    if (token !== null && url.protocol !== 'https:' && !isLoopback(url.hostname)) {
+    if (token !== null && url.protocol !== 'https:' && !allowPlainHttp && !isLoopback(url.hostname)) {
       throw new MeshwardError('config-invalid', `the token is not sent to ${url.host}: it could be read on the way`, {
-        next: 'Give an address of https, or none of access.apiTokenFile.',
+        next: 'Give an address of https, or set access.allowPlainHttp where the network keeps others out.',
       });
     }
     const headers = { ...request.headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) };

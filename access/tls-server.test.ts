@@ -66,9 +66,9 @@ describe('TLS of the API', () => {
     writeFileSync(apiCaFile, authority.ca);
     writeFileSync(apiTokenFile, `${tokens.viewer}\n`);
     const url = new URL(`https://127.0.0.1:${port}/v1/read/x`);
-    const send = apiSender({ apiTokenFile, apiCaFile });
+    const send = apiSender({ apiTokenFile, apiCaFile, allowPlainHttp: false });
     expect((await send(url)).status).toBe(200);
-    await expect(apiSender({ apiTokenFile, apiCaFile: '' })(url)).rejects.toThrow();
+    await expect(apiSender({ apiTokenFile, apiCaFile: '', allowPlainHttp: false })(url)).rejects.toThrow();
     writeFileSync(apiTokenFile, tokens.operator);
     await rewrite((records) => records.filter(({ role }) => role === 'operator'));
     expect((await send(url)).status).toBe(200);
@@ -86,7 +86,9 @@ it('a token is never sent where it could be read on the way', async () => {
   const { tokens, folder } = await guardedApp();
   const apiTokenFile = join(folder, 'token');
   writeFileSync(apiTokenFile, tokens.viewer);
-  const refused = apiSender({ apiTokenFile, apiCaFile: '' })(new URL('http://mesh.example/v1/mesh'));
+  const refused = apiSender({ apiTokenFile, apiCaFile: '', allowPlainHttp: false })(
+    new URL('http://mesh.example/v1/mesh'),
+  );
   await expect(refused).rejects.toMatchObject({ code: 'config-invalid' });
   await expect(refused).rejects.not.toThrow(tokens.viewer);
 });

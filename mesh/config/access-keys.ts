@@ -69,7 +69,7 @@ export const accessSection = z.strictObject({
     z.boolean(),
     false,
     'yes/no',
-    'Let services beyond loopback run without TLS of their own. Only where a proxy in front of them ends TLS: tokens can be read on the way otherwise.',
+    'Let services beyond loopback run without TLS of their own, and tokens be sent to them so. Only where a proxy in front ends TLS, or the network keeps others out: tokens can be read on the way otherwise.',
   ),
 });
 

@@ -101,6 +101,7 @@ test.each([
   'mode: service',
   'collector: {scaling: {kind: keda}}',
   'keys: {collectorSecret: ""}',
+  'access: {secret: ""}',
   'clickhouse: {urls: ["http://name:word@host:8123"]}',
   'analyzer: {replicas: 9}',
   'repairer: {replicas: 9}',

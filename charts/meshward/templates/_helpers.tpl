@@ -63,10 +63,15 @@ app.kubernetes.io/component: {{ . }}
 {{- $api := dict "host" $v.listenAddress "port" 7700 -}}
 {{- $repairer := dict "host" $v.listenAddress "port" 7702 -}}
 {{- $alerts := dict "publicUrl" $v.analyzer.publicUrl -}}
-{{- $config := dict "dataDir" "/var/lib/meshward" "shutdown" $shutdown "log" $log "collector" $collector "api" $api "repairer" $repairer "alerts" $alerts -}}
+{{- $access := dict "tokensFile" "/etc/meshward/access/tokens.json" "apiTokenFile" "/etc/meshward/access/token" "allowPlainHttp" true -}}
+{{- if not $v.access.secret -}}
+{{- fail "access.secret is needed: a secret with tokens.json and token, as `meshward access create` makes them; nothing is served beyond loopback without" -}}
+{{- end -}}
+{{- $config := dict "access" $access "dataDir" "/var/lib/meshward" "shutdown" $shutdown "log" $log "collector" $collector "api" $api "repairer" $repairer "alerts" $alerts -}}
 {{- if eq $v.mode "services" -}}
 {{- $_ := set $log "adapter" "kafka" -}}
 {{- $_ := set $api "repairerUrls" (list (printf "http://%s-repairer:7702" $name)) -}}
+{{- $_ := set $collector "apiUrls" (list (printf "http://%s-analyzer:%d" $name (int $v.analyzer.service.port))) -}}
 {{- $_ := set $repairer "apiUrl" (printf "http://%s-analyzer:%d" $name (int $v.analyzer.service.port)) -}}
 {{- $tls := dict "enabled" $v.kafka.tls.enabled "serverName" $v.kafka.tls.serverName -}}
 {{- if $v.kafka.tls.caSecret.name -}}
@@ -114,6 +119,7 @@ app.kubernetes.io/component: {{ . }}
 {{- $v := .root.Values -}}
 - { name: config, mountPath: /etc/meshward/config, readOnly: true }
 - { name: tmp, mountPath: /tmp }
+- { name: access, mountPath: /etc/meshward/access, readOnly: true }
 {{- if .user }}
 {{- $user := index $v.kafka.users .user }}
 {{- if $v.kafka.tls.caSecret.name }}
@@ -143,6 +149,7 @@ app.kubernetes.io/component: {{ . }}
 {{- $v := .root.Values -}}
 - { name: config, configMap: { name: {{ .configMap }} } }
 - { name: tmp, emptyDir: { sizeLimit: 128Mi } }
+- { name: access, secret: { secretName: {{ $v.access.secret }}, defaultMode: 0440 } }
 {{- if .user }}
 {{- $user := index $v.kafka.users .user }}
 {{- if $v.kafka.tls.caSecret.name }}
