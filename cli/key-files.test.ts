@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { configSchema } from '#mesh/config/schema.ts';
+import { loadConfig } from '#mesh/config/load.ts';
 import { createKeys, rotateKey, showKeys } from './key-files.ts';
 import { firstOperators, openCollectorKey, openLeaseSecret, openOperatorKey } from './service-keys.ts';
 
@@ -14,27 +14,15 @@ async function newFolder(): Promise<string> {
 
 /** As a service is configured that has them mounted. */
 function mounted(folder: string) {
-  const config = configSchema.parse({
-    log: {},
-    kafka: { tls: {}, sasl: {} },
+  const config = {
+    ...loadConfig({ environment: {} }).config,
     keys: {
       collectorKeyFile: join(folder, 'collector/collector.key.pem'),
       operatorsFile: join(folder, 'collector/operators'),
       operatorKeyFile: join(folder, 'operator/operator.key.pem'),
       leaseSecretFile: join(folder, 'repairer/lease-secret'),
     },
-    shutdown: {},
-    clickhouse: {},
-    collector: {},
-    analyzer: {},
-    api: {},
-    repairer: {},
-    campaigns: {},
-    agent: {},
-    alerts: {},
-    objective: {},
-    telemetry: {},
-  });
+  };
   return { config, dataDir: join(folder, 'nothing-here') };
 }
 

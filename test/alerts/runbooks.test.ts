@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { alertKinds } from '#analyzer/alerts/alert.ts';
+import { usualCommandOf } from '#cli/nouns.ts';
 import { createProgram } from '#cli/program.ts';
 import { alertRules } from './rule-files.ts';
 import { commandsIn, ownAlertNames, readRunbooks, sections } from './runbooks.ts';
@@ -20,6 +21,7 @@ function fault(words: string): string {
     parts.shift();
   }
   if (command.parent === null) return 'no such command';
+  command = usualCommandOf(command) ?? command;
   let given = 0;
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as string;
