@@ -233,24 +233,24 @@ describe('regenerateAsync', () => {
 });
 
 describe('worker threads', () => {
-  const workerSource = (terminates: boolean): string => `
-    import { parentPort } from 'node:worker_threads';
-    import { regenerateAsync } from ${JSON.stringify(new URL('./codec.ts', import.meta.url).href)};
-    const sources = Array.from({ length: 25 }, (_, i) => new Uint8Array(2_000_000).fill(i));
-    const numbers = (from, count) => Array.from({ length: count }, (_, i) => from + i);
-    const request = { k: 25, n: 100, sourceNumbers: numbers(0, 25), sources, wantedNumbers: numbers(50, 50) };
-    const made = regenerateAsync(request);
-    ${terminates ? "parentPort.postMessage('started');" : 'parentPort.postMessage((await made)[0][0]);'}
-  `;
-  const start = (terminates: boolean): Worker =>
-    new Worker(new URL(`data:text/javascript,${encodeURIComponent(workerSource(terminates))}`), { execArgv: [] });
+  /** @param work what the thread does with `request`; it may be a statement of its own */
+  const start = (work: string, shareBytes: number): Worker => {
+    const source = `
+      import { parentPort } from 'node:worker_threads';
+      import { regenerateAsync } from ${JSON.stringify(new URL('./codec.ts', import.meta.url).href)};
+      const sources = Array.from({ length: 25 }, (_, i) => new Uint8Array(${shareBytes}).fill(i));
+      const numbers = (from, count) => Array.from({ length: count }, (_, i) => from + i);
+      const request = { k: 25, n: 100, sourceNumbers: numbers(0, 25), sources, wantedNumbers: numbers(50, 50) };
+      ${work}
+    `;
+    return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { execArgv: [] });
+  };
+  const firstMessage = (worker: Worker): Promise<unknown> =>
+    new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
 
   test('have the codec each for themselves', async () => {
-    const answers = await Promise.all(
-      [start(false), start(false)].map(
-        (worker) => new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject)),
-      ),
-    );
+    const answer = 'parentPort.postMessage((await regenerateAsync(request))[0][0]);';
+    const answers = await Promise.all([start(answer, 2_000_000), start(answer, 2_000_000)].map(firstMessage));
     const expected = encode({
       k: 25,
       n: 100,
@@ -261,8 +261,21 @@ describe('worker threads', () => {
   });
 
   test('can be terminated while their job runs', async () => {
-    const worker = start(true);
-    await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    const worker = start("regenerateAsync(request); parentPort.postMessage('started');", 2_000_000);
+    await firstMessage(worker);
     expect(await worker.terminate()).toBe(1);
+  });
+
+  test('can be terminated while their jobs are answered', async () => {
+    const endless = `
+      const work = async () => { for (;;) await regenerateAsync(request); };
+      work(); work();
+      parentPort.postMessage('started');
+    `;
+    for (let thread = 0; thread < 12; thread++) {
+      const worker = start(endless, 20_000);
+      await firstMessage(worker);
+      expect(await worker.terminate()).toBe(1);
+    }
   });
 });

@@ -81,18 +81,21 @@ void ThreadJobs::settle_on_thread(napi_env env, napi_value, void* context, void*
   static_cast<ThreadJobs*>(context)->settle(env, static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(id)));
 }
 
-void ThreadJobs::settle(Napi::Env env, std::uint32_t id) {
+// No exceptions of C++ here, for nobody would catch them: a thread that is being terminated refuses the call, and then nobody waits
+// any more. What the function itself throws stays pending, and is the thread's uncaught exception.
+void ThreadJobs::settle(napi_env env, std::uint32_t id) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
   const Job job = std::move(found->second);
   jobs_.erase(found);
   if (jobs_.empty()) napi_unref_threadsafe_function(env, shared_->settle);
-  const Napi::HandleScope scope(env);
-  try {
-    job.on_settled.Call({Napi::Boolean::New(env, job.pool_job->cancelled)});
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  }
+  napi_value on_settled = nullptr;
+  napi_value nothing = nullptr;
+  napi_value cancelled = nullptr;
+  if (napi_get_reference_value(env, job.on_settled, &on_settled) != napi_ok) return;
+  if (napi_get_undefined(env, &nothing) != napi_ok) return;
+  if (napi_get_boolean(env, job.pool_job->cancelled, &cancelled) != napi_ok) return;
+  napi_call_function(env, nothing, on_settled, 1, &cancelled, nullptr);
 }
 
 }  // namespace meshward::codec

@@ -41,7 +41,7 @@ class ThreadJobs {
   };
 
   static void settle_on_thread(napi_env env, napi_value, void* context, void* id);
-  void settle(Napi::Env env, std::uint32_t id);
+  void settle(napi_env env, std::uint32_t id);
 
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::map<std::uint32_t, Job> jobs_;
