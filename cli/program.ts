@@ -6,6 +6,7 @@ import { everyCommand } from './command-tree.ts';
 import { addAccessCommands } from './commands/access.ts';
 import { addAlertCommands } from './commands/alerts.ts';
 import { addAskCommand } from './commands/ask.ts';
+import { addBackupCommands } from './commands/backup.ts';
 import { addCampaignCommands } from './commands/campaign.ts';
 import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
@@ -65,6 +66,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addAccessCommands(program);
   addKeysCommands(program);
   addShareCommands(program);
+  addBackupCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);
   addDatabaseCommands(program);

@@ -28,9 +28,9 @@ describe('rights on Kafka', () => {
 
   it('let few write: the word of peers and who may speak comes through the collector, and repairers say what they read and how campaigns go', () => {
     expect(rolesThat('Write', topics.shareEvents.name)).toEqual(['collector', 'repairer', 'operator']);
-    expect(rolesThat('Write', topics.enrolments.name)).toEqual(['collector']);
+    expect(rolesThat('Write', topics.enrolments.name)).toEqual(['collector', 'operator']);
     expect(rolesThat('Write', topics.atRisk.name)).toEqual(['analyzer']);
-    expect(rolesThat('Write', topics.campaigns.name)).toEqual(['collector', 'repairer']);
+    expect(rolesThat('Write', topics.campaigns.name)).toEqual(['collector', 'repairer', 'operator']);
     const written = rightsOf('repairer', options).flatMap(({ name, operations }) =>
       operations.includes('Write') ? [name] : [],
     );

@@ -1,7 +1,7 @@
 /** The least rights that each service needs on a Kafka cluster with an authorizer: one list, for documents, commands and tests. */
 import { consumerGroups, type Topics } from '#mesh/topics.ts';
 
-/** Who connects to the brokers. `cli` is `meshward doctor` and `topics show`; `operator` is `meshward dead-letters`; `admin` is whoever runs `meshward topics apply` or `up`. */
+/** Who connects to the brokers. `cli` is `meshward doctor` and `topics show`; `operator` is `meshward dead-letters` and `backup`; `admin` is whoever runs `meshward topics apply` or `up`. */
 export const kafkaRoles = ['collector', 'analyzer', 'repairer', 'cli', 'operator', 'admin'] as const;
 export type KafkaRole = (typeof kafkaRoles)[number];
 
@@ -62,7 +62,10 @@ const uses: Readonly<Record<Exclude<KafkaRole, 'admin'>, Partial<Record<TopicWor
   operator: {
     shareEvents: ['append', 'read'],
     peerEvents: ['append', 'read'],
-    enrolments: ['read'],
+    // Backups are read from these, and restored into them.
+    enrolments: ['append', 'read'],
+    alerts: ['append', 'read'],
+    campaigns: ['append', 'read'],
     deadLetters: ['append', 'read'],
   },
 };
