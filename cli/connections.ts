@@ -189,6 +189,11 @@ export async function beginOpeningStore(context: Context, logger: Logger, signal
   };
 }
 
+/** Reads what is there, and changes nothing. @throws MeshwardError `store-unavailable`. */
+export function connectOldDatabase(config: Config, database: string): Promise<Store> {
+  return connect({ ...config, clickhouse: { ...config.clickhouse, database } });
+}
+
 /** Of a demonstration: what it has made goes when it ends, or before it begins anew. */
 export async function dropDatabase(config: Config): Promise<void> {
   const store = await connect(config);

@@ -84,7 +84,7 @@ export function renderKafka(existing: string): string {
     'With the default configuration and three brokers or more. Events are `share-events`, `peer-events` and `dead-letters`; tables are `at-risk`, `enrolments`, `alerts` and `campaigns`.',
     ['| setting | events | tables |', '| --- | --- | --- |', ...settings].join('\n'),
     '## Rights',
-    'The least that each service needs where the cluster has an authorizer, with the default `log.topicPrefix`. `cli` is `meshward doctor` and `topics show`, `operator` is `meshward dead-letters`, `admin` is `topics apply` and `up`. Tests run every service with exactly these.',
+    'The least that each service needs where the cluster has an authorizer, with the default `log.topicPrefix`. `cli` is `meshward doctor` and `topics show`, `operator` is `meshward dead-letters`, `backup` and `recover`, `admin` is `topics apply` and `up`. Tests run every service with exactly these.',
     ['| user | kind | name | operations |', '| --- | --- | --- | --- |', ...rows].join('\n'),
     'As commands (`meshward topics acls` prints them for your own prefix, brokers and users):',
     `\`\`\`sh\n${commands.join('\n')}\n\`\`\``,

@@ -18,6 +18,7 @@ import { addFileCommands } from './commands/file.ts';
 import { addKeysCommands } from './commands/keys.ts';
 import { addOperatorCommands } from './commands/operator.ts';
 import { addPeerCommands } from './commands/peer.ts';
+import { addRecoverCommands } from './commands/recover.ts';
 import { addRepairCommands } from './commands/repair.ts';
 import { addScheduleCommands } from './commands/schedule.ts';
 import { addServiceCommands } from './commands/service.ts';
@@ -67,6 +68,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addKeysCommands(program);
   addShareCommands(program);
   addBackupCommands(program);
+  addRecoverCommands(program);
   addDeadLetterCommands(program);
   addTopicsCommands(program);
   addDatabaseCommands(program);

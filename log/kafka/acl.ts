@@ -1,7 +1,7 @@
 /** The least rights that each service needs on a Kafka cluster with an authorizer: one list, for documents, commands and tests. */
 import { consumerGroups, type Topics } from '#mesh/topics.ts';
 
-/** Who connects to the brokers. `cli` is `meshward doctor` and `topics show`; `operator` is `meshward dead-letters` and `backup`; `admin` is whoever runs `meshward topics apply` or `up`. */
+/** Who connects to the brokers. `cli` is `meshward doctor` and `topics show`; `operator` is `meshward dead-letters`, `backup` and `recover`; `admin` is whoever runs `meshward topics apply` or `up`. */
 export const kafkaRoles = ['collector', 'analyzer', 'repairer', 'cli', 'operator', 'admin'] as const;
 export type KafkaRole = (typeof kafkaRoles)[number];
 
@@ -105,6 +105,8 @@ function groupsOf(role: KafkaRole, topicPrefix: string): readonly KafkaRight[] {
   const right = (name: string, operations: readonly KafkaOperation[]): KafkaRight => {
     return { resource: 'group', name, pattern: 'literal', operations };
   };
+  // What they have read is set back after a database was lost.
+  if (role === 'operator') return [right(groups.analyzers, ['Read', 'Describe'])];
   if (role === 'analyzer') return [right(groups.analyzers, ['Read', 'Describe'])];
   if (role === 'repairer') return [right(groups.repairers, ['Read', 'Describe'])];
   if (role === 'cli') return [right(groups.analyzers, ['Describe']), right(groups.repairers, ['Describe'])];

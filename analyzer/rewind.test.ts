@@ -1,0 +1,36 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '#mesh/clock.ts';
+import { fileOf } from '#mesh/testing/share-events.ts';
+import { consumerGroups } from '#mesh/topics.ts';
+import { rewindAnalyzers } from './rewind.ts';
+import { MemoryStore } from './testing/memory-store.ts';
+import { peers, TestMesh } from './testing/mesh.ts';
+
+test('a database that was lost is filled again from the log, and never while an analyzer runs', async () => {
+  const mesh = await TestMesh.open();
+  onTestFinished(() => mesh.close());
+  await mesh.announce();
+  await mesh.put([1, 2, 3]);
+  await mesh.pass(2000, peers);
+  const first = await mesh.start(new MemoryStore(() => mesh.wallMs));
+  await mesh.seenBy(first);
+  await mesh.committed();
+  const rewind = () =>
+    rewindAnalyzers({
+      log: mesh.log,
+      topic: mesh.topics.shareEvents.name,
+      group: consumerGroups('test.').analyzers,
+      clock: systemClock,
+      patienceMs: 500,
+    });
+  await expect(rewind()).rejects.toMatchObject({ code: 'service-busy', retryable: true });
+  await mesh.seenBy(first);
+  await first.kill();
+  expect(await rewind()).toBe(mesh.partitions);
+  expect((await mesh.offsets()).committed).toEqual(Array.from({ length: mesh.partitions }, () => 0));
+
+  const second = await mesh.start(new MemoryStore(() => mesh.wallMs));
+  await mesh.tick(peers);
+  await mesh.seenBy(second);
+  for (const file of [1, 2, 3]) expect(second.analyzer.file(fileOf(file))?.health.available).toBe(6);
+});
