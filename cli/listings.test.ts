@@ -63,7 +63,7 @@ describe.each(Object.entries(views))('%s', (_name, view) => {
 
 test('the mesh at a glance names what matters', () => {
   const text = describeStatus({ mesh: sampleMesh, alerts: [sampleAlert], repairs: [sampleRepair] }, plainPaint, nowMs);
-  for (const part of ['2 at-risk', 'smallest margin', '3', '118 up', sampleAlert.summary, 'restored'])
+  for (const part of ['2 at-risk', 'smallest margin', '3', '118 up', sampleAlert.summary, 'repaired'])
     expect(text).toContain(part);
 });
 

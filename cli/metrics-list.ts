@@ -29,6 +29,7 @@ import { insertMeasure, observeStore } from '#store/metrics.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import { topicsOfConfig } from './kafka-connection.ts';
 import { observeLog } from './log-metrics.ts';
+import { spanCounts } from './tracing.ts';
 
 export const meteredServices = ['collector', 'analyzer', 'repairer', 'agent'] as const;
 export type MeteredService = (typeof meteredServices)[number];
@@ -39,6 +40,7 @@ export async function metricsTextOf(service: MeteredService): Promise<string> {
   const provider = new MeterProvider({ readers: [exporter] });
   const meter = provider.getMeter(`meshward.${service}`);
   instrumentsOf[service](meter);
+  spanCounts(meter);
   const { resourceMetrics } = await exporter.collect();
   const text = new PrometheusSerializer().serialize(resourceMetrics);
   await provider.shutdown();

@@ -1,23 +1,15 @@
 /** OpenTelemetry and logs of one process: metrics for Prometheus, traces by OTLP where an address is set, pino for logs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { context, type Meter, metrics, propagation, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { type Meter, metrics, trace } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-base';
 import pino from 'pino';
 import type { Config } from '#mesh/config/schema.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { figuresIntervalMs } from '#store/kept-figures.ts';
 import { FigureKeeper, type FigureSink } from './figure-keeper.ts';
+import { startTracing } from './tracing.ts';
 import { softwareVersion } from './version.ts';
 
 export interface Telemetry {
@@ -32,7 +24,7 @@ export interface Telemetry {
 /** Names of fields that never reach a log line, whatever object they come in. */
 const secretFields = ['nurl', 'swissnum', 'token', 'password', 'privateKey', 'key', 'secret', 'authorization'];
 
-export function startTelemetry(service: string, config: Config['telemetry']): Telemetry {
+export function startTelemetry(service: string, config: Pick<Config, 'telemetry' | 'log'>): Telemetry {
   const resource = resourceFromAttributes({
     'service.name': `meshward-${service}`,
     'service.version': softwareVersion,
@@ -48,20 +40,11 @@ export function startTelemetry(service: string, config: Config['telemetry']): Te
   metrics.setGlobalMeterProvider(meterProvider);
   observeProcess(metrics.getMeter('meshward.process'));
 
-  const exporters =
-    config.otlpUrl === '' ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url: config.otlpUrl }))];
-  const tracerProvider = new BasicTracerProvider({
-    resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.traceRatio) }),
-    spanProcessors: exporters,
-  });
-  trace.setGlobalTracerProvider(tracerProvider);
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const tracing = startTracing(resource, config, metrics.getMeter('meshward.traces'));
 
   const logger = pino(
     {
-      level: config.logLevel,
+      level: config.telemetry.logLevel,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -78,7 +61,7 @@ export function startTelemetry(service: string, config: Config['telemetry']): Te
     writeMetrics: (request, response) => prometheus.getMetricsRequestHandler(request, response),
     keepFigures: (sink) => keeper.attach(sink),
     async shutdown() {
-      await tracerProvider.shutdown();
+      await tracing.shutdown();
       await meterProvider.shutdown();
     },
   };

@@ -20,6 +20,7 @@ import type {
   WholeOutcome,
   WholeShare,
 } from './peer-storage.ts';
+import { type TracedRequest, tracedRequest } from './traced-request.ts';
 
 export interface TransferOptions {
   readonly storageOf: (peerId: PeerId) => PeerStorage | undefined;
@@ -68,15 +69,35 @@ export interface WorkTransfer {
   reportCorruption(peerId: PeerId, storageIndex: StorageIndex, shareNumber: number, reason: string): Promise<void>;
 }
 
+/** As spans name it: a path with its parts left open. */
+const wholeTemplate = '/meshward/v1/whole/{storage_index}/{share_number}';
+
+function immutable(below: string): string {
+  return `/storage/v1/immutable/{storage_index}${below === '' ? '' : `/${below}`}`;
+}
+
+interface Asked {
+  readonly bytes: number;
+  readonly as: NonNullable<BudgetRequest['as']>;
+  readonly request: TracedRequest;
+}
+
 /** A request that moves no shares to speak of. */
-const asked = { bytes: 0, as: 'asked' } as const;
+function asked(
+  method: TracedRequest['method'],
+  template: string,
+  storageIndex: StorageIndex,
+  shareNumber?: number,
+): Asked {
+  return { bytes: 0, as: 'asked', request: { method, template: immutable(template), storageIndex, shareNumber } };
+}
 
 export function createTransfer(options: TransferOptions): Transfer {
   const { limits, budget, contact, domainsOf } = options;
 
   async function run<T>(
     peerId: PeerId,
-    { bytes, as }: { readonly bytes: number; readonly as: NonNullable<BudgetRequest['as']> },
+    { bytes, as, request: traced }: Asked,
     work: { urgent: boolean; signal: AbortSignal | undefined; timeoutMs: number },
     request: (storage: PeerStorage, control: RequestOptions) => Promise<T>,
   ): Promise<T> {
@@ -87,7 +108,9 @@ export function createTransfer(options: TransferOptions): Transfer {
     await budget.spend({ bytes, peerId, domains: domainsOf(peerId), as, urgent, ...(signal && { signal }) });
     const span = contact.begin(peerId);
     try {
-      const result = await request(storage, { signal, timeoutMs, onStart: () => span.started() });
+      const result = await tracedRequest(peerId, bytes, traced, () =>
+        request(storage, { signal, timeoutMs, onStart: () => span.started() }),
+      );
       span.succeeded(bytes);
       return result;
     } catch (error) {
@@ -110,23 +133,47 @@ export function createTransfer(options: TransferOptions): Transfer {
         },
         signal: workSignal,
         listShares: (peerId, storageIndex) =>
-          run(peerId, asked, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
-            storage.listShares(storageIndex, control),
+          run(
+            peerId,
+            asked('GET', 'shares', storageIndex),
+            { ...work, timeoutMs: limits.listTimeoutMs },
+            (storage, control) => storage.listShares(storageIndex, control),
           ),
         source: (peerId, storageIndex, shareNumber, signal = workSignal) => ({
           async read(offset, length) {
-            const bytes = await run(peerId, { bytes: length, as: 'source' }, { ...work, signal }, (storage, control) =>
-              storage.read(storageIndex, shareNumber, offset, length, control),
+            const request = {
+              method: 'GET',
+              template: immutable('{share_number}'),
+              storageIndex,
+              shareNumber,
+            } as const;
+            const bytes = await run(
+              peerId,
+              { bytes: length, as: 'source', request },
+              { ...work, signal },
+              (storage, control) => storage.read(storageIndex, shareNumber, offset, length, control),
             );
             moved.read += bytes.length;
             return bytes;
           },
         }),
         allocate: (peerId, storageIndex, request) =>
-          run(peerId, asked, work, (storage, control) => storage.allocate(storageIndex, request, control)),
+          run(peerId, asked('POST', '', storageIndex), work, (storage, control) =>
+            storage.allocate(storageIndex, request, control),
+          ),
         async write(peerId, storageIndex, piece) {
-          const complete = await run(peerId, { bytes: piece.bytes.length, as: 'target' }, work, (storage, control) =>
-            storage.write(storageIndex, piece, control),
+          const { shareNumber } = piece;
+          const request = {
+            method: 'PATCH',
+            template: immutable('{share_number}'),
+            storageIndex,
+            shareNumber,
+          } as const;
+          const complete = await run(
+            peerId,
+            { bytes: piece.bytes.length, as: 'target', request },
+            work,
+            (storage, control) => storage.write(storageIndex, piece, control),
           );
           moved.written += piece.bytes.length;
           return complete;
@@ -139,7 +186,9 @@ export function createTransfer(options: TransferOptions): Transfer {
         },
         async putWhole(peerId, storageIndex, share) {
           const bytes = share.bytes.length;
-          const outcome = await run(peerId, { bytes, as: 'target' }, work, (storage, control) => {
+          const { shareNumber } = share;
+          const request = { method: 'PUT', template: wholeTemplate, storageIndex, shareNumber } as const;
+          const outcome = await run(peerId, { bytes, as: 'target', request }, work, (storage, control) => {
             if (storage.putWhole === undefined) throw noWay(peerId);
             return storage.putWhole(storageIndex, share, control);
           });
@@ -149,14 +198,17 @@ export function createTransfer(options: TransferOptions): Transfer {
         async abort(peerId, storageIndex, shareNumber, uploadSecret) {
           await run(
             peerId,
-            asked,
+            asked('PUT', '{share_number}/abort', storageIndex, shareNumber),
             { urgent: true, signal: undefined, timeoutMs: limits.listTimeoutMs },
             (storage, control) => storage.abort(storageIndex, shareNumber, uploadSecret, control),
           ).catch(() => undefined);
         },
         async reportCorruption(peerId, storageIndex, shareNumber, reason) {
-          await run(peerId, asked, { ...work, timeoutMs: limits.listTimeoutMs }, (storage, control) =>
-            storage.reportCorruption(storageIndex, shareNumber, reason, control),
+          await run(
+            peerId,
+            asked('POST', '{share_number}/corrupt', storageIndex, shareNumber),
+            { ...work, timeoutMs: limits.listTimeoutMs },
+            (storage, control) => storage.reportCorruption(storageIndex, shareNumber, reason, control),
           ).catch(() => undefined);
         },
       };

@@ -23,6 +23,8 @@ export class OpenBatch {
   callOffSealing: () => void = () => undefined;
   /** When it is sealed at the latest. */
   dueAtMs = Number.POSITIVE_INFINITY;
+  /** Traces that rows belong to: the newest. */
+  readonly traces = new Set<string>();
   readonly #parts: Part[] = [];
   #closedBytes = 0;
   #closedRows = 0;
@@ -90,16 +92,18 @@ export class SealedBatch {
   /** Resolves when the batch is acknowledged or given up. */
   readonly settled: Promise<void>;
   readonly settle: () => void;
+  readonly traces: readonly string[];
   #parts: readonly Part[];
   #token: string | null = null;
 
-  constructor({ table, format, openedAtMs, rows, bytes }: OpenBatch, parts: readonly Part[]) {
+  constructor({ table, format, openedAtMs, rows, bytes, traces }: OpenBatch, parts: readonly Part[]) {
     this.table = table;
     this.format = format;
     this.openedAtMs = openedAtMs;
     this.rows = rows;
     this.bytes = bytes;
     this.#parts = parts;
+    this.traces = [...traces];
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
     this.settle = resolve;

@@ -10,6 +10,7 @@ import { type Clock, type Random, sleep } from '#mesh/clock.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { InsertFormat, Store } from './client.ts';
 import { type Row, type Table, writeRow } from './row-binary/table.ts';
+import { noteTrace, tracedInsert } from './traced-insert.ts';
 import { OpenBatch, type SealedBatch, type WriteGuard } from './write-batch.ts';
 import { defaultLimits, tableShare, type WriterLimits } from './write-limits.ts';
 
@@ -244,6 +245,7 @@ class BatchingWriter implements StoreWriter {
       const batch = this.#openBatch(table, 'RowBinary');
       writeRow(batch.writer(guard), table.columns, rows[index] as Row<T>);
       batch.countRow();
+      if (index === from) noteTrace(batch);
       this.#sealWhereFull(batch);
     }
   }
@@ -313,7 +315,8 @@ class BatchingWriter implements StoreWriter {
       try {
         await batch.askGuards();
         const { table, body, token, format } = batch;
-        if (body.length > 0) await this.#store.insert(table, body, { token, format, signal: this.#stop.signal });
+        const send = (): Promise<void> => this.#store.insert(table, body, { token, format, signal: this.#stop.signal });
+        if (body.length > 0) await tracedInsert(batch, send);
         const durationMs = this.#clock.monotonicMs() - startedMs;
         this.#onInserted({ table: batch.table.name, rows: batch.rows, bytes: batch.bytes, durationMs });
         return true;

@@ -7,6 +7,7 @@ import type { WaitingHistory } from '../files/waiting-history.ts';
 import type { WholeMesh } from '../mesh/mesh-view.ts';
 import { meshWriterPartition } from '../mesh/mesh-writer.ts';
 import type { AnalyzerOptions } from '../options.ts';
+import { traceAlert } from '../traces.ts';
 import type { Alert } from './alert.ts';
 import type { AlertBoard, AlertChange } from './alert-board.ts';
 import type { Delivery } from './delivery/delivery.ts';
@@ -45,6 +46,8 @@ export interface AlertMoment {
   /** Monotonic time, and wall time. */
   readonly now: number;
   readonly atMs: number;
+  /** The trace of the sweep that found it, where it is kept. */
+  readonly look?: string | undefined;
 }
 
 /** Part of a domain's peers that must be silent for the domain to count as lost. */
@@ -58,6 +61,8 @@ export class MeshAlerts {
   readonly #opening = new OpeningAlerts();
   readonly #objective: ObjectiveLedger;
   readonly #disputes: DisputeWatch;
+  /** Of open alerts by id: what their notices go on from. */
+  readonly #traces = new Map<string, string>();
   #pagedUntilMs = Number.NEGATIVE_INFINITY;
   /** The board holds those that were open before, or has waited for them for long enough. */
   #resumed = false;
@@ -89,7 +94,10 @@ export class MeshAlerts {
       key === proofAlertKey ? this.#disputes.isKnown : isWhole || isOfItself(key);
     const changes = board.update(this.#alertsNow(moment), atMs, canTell);
     if (!isWriter) return;
-    for (const change of changes) this.#log(change);
+    for (const change of changes) {
+      this.#log(change);
+      this.#trace(change, moment.look);
+    }
     history.addAlertChanges(changes);
     const outlook = this.#outlook.outlook(delivery?.repairsNow() ?? null);
     const escalated = new Map(
@@ -104,6 +112,7 @@ export class MeshAlerts {
       outlook,
       canTell: (key) => canTell(key) && !held.has(key),
       isOwner: () => this.#isWriter,
+      traceOf: (alertId) => this.#traces.get(alertId),
     });
   }
 
@@ -132,6 +141,7 @@ export class MeshAlerts {
     if (!this.#isWriter) {
       this.#writerSinceMs = null;
       this.#resumed = false;
+      this.#traces.clear();
       return false;
     }
     if (this.#writerSinceMs === null) {
@@ -165,6 +175,12 @@ export class MeshAlerts {
     } catch (error) {
       complain(error, 'the history of the objective cannot be read: its budget counts from now on');
     }
+  }
+
+  #trace({ id, alert, state }: AlertChange, look: string | undefined): void {
+    if (state === 'resolved') this.#traces.delete(id);
+    const traceparent = state === 'firing' ? traceAlert(alert, look) : undefined;
+    if (traceparent !== undefined) this.#traces.set(id, traceparent);
   }
 
   #log({ alert, state, escalatedTo }: AlertChange): void {

@@ -210,6 +210,7 @@ export const repairAnswer = z.object({
   bytesRead: count,
   bytesWritten: count,
   cause: z.string(),
+  traceId: z.string().optional().meta({ description: 'Of the trace that says why; empty where none was kept.' }),
 });
 
 export const repairListAnswer = z.object({ repairs: z.array(repairAnswer) });

@@ -59,6 +59,7 @@ export class StoreHistory implements HistoryQueries, StoredAlerts {
       bytesRead: row.bytesRead,
       bytesWritten: row.bytesWritten,
       cause: row.cause,
+      traceId: row.traceId,
     }));
   }
 

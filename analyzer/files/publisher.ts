@@ -1,9 +1,13 @@
 /** What becomes of a file's new health: an entry or tombstone on the at-risk list, a row in the store. */
+import type { Span } from '@opentelemetry/api';
 import { generationHeader } from '#mesh/list-fence.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import { failSpan } from '#mesh/traces.ts';
 import type { WriteGuard } from '#store/write-batch.ts';
 import type { AnalyzerOptions } from '../options.ts';
 import type { GoneFile, HealthRow } from '../ports.ts';
 import { SurvivalTable } from '../risk/survival.ts';
+import { type EntryTrace, traceEntry } from '../traces.ts';
 import type { EntryFacts } from './partition/at-risk-list.ts';
 import { causeOf } from './partition/cause.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
@@ -93,23 +97,34 @@ export class Publisher {
         continue;
       }
       const atMs = this.#options.clock.nowMs();
+      const spans: Span[] = [];
       const records = files.map((file) => {
         const health = owned.map.health(file, owned.time.watermarkMs);
         const facts = (): EntryFacts => this.#factsOf(owned, health as FileHealth, atMs);
+        const { headers, span } = this.#traceOf(owned, file);
+        if (span !== undefined) spans.push(span);
         return {
           partition: owned.number,
           ...owned.list.recordOf(file, health, facts),
-          headers: { [generationHeader]: String(owned.assigned.generation), ...owned.traces.headersOf(file) },
+          headers: { [generationHeader]: String(owned.assigned.generation), ...headers },
         };
       });
       try {
         owned.list.putBack(await ownership.append(records));
       } catch (error) {
         owned.list.putBack(files);
+        for (const span of spans) failSpan(span, error);
         throw error;
+      } finally {
+        for (const span of spans) span.end();
       }
       metrics.listUpdates.add(records.length);
     }
+  }
+
+  #traceOf(owned: OwnedPartition, file: StorageIndex): EntryTrace {
+    const { clock, topics } = this.#options;
+    return traceEntry(topics.atRisk.name, file, owned.traces.of(file, clock.monotonicMs()), owned.judgedBy);
   }
 
   #factsOf(owned: OwnedPartition, health: FileHealth, atMs: number): EntryFacts {

@@ -5,6 +5,7 @@ import { loadConfig } from '#mesh/config/load.ts';
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { peerOf } from '#mesh/testing/share-events.ts';
 import { analyzerMetrics } from '../metrics.ts';
+import { FileTraces } from './partition/file-traces.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import { PeerTable } from './share-map/peer-table.ts';
 import { emptyTotals } from './share-map/totals.ts';
@@ -39,7 +40,8 @@ describe('the sweeper', () => {
         return { changed: Array.from({ length: looked }), left: touched };
       },
     };
-    const part = { number, map, caughtUp, time: { watermarkMs: 7 }, unsavedHealth: new Set(), isJudged: false };
+    const traces = new FileTraces();
+    const part = { number, map, caughtUp, traces, time: { watermarkMs: 7 }, unsavedHealth: new Set(), isJudged: false };
     return part as unknown as OwnedPartition;
   };
   const own = (number: number, caughtUp = true): OwnedPartition => {

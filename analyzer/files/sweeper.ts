@@ -1,6 +1,8 @@
 /** Looks at files when it is due: at all of them in a sweep, at those that were touched in between. */
+import type { Span } from '@opentelemetry/api';
 import type { MeshWatch } from '../mesh/mesh-watch.ts';
 import type { AnalyzerOptions } from '../options.ts';
+import { keptTrace, startLook } from '../traces.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { Publisher } from './publisher.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
@@ -58,14 +60,17 @@ export class Sweeper {
     const startedMs = clock.monotonicMs();
     this.#nextSweepMs = startedMs + config.analyzer.sweepIntervalMs;
     this.#sweptRevision = table.revision;
-    for (const owned of this.#caughtUp()) {
+    const partitions = this.#caughtUp();
+    const span = this.#startLook('sweep', partitions);
+    for (const owned of partitions) {
       if (this.#isOwned(owned) && (await this.#sweepOne(owned)) > 0) this.sweepSoon();
     }
+    span?.end();
     this.sweptAtMs = clock.nowMs();
     const now = clock.monotonicMs();
     this.#nextUrgentSweepMs = now + restRatio * (now - startedMs);
     metrics.sweepSeconds.record((now - startedMs) / 1000);
-    watch.afterSweep(this.sweptAtMs);
+    watch.afterSweep(this.sweptAtMs, keptTrace(span));
   }
 
   /** @returns how many changed files the next sweep has to tell of. */
@@ -85,9 +90,12 @@ export class Sweeper {
 
   async #look(): Promise<boolean> {
     let changed = false;
-    for (const owned of this.#caughtUp()) {
+    const partitions = this.#caughtUp();
+    const span = this.#startLook('look', partitions);
+    for (const owned of partitions) {
       if (this.#isOwned(owned) && (await this.#lookAtOne(owned))) changed = true;
     }
+    span?.end();
     return changed;
   }
 
@@ -105,6 +113,16 @@ export class Sweeper {
     }
     await publisher.relist(owned);
     return changed;
+  }
+
+  #startLook(name: 'sweep' | 'look', partitions: readonly OwnedPartition[]): Span | undefined {
+    const batches = partitions.map(({ traces }) => traces.takeUnjudged());
+    const span = startLook(name, batches.flat());
+    // A file that a batch touched is judged by the first look after it, and may be listed after the next one.
+    partitions.forEach((owned, i) => {
+      if (name === 'sweep' || (batches[i] as readonly string[]).length > 0) owned.judgedBy = keptTrace(span);
+    });
+    return span;
   }
 
   #isOwned(owned: OwnedPartition): boolean {

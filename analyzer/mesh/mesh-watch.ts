@@ -42,8 +42,8 @@ export class MeshWatch {
     this.#exposure.swept(partition, exposure);
   }
 
-  /** After a sweep of everything that is owned. */
-  afterSweep(atMs: number): void {
+  /** After a sweep of everything that is owned. @param look its trace, where it is kept. */
+  afterSweep(atMs: number, look?: string): void {
     const { analyzer, owned, facts, reports, alerts, history, register } = this.#options;
     const now = analyzer.clock.monotonicMs();
     const changes = register.takeChanges();
@@ -55,7 +55,8 @@ export class MeshWatch {
     const whole = facts.whole();
     const isWhole = whole.unknownPartitions === 0 && facts.areAllJudged;
     const mesh = { ...whole, staleReasons: [...whole.staleReasons, ...facts.lastingUnreported()] };
-    alerts.update({ mesh, isWhole, unwatchedFiles: facts.lastingWithoutManifest, peers: register.facts(), now, atMs });
+    const unwatchedFiles = facts.lastingWithoutManifest;
+    alerts.update({ mesh, isWhole, unwatchedFiles, peers: register.facts(), now, atMs, look });
     if (isWhole && owned.has(meshWriterPartition)) this.#totals.addWhenDue(whole, now, atMs);
   }
 

@@ -50,6 +50,7 @@ export function repairsView(repairs: readonly RepairAnswer[]): View {
       bytesColumn('written', 'bytes_written', ({ bytesWritten }) => bytesWritten, 6),
       { title: 'reason', name: 'error_code', value: ({ errorCode }) => errorCode, rank: 5 },
       { title: 'cause', value: ({ cause }) => cause, fit: 'text', rank: 8 },
+      { title: 'trace', name: 'trace_id', value: ({ traceId }) => traceId ?? '', rank: 10 },
       { title: 'id', value: ({ id }) => id, fit: 'id', rank: 9 },
     ],
   });

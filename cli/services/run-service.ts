@@ -29,7 +29,7 @@ export async function runService(
   context: Context,
   start: (by: ServiceStart) => Promise<RunningService>,
 ): Promise<void> {
-  const telemetry = startTelemetry(name, context.config.telemetry);
+  const telemetry = startTelemetry(name, context.config);
   const { logger } = telemetry;
   const abort = new AbortController();
   const stop = stopRequested().then((reason) => {

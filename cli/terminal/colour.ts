@@ -59,6 +59,7 @@ const moods: Readonly<Record<string, Mood>> = {
   departed: 'faint',
   healthy: 'good',
   up: 'good',
+  repaired: 'good',
   restored: 'good',
   proven: 'good',
 };

@@ -125,7 +125,7 @@ export const sampleCampaign: CampaignSummary = {
 export const sampleRepair: RepairAnswer = {
   id: '7f2a91c0-1b2c-4d5e-8f90-a1b2c3d4e5f6',
   storageIndex: '5fsbhvm3dzua36zgwfjbeg4bvy',
-  outcome: 'restored',
+  outcome: 'repaired',
   errorCode: '',
   startedAtMs: 1_760_000_000_000,
   endedAtMs: 1_760_000_003_000,

@@ -1,6 +1,7 @@
 /** The collector as agents and operators see it: typed calls over one pinned, kept-alive TLS connection or a few, to one collector or to the first of several that answers. */
 
 import { toBinary } from '@bufbuild/protobuf';
+import { SpanKind } from '@opentelemetry/api';
 import { Pool } from 'undici';
 import type { AskAnswer } from '#mesh/asking.ts';
 import type { Backoff } from '#mesh/backoff.ts';
@@ -12,6 +13,7 @@ import { type AgentPost, AgentPostSchema } from '#mesh/generated/events_pb.js';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { headersOf, inSpan, tracerOf } from '#mesh/traces.ts';
 import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
   AcknowledgementBody,
@@ -127,6 +129,8 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
   const answerMs = options.timeouts?.answerMs ?? 30_000;
   const collectors = parseUrls(options.url).map((url) => ({
     base: url.pathname.replace(/\/$/, ''),
+    host: url.hostname,
+    port: Number(url.port === '' ? 443 : url.port),
     pool: openPool(url, options, answerMs),
   }));
   const { clock = systemClock, random = Math.random, pin } = options;
@@ -183,14 +187,23 @@ export function createCollectorClient(options: CollectorClientOptions): Collecto
         next: 'Cut it into smaller batches.',
       });
     }
-    const type = { ...headers, 'content-type': 'application/x-protobuf' };
-    return (await call<PostAnswer>({
-      method: 'POST',
-      path: '/v1/events',
-      body,
-      headers: type,
-      signal,
-    })) as PostAnswer;
+    const [first] = collectors;
+    const traced = {
+      kind: SpanKind.CLIENT,
+      attributes: {
+        'http.request.method': 'POST',
+        'url.path': '/v1/events',
+        'server.address': first?.host ?? '',
+        'server.port': first?.port ?? 0,
+        'meshward.post.bytes': body.length,
+      },
+    };
+    return inSpan(tracerOf('agent'), 'POST /v1/events', traced, async (span) => {
+      const type = { ...headersOf(span), ...headers, 'content-type': 'application/x-protobuf' };
+      const answer = await call<PostAnswer>({ method: 'POST', path: '/v1/events', body, headers: type, signal });
+      span.setAttribute('http.response.status_code', 200);
+      return answer as PostAnswer;
+    });
   };
 
   return {

@@ -13,7 +13,7 @@ import { identityOf } from './identity.ts';
 import { recordsOf, speaksFor } from './post-records.ts';
 import { postFormOf, readPost } from './read-post.ts';
 import type { GatewayApp, GatewayService } from './service.ts';
-import { traced } from './trace-context.ts';
+import { tracedAppend, tracedPost } from './traced-post.ts';
 
 interface UnderWay {
   readonly peer: PeerId;
@@ -91,12 +91,14 @@ async function takePost(service: GatewayService, peer: PeerId, request: FastifyR
     service.metrics.unknownEvents();
   }
   await service.incarnations.admit(peer, checked.kind, checked.order.incarnation);
-  const { duplicate } = await traced('collector.post', header(request, 'traceparent'), (headers) =>
+  const { duplicate } = await tracedPost(request, checked, peer, (context) =>
     service.order.run(`${checked.kind}:${peer}`, checked.order, async () => {
       const startedMs = service.clock.monotonicMs();
-      const boundDomains = service.enrolments.table.peer(peer)?.peer.domains ?? {};
-      const { topic, records } = recordsOf(checked, peer, boundDomains, service.topics, headers);
-      if (records.length > 0) await appendDurably(service, topic, records);
+      await tracedAppend(service.topics, checked.kind, context, async (headers) => {
+        const boundDomains = service.enrolments.table.peer(peer)?.peer.domains ?? {};
+        const { topic, records } = recordsOf(checked, peer, boundDomains, service.topics, headers);
+        if (records.length > 0) await appendDurably(service, topic, records);
+      });
       service.metrics.accepted(checked.kind, eventCount, (service.clock.monotonicMs() - startedMs) / 1000);
     }),
   );
@@ -155,9 +157,4 @@ function expectedBytes(request: FastifyRequest): number {
 function contentLength(request: FastifyRequest): number | null {
   const value = request.headers['content-length'];
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
-}
-
-function header(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' ? value : undefined;
 }

@@ -324,8 +324,31 @@ export const configSchema = z.strictObject({
   objective: objectiveSection,
   telemetry: z.strictObject({
     logLevel: key(z.enum(['trace', 'debug', 'info', 'warn', 'error']), 'info', 'name', 'How much is logged.'),
-    otlpUrl: key(text, '', 'url', 'Where traces and metrics are sent (OTLP over HTTP); empty sends none.'),
-    traceRatio: key(ratio, 0.1, 'ratio', 'Part of traces that is kept.'),
+    otlpUrl: key(
+      text,
+      '',
+      'url',
+      'Where traces are sent (OTLP over HTTP), such as http://127.0.0.1:4318/v1/traces; empty makes none.',
+    ),
+    otlpHeadersFile: key(
+      text,
+      '',
+      'path',
+      'File with headers that go with traces, a line each (`authorization: Bearer …`); empty sends none.',
+    ),
+    otlpTimeoutMs: key(
+      durationMs.min(100),
+      10_000,
+      'ms',
+      'How long one sending of traces may take; what fails then is counted and not sent again.',
+    ),
+    traceRatio: key(ratio, 0.1, 'ratio', 'Part of traces that is kept, decided where a trace begins.'),
+    traceQueueSpans: key(
+      z.number().int().min(1).max(1_000_000),
+      4096,
+      'spans',
+      'Most spans that wait to be sent; more are dropped and counted.',
+    ),
   }),
   policies: key(
     z.array(policyRule).max(100),

@@ -64,6 +64,11 @@ export class StandingList {
     this.#options = options;
   }
 
+  /** Name of the topic that it is kept in. */
+  get topic(): string {
+    return this.#options.topic;
+  }
+
   get owned(): readonly number[] {
     return [...this.#partitions.keys()];
   }

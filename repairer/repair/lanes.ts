@@ -1,18 +1,19 @@
 /** The lanes in which repairs run: one file in each, from the queue to what the queue shall do with it next. */
 import { randomUUID } from 'node:crypto';
 import {
+  context as contexts,
   isSpanContextValid,
-  propagation,
-  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   type Tracer,
+  trace,
 } from '@opentelemetry/api';
 import { sleep } from '#mesh/clock.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { contextOf, traceHeader } from '#mesh/traces.ts';
 import type { Fence } from '#peers/peer-storage.ts';
 import { type RepairRow, repairs } from '#store/tables.ts';
 import { repairRow } from '../audit.ts';
@@ -194,22 +195,31 @@ export class RepairLanes {
   async #repair(lane: Lane, entry: AtRiskEntry, fence: Fence): Promise<RepairReport> {
     const { telemetry, tools } = this.#options;
     const { file } = lane;
-    const parent = propagation.extract(ROOT_CONTEXT, file.headers);
-    const attributes = { 'meshward.storage_index': file.storageIndex, 'meshward.repair.class': lane.repairClass };
+    const id = randomUUID();
+    const parent = contextOf(file.headers[traceHeader]);
+    const attributes = {
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': this.#options.list.topic,
+      'messaging.destination.partition.id': String(file.partition),
+      'meshward.repair.id': id,
+      'meshward.storage_index': file.storageIndex,
+      'meshward.repair.class': lane.repairClass,
+      'meshward.repair.cause': entry.cause,
+    };
     const span = telemetry.tracer.startSpan('repair', { kind: SpanKind.CONSUMER, attributes }, parent);
-    const repair = startRepair(
-      {
-        id: randomUUID(),
-        entry,
-        fence,
-        urgent: lane.repairClass === 'critical',
-        placed: file.placed,
-        // What went otherwise than the list said is looked at more closely the next time.
-        look: file.attempts === 0 && file.placed.length === 0 ? 'doubtful' : 'all',
-        signal: lane.stop.signal,
-      },
-      tools,
-    );
+    const within = trace.setSpan(parent, span);
+    const job = {
+      id,
+      entry,
+      fence,
+      urgent: lane.repairClass === 'critical',
+      placed: file.placed,
+      // What went otherwise than the list said is looked at more closely the next time.
+      look: file.attempts === 0 && file.placed.length === 0 ? ('doubtful' as const) : ('all' as const),
+      signal: lane.stop.signal,
+    };
+    const repair = contexts.with(within, () => startRepair(job, tools));
     lane.repair = repair;
     const running = this.#runningState(lane);
     if (running !== undefined) this.#options.events.emit({ kind: 'started', repair: running });
@@ -223,11 +233,8 @@ export class RepairLanes {
     });
     if (report.errorCode !== '') span.setStatus({ code: SpanStatusCode.ERROR, message: report.errorCode });
     span.end();
-    await this.record(
-      report,
-      lane.repairClass,
-      isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : '',
-    );
+    const traceId = isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : '';
+    await contexts.with(within, () => this.record(report, lane.repairClass, traceId));
     return report;
   }
 

@@ -41,6 +41,8 @@ export interface DeliveryInput {
   readonly canTell: (key: string) => boolean;
   /** Whether this analyzer still is the one that tells. */
   readonly isOwner: () => boolean;
+  /** What notices of an alert go on from, where its trace is kept; by its id. */
+  readonly traceOf?: (alertId: string) => string | undefined;
 }
 
 /** What people have said of an alert. */
@@ -54,6 +56,7 @@ export interface AlertStanding {
 /** Told one by one; when more are open something is wrong that pages already tell of. */
 const maxAlerts = 1000;
 const tidyEveryMs = 3_600_000;
+const noTrace = (): undefined => undefined;
 
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -65,6 +68,7 @@ export class Delivery {
   #open: readonly OpenAlert[] = [];
   #outlook: Outlook | null = null;
   #isOwner: () => boolean = () => false;
+  #traceOf: NonNullable<DeliveryInput['traceOf']> = noTrace;
 
   constructor(options: DeliveryOptions) {
     const { sinks, config, clock, random, logger, metrics, notes } = options;
@@ -79,6 +83,7 @@ export class Delivery {
           logger,
           timing: config,
           mayTell: () => this.#isOwner(),
+          traceOf: (alertId) => this.#traceOf(alertId),
           keep: (alertKey, told) => notes.keep(sink.name, alertKey, told),
           counts: metrics.of(sink.name),
         }),
@@ -99,10 +104,11 @@ export class Delivery {
   }
 
   /** By the analyzer that tells, after each sweep. */
-  update({ open, escalated, outlook, canTell, isOwner }: DeliveryInput): void {
+  update({ open, escalated, outlook, canTell, isOwner, traceOf }: DeliveryInput): void {
     const { clock, metrics, notes } = this.#options;
     const nowMs = clock.nowMs();
     this.#isOwner = isOwner;
+    this.#traceOf = traceOf ?? noTrace;
     if (!this.#isTelling) this.#begin(nowMs, outlook);
     this.#open = open;
     this.#outlook = outlook;

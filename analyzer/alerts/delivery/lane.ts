@@ -2,11 +2,13 @@
  * One sink and what it is to know. One notice is under way at a time, pages before warnings. A newer wish takes the place of an
  * older one, so that what waits is bounded by the alerts there are, however long the sink is away.
  */
+import { SpanKind } from '@opentelemetry/api';
 import { type Backoff, spreadBackoffMs } from '#mesh/backoff.ts';
 import type { Clock, Random } from '#mesh/clock.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { Told } from '#mesh/events/alert-notes.ts';
 import type { Logger } from '#mesh/logger.ts';
+import { contextOf, inSpan, tracerOf } from '#mesh/traces.ts';
 import { compareEntries, dueAtMs, type Entry, type LaneTiming, newEntry, noticeToSend } from './lane-entry.ts';
 import type { Notice, NoticeSeverity } from './notice.ts';
 import { type AlertSink, SinkError } from './sink.ts';
@@ -22,6 +24,8 @@ export interface LaneOptions {
   /** Keeps over restarts and owners what the sink was told last, or null that it knows nothing of an alert any more. */
   readonly keep: (alertKey: string, told: Told | null) => void;
   readonly counts: LaneCounts;
+  /** What a notice goes on from, where the trace of its alert is kept. */
+  readonly traceOf?: (alertId: string) => string | undefined;
 }
 
 export interface LaneCounts {
@@ -173,13 +177,24 @@ export class Lane {
     const limit = new AbortController();
     const callOff = clock.after(timing.sendTimeoutMs, () => limit.abort(new Error('no answer in time')));
     try {
-      await sink.send(notice, AbortSignal.any([signal, limit.signal]));
+      await this.#traced(notice, () => sink.send(notice, AbortSignal.any([signal, limit.signal])));
       if (!signal.aborted) this.#took(key, entry, notice);
     } catch (error) {
       if (!signal.aborted) this.#failed(key, error);
     } finally {
       callOff();
     }
+  }
+
+  #traced(notice: Notice, send: () => Promise<void>): Promise<void> {
+    const parent = this.#options.traceOf?.(notice.alertId);
+    if (parent === undefined) return send();
+    const attributes = {
+      'http.request.method': 'POST',
+      'meshward.sink': this.#options.sink.name,
+      'meshward.alert.state': notice.state,
+    };
+    return inSpan(tracerOf('analyzer'), 'POST', { kind: SpanKind.CLIENT, parent: contextOf(parent), attributes }, send);
   }
 
   /** @param before as it was when the notice went out; by now something else may be wanted. */

@@ -4,39 +4,55 @@
  * analyzer, and costs nobody anything. Most are never asked for: which files a batch names is found out when somebody asks.
  */
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { isKept, mostLinks } from '#mesh/traces.ts';
 
 const maxFiles = 10_000;
 const maxBytes = maxFiles * storageIndexBytes;
-/** The flags of a W3C trace context whose trace is recorded. */
-const sampled = /-01$/;
+/** What becomes of a file later than this has another reason than the batch. */
+const maxAgeMs = 60_000;
 
-interface TracedBatch {
+interface FileTrace {
   readonly traceparent: string;
+  readonly atMs: number;
+}
+
+interface TracedBatch extends FileTrace {
   /** 16 bytes each. */
   readonly storageIndexes: Uint8Array;
 }
 
 export class FileTraces {
-  readonly #traces = new Map<StorageIndex, string>();
+  readonly #traces = new Map<StorageIndex, FileTrace>();
+  /** Batches since the last look; the newest last. */
+  #unjudged: string[] = [];
   /** Not looked into yet. */
   #batches: TracedBatch[] = [];
   #batchBytes = 0;
 
-  /** @param storageIndexes 16 × count bytes. */
-  note(traceparent: string | undefined, storageIndexes: Uint8Array): void {
-    if (traceparent === undefined || storageIndexes.length === 0 || !sampled.test(traceparent)) return;
+  /** @param storageIndexes 16 × count bytes. @param atMs monotonic. */
+  note(traceparent: string | undefined, storageIndexes: Uint8Array, atMs: number): void {
+    if (storageIndexes.length === 0 || !isKept(traceparent)) return;
+    this.#unjudged.push(traceparent);
+    if (this.#unjudged.length > 2 * mostLinks) this.#unjudged = this.#unjudged.slice(-mostLinks);
     // A copy: the column is a part of a much larger piece of the log.
     const newest = storageIndexes.slice(Math.max(0, storageIndexes.length - maxBytes));
-    this.#batches.push({ traceparent, storageIndexes: newest });
+    this.#batches.push({ traceparent, storageIndexes: newest, atMs });
     this.#batchBytes += newest.length;
     if (this.#batchBytes > 2 * maxBytes) this.#forgetOldestBatches();
   }
 
-  /** Headers for a record that is written because of the file's last change. */
-  headersOf(file: StorageIndex): Readonly<Record<string, string>> {
+  /** Of batches that no look has judged so far. */
+  takeUnjudged(): readonly string[] {
+    const taken = this.#unjudged;
+    if (taken.length > 0) this.#unjudged = [];
+    return taken;
+  }
+
+  /** The trace of the file's last change, where that is not long ago. @param nowMs monotonic. */
+  of(file: StorageIndex, nowMs: number): string | undefined {
     if (this.#batches.length > 0) this.#lookIntoBatches();
-    const traceparent = this.#traces.get(file);
-    return traceparent === undefined ? {} : { traceparent };
+    const found = this.#traces.get(file);
+    return found !== undefined && nowMs - found.atMs <= maxAgeMs ? found.traceparent : undefined;
   }
 
   /** Leaves those that name the newest files, and no fewer than are kept. */
@@ -51,11 +67,11 @@ export class FileTraces {
   }
 
   #lookIntoBatches(): void {
-    for (const { traceparent, storageIndexes } of this.#batches) {
+    for (const { traceparent, storageIndexes, atMs } of this.#batches) {
       for (let at = 0; at < storageIndexes.length; at += storageIndexBytes) {
         const file = storageIndexFromBytes(storageIndexes, at);
         this.#traces.delete(file);
-        this.#traces.set(file, traceparent);
+        this.#traces.set(file, { traceparent, atMs });
       }
     }
     this.#batches = [];

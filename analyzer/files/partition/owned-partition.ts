@@ -7,6 +7,7 @@ import { type PeerId, peerIdBytes, peerIdFromBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexBytes, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { LogTime } from '#peers/liveness/log-time.ts';
 import type { StoreChanges } from '../../ports.ts';
+import { traceBatch } from '../../traces.ts';
 import type { ShareMap, SweepTotals } from '../share-map/share-map.ts';
 import type { PlacementBlock } from '../share-map/stored-blocks.ts';
 import { Turns } from '../turns.ts';
@@ -74,6 +75,8 @@ export class OwnedPartition {
   readonly deletedFiles = new Set<StorageIndex>();
   /** Which traces lead to what becomes of files. */
   readonly traces = new FileTraces();
+  /** The trace of the last look, where it is kept. */
+  judgedBy: string | undefined;
   /** The first offset not yet applied. */
   nextOffset: number;
   /** The offset committed last. */
@@ -142,7 +145,7 @@ export class OwnedPartition {
   #applyBatch(batch: PeerBatch, record: LogRecord): number {
     // Before the first tick after a rebuild the log's own stamp says what time it is.
     const atMs = this.time.watermarkMs === 0 ? record.appendedAtMs : this.time.watermarkMs;
-    const outcome = this.map.apply(batch, atMs);
+    const { result: outcome, traceparent } = traceBatch(record, batch, () => this.map.apply(batch, atMs));
     if (!outcome.applied) {
       this.counts.duplicateBatches++;
       return 0;
@@ -152,7 +155,7 @@ export class OwnedPartition {
     }
     this.list.touch(batch.storageIndexes);
     if (outcome.forgotten > 0) this.list.touchAll();
-    this.traces.note(record.headers['traceparent'], batch.storageIndexes);
+    this.traces.note(traceparent, batch.storageIndexes, this.#clock.monotonicMs());
     this.counts.batches++;
     this.counts.forgottenPlacements += outcome.forgotten;
     this.counts.manifestConflicts += outcome.conflicts;
