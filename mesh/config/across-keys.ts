@@ -9,7 +9,7 @@ export interface Problem {
 
 /** Empty where everything fits together. */
 export function problemsAcrossKeys(config: Config): readonly Problem[] {
-  const { log, kafka, clickhouse, access } = config;
+  const { log, kafka, clickhouse, access, alerts } = config;
   const problems: Problem[] = [];
   const wants = (isSo: boolean, path: string, message: string): void => {
     if (!isSo) problems.push({ path, message });
@@ -79,5 +79,13 @@ export function problemsAcrossKeys(config: Config): readonly Problem[] {
     'access.proxyRoles',
     'is empty, and access.trustedProxies is set: nobody would be let in',
   );
+  for (const sink of alerts.sinks) {
+    if (sink.kind !== 'alertmanager' && sink.kind !== 'webhook') continue;
+    const { name, tokenFile, username, passwordFile } = sink;
+    const isPair = (username === undefined) === (passwordFile === undefined);
+    wants(isPair, 'alerts.sinks', `gives ${name} one of username and passwordFile: they go together`);
+    const isOne = tokenFile === undefined || (username === undefined && passwordFile === undefined);
+    wants(isOne, 'alerts.sinks', `gives ${name} a tokenFile and a password: only one of them can be sent`);
+  }
   return problems;
 }

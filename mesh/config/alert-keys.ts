@@ -8,7 +8,10 @@ export const alertSeverities = ['page', 'warning', 'none'] as const;
 /** Names and passwords do not belong into a configuration that is shown. */
 const plainUrl = z
   .url({ protocol: /^https?$/ })
-  .refine((url) => URL.parse(url)?.username === '', 'holds a name or a password: use tokenFile');
+  .refine(
+    (url) => URL.parse(url)?.username === '',
+    'holds a name or a password: use username with passwordFile, or tokenFile',
+  );
 
 const named = {
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/),
@@ -20,14 +23,24 @@ const named = {
   caFile: z.string().min(1).exactOptional(),
 };
 
+const login = {
+  /** Bearer token. */
+  tokenFile: z.string().min(1).exactOptional(),
+  /** Basic authentication, with `passwordFile`. */
+  username: z
+    .string()
+    .regex(/^[^:\p{Cc}]{1,255}$/u, 'holds a colon or what cannot be printed')
+    .exactOptional(),
+  passwordFile: z.string().min(1).exactOptional(),
+};
+
 const alertSink = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('alertmanager'),
     ...named,
     /** Every member of one cluster. */
     urls: z.array(plainUrl).min(1).max(8),
-    /** Bearer token. */
-    tokenFile: z.string().min(1).exactOptional(),
+    ...login,
   }),
   z.strictObject({
     kind: z.literal('pagerduty'),
@@ -40,8 +53,7 @@ const alertSink = z.discriminatedUnion('kind', [
     kind: z.literal('webhook'),
     ...named,
     urlFile: z.string().min(1),
-    /** Bearer token. */
-    tokenFile: z.string().min(1).exactOptional(),
+    ...login,
   }),
   z.strictObject({ kind: z.literal('heartbeat'), ...named, urlFile: z.string().min(1) }),
 ]);

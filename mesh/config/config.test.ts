@@ -123,6 +123,16 @@ describe('configuration', () => {
     expect(urls).toContain('clickhouse.urls');
   });
 
+  it('wants a name and a password of a sink together, and no token beside them', () => {
+    const sink = { kind: 'alertmanager', name: 'team', urls: ['https://alerts.example'] };
+    const withLogin = (login: object) => () => loadConfig({ flags: { 'alerts.sinks': [{ ...sink, ...login }] } });
+    const pair = { username: 'ann', passwordFile: '/password' };
+    expect(withLogin(pair)().config.alerts.sinks[0]).toMatchObject(pair);
+    expect(refusal(withLogin({ username: 'ann' })).message).toContain('team one of username and passwordFile');
+    expect(refusal(withLogin({ ...pair, tokenFile: '/token' })).message).toContain('team a tokenFile and a password');
+    expect(refusal(withLogin({ ...pair, username: 'a:b' })).message).toContain('alerts.sinks');
+  });
+
   it('takes addresses of brokers as names, numbers and IPv6, and nothing else', () => {
     const brokers = ['kafka-1:9092', '10.0.0.1:9092', '[::1]:9092'];
     expect(loadConfig({ flags: { 'kafka.brokers': brokers } }).config.kafka.brokers).toEqual(brokers);

@@ -1,14 +1,12 @@
 /** Prometheus Alertmanager, API v2. It forgets what it is not reminded of: open alerts are sent again, and say until when they hold. */
 import { describeError } from '#mesh/errors.ts';
-import type { HttpSender } from './http.ts';
-import { readSecretFile } from './http.ts';
+import { authorization, type HttpSender, type Login } from './http.ts';
 import { describeFacts, type Notice, type NoticeSeverity } from './notice.ts';
 import { SinkError } from './sink.ts';
 
-export interface AlertmanagerOptions {
+export interface AlertmanagerOptions extends Login {
   /** Every member of one cluster: alerts go to each of them, as Prometheus sends them. */
   readonly urls: readonly string[];
-  readonly tokenFile?: string | undefined;
 }
 
 /** An alert as `POST /api/v2/alerts` takes it. */
@@ -20,9 +18,9 @@ export interface PostableAlert {
   readonly generatorURL: string;
 }
 
-export function alertmanagerSend({ urls, tokenFile }: AlertmanagerOptions, http: HttpSender) {
+export function alertmanagerSend({ urls, ...login }: AlertmanagerOptions, http: HttpSender) {
   return async (notice: Notice, signal: AbortSignal): Promise<void> => {
-    const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${await readSecretFile(tokenFile)}` };
+    const headers = await authorization(login);
     const body = postableAlerts(notice);
     const outcomes = await Promise.allSettled(
       urls.map((url) => http.post({ url: `${url.replace(/\/$/, '')}/api/v2/alerts`, body, headers, signal })),

@@ -68,6 +68,25 @@ export function createHttpSender(caFile?: string): HttpSender {
   };
 }
 
+/** How a sink knows who is speaking: by a token, or by a name and a password. Read anew with each notice, so that both may change. */
+export interface Login {
+  readonly tokenFile?: string | undefined;
+  readonly username?: string | undefined;
+  readonly passwordFile?: string | undefined;
+}
+
+/** @throws SinkError naming the file, never the content. */
+export async function authorization({
+  tokenFile,
+  username,
+  passwordFile,
+}: Login): Promise<Readonly<Record<string, string>>> {
+  if (tokenFile !== undefined) return { authorization: `Bearer ${await readSecretFile(tokenFile)}` };
+  if (username === undefined || passwordFile === undefined) return {};
+  const pair = Buffer.from(`${username}:${await readSecretFile(passwordFile)}`).toString('base64');
+  return { authorization: `Basic ${pair}` };
+}
+
 /** Trimmed. @throws SinkError naming the file, never the content. */
 export async function readSecretFile(path: string): Promise<string> {
   let text: string;

@@ -108,6 +108,21 @@ describe('sinks', () => {
     expect(body(1)['text']).toContain('*Over*');
   });
 
+  it('say who speaks by a name and a password from a file, which may change between notices', async () => {
+    const passwordFile = await file('password', 'first\n');
+    const urls = [url()];
+    const sink = sinkOf({ kind: 'alertmanager', urls, username: 'meshward', passwordFile });
+    await send(sink, page);
+    await file('password', 'sécond');
+    await send(sink, page);
+    const said = posts.map(({ headers }) =>
+      Buffer.from(String(headers['authorization']).replace('Basic ', ''), 'base64').toString(),
+    );
+    expect(said).toEqual(['meshward:first', 'meshward:sécond']);
+    const without = sinkOf({ kind: 'alertmanager', urls, username: 'meshward', passwordFile: '/nonexistent/password' });
+    await expect(send(without, page)).rejects.toThrow('the file /nonexistent/password of this sink cannot be read');
+  });
+
   it('post the whole notice to a plain webhook, with a key to tell repetitions by', async () => {
     const sink = sinkOf({
       kind: 'webhook',

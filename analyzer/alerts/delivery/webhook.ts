@@ -1,17 +1,15 @@
 /** A plain webhook: the whole notice as one JSON document (docs/alerts.md), and a heartbeat URL that wants to be called in time. */
-import { type HttpSender, readSecretFile, readUrlFile } from './http.ts';
+import { authorization, type HttpSender, type Login, readUrlFile } from './http.ts';
 import type { Notice } from './notice.ts';
 
-export interface WebhookOptions {
+export interface WebhookOptions extends Login {
   readonly urlFile: string;
-  readonly tokenFile?: string | undefined;
 }
 
-export function webhookSend({ urlFile, tokenFile }: WebhookOptions, http: HttpSender) {
+export function webhookSend({ urlFile, ...login }: WebhookOptions, http: HttpSender) {
   return async (notice: Notice, signal: AbortSignal): Promise<void> => {
-    const token = tokenFile === undefined ? {} : { authorization: `Bearer ${await readSecretFile(tokenFile)}` };
     const headers = {
-      ...token,
+      ...(await authorization(login)),
       'idempotency-key': `${notice.dedupKey}/${notice.alertId}/${notice.state}/${notice.severity}`,
     };
     await http.post({ url: await readUrlFile(urlFile), body: webhookBody(notice), headers, signal });
