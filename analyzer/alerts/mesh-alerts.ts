@@ -124,7 +124,7 @@ export class MeshAlerts {
   #alertsNow({ mesh, unwatchedFiles, peers, now, atMs }: AlertMoment): readonly Alert[] {
     const found = recoverabilityAlerts({ ...mesh, unwatchedFiles, peers, readPeers: peers, lostDomainRatio });
     if (found.some(({ severity, files }) => severity === 'page' && files > 0)) this.#pagedUntilMs = now + pagedForMs;
-    const maintenance = maintenanceWords(peers);
+    const maintenance = maintenanceWords(peers, mesh.totals);
     const burning = objectiveAlerts(this.#objective.standings(atMs), now < this.#pagedUntilMs);
     const failing = this.#options.delivery?.alerts() ?? [];
     const disputed = this.#disputes.alerts();

@@ -5,11 +5,17 @@ import { emptyTotals } from '../files/share-map/totals.ts';
 import { type AlertInput, recoverabilityAlerts } from './recoverability.ts';
 import { type AlertPeer } from './silent-domains.ts';
 
-function alertsOf(input: Partial<Omit<AlertInput, 'totals'>> & { files?: Partial<Record<Grade, number>> }) {
-  const { files = {}, ...rest } = input;
-  const byGrade = new Map(Object.entries(files).map(([grade, count]) => [grade as Grade, { files: count, bytes: 0 }]));
+type Files = Partial<Record<Grade, number>>;
+
+/** @param input `countedFiles` are those that would need repair were every announced peer up; null where nobody says. */
+function alertsOf(input: Partial<Omit<AlertInput, 'totals'>> & { files?: Files; countedFiles?: Files | null }) {
+  const { files = {}, countedFiles = {}, ...rest } = input;
+  const counts = (of: Files) =>
+    new Map(Object.entries(of).map(([grade, count]) => [grade as Grade, { files: count, bytes: 0 }]));
+  const byGrade = counts(files);
+  const byCountedGrade = countedFiles === null ? undefined : counts(countedFiles);
   return recoverabilityAlerts({
-    totals: { ...emptyTotals(), byGrade },
+    totals: { ...emptyTotals(), byGrade, byCountedGrade },
     peers: [],
     staleReasons: [],
     lostDomainRatio: 0.8,
@@ -113,15 +119,54 @@ describe('recoverability alerts', () => {
     expect(alerts[2]?.next).toContain('are asked for one by collectors');
   });
 
-  it('are explained by a maintenance window where no other peer is away', () => {
+  describe('and a maintenance window', () => {
     const away = peers(3, 'maintenance', { zone: 'a' });
-    const explained = alertsOf({ peers: away, files: { lost: 1, 'at-risk': 2 } });
-    expect(explained.map(({ details }) => details['explainedBy'])).toEqual([
-      'explained by 3 peers in maintenance',
-      'explained by 3 peers in maintenance',
-    ]);
-    const mixed = alertsOf({ peers: [...away, ...peers(1, 'down', { zone: 'b' })], files: { lost: 1 } });
-    expect(mixed[0]?.details).toEqual({});
-    expect(alertsOf({ peers: away, staleReasons: [{ kind: 'no-tick' }] })[0]?.details).toEqual({});
+    const explained = 'explained by 3 peers in maintenance';
+    const wordsOf = (input: Parameters<typeof alertsOf>[0]) =>
+      Object.fromEntries(alertsOf({ peers: away, ...input }).map(({ key, details }) => [key, details['explainedBy']]));
+
+    it('are explained by it where no file would need repair were its peers up', () => {
+      expect(wordsOf({ files: { lost: 1, 'at-risk': 2 } })).toEqual({
+        'files-lost': explained,
+        'files-at-risk': explained,
+      });
+    });
+
+    it('are explained though another peer has long been down: what its absence does is repaired, and counts for nothing here', () => {
+      const others = [...away, ...peers(1, 'down', { zone: 'b' })];
+      expect(wordsOf({ peers: others, files: { 'at-risk': 2 } })).toEqual({ 'files-at-risk': explained });
+    });
+
+    it('are not explained where files would be as bad without it, such as after a disk was wiped meanwhile', () => {
+      expect(wordsOf({ files: { critical: 5, 'at-risk': 2 }, countedFiles: { critical: 1 } })).toEqual({
+        'files-critical': undefined,
+        'files-at-risk': undefined,
+      });
+      // One that is only lost by the window would be critical without it: somebody is paged.
+      expect(wordsOf({ files: { lost: 1 }, countedFiles: { critical: 1 } })).toEqual({ 'files-lost': undefined });
+    });
+
+    it('are explained each by itself: the page may be, where the ticket is not', () => {
+      expect(wordsOf({ files: { critical: 5, 'at-risk': 2 }, countedFiles: { 'at-risk': 2 } })).toEqual({
+        'files-critical': explained,
+        'files-at-risk': undefined,
+      });
+    });
+
+    it('are not explained while a peer is silent that nobody announced', () => {
+      const others = [...away, ...peers(1, 'suspect', { zone: 'b' })];
+      expect(wordsOf({ peers: others, files: { 'at-risk': 2 } })).toEqual({ 'files-at-risk': undefined });
+    });
+
+    it('of an analyzer that does not say what would be are explained only where no other peer is away', () => {
+      const unknown = { files: { 'at-risk': 2 }, countedFiles: null };
+      expect(wordsOf(unknown)).toEqual({ 'files-at-risk': explained });
+      const others = [...away, ...peers(1, 'down', { zone: 'b' })];
+      expect(wordsOf({ ...unknown, peers: others })).toEqual({ 'files-at-risk': undefined });
+    });
+
+    it('do not explain what is no matter of files', () => {
+      expect(wordsOf({ staleReasons: [{ kind: 'no-tick' }] })).toEqual({ 'health-stale': undefined });
+    });
   });
 });

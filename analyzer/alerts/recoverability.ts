@@ -35,25 +35,42 @@ export function recoverabilityAlerts(input: AlertInput): readonly Alert[] {
   const of = (grade: Grade): Count => input.totals.byGrade.get(grade) ?? { files: 0, bytes: 0 };
   const stake: Stake = { lost: of('lost'), critical: of('critical'), atRisk: of('at-risk') };
   const domains = lostDomains(input, stake);
-  const explained = maintenanceWords(input.peers);
   return [
     ...domains.map((domain) => domainAlert(domain, stake)),
-    ...fileAlerts(stake, domains).map((alert) => explainedBy(explained, alert)),
+    ...fileAlerts(stake, domains).map((alert) =>
+      explainedBy(maintenanceWords(input.peers, input.totals, worstOf(alert)), alert),
+    ),
     ...staleAlert(input.staleReasons),
     ...readerAlerts(input.readPeers ?? []),
     ...operationAlerts(input),
   ];
 }
 
+/** Which files an alert would still be told for, were those in maintenance up. */
+function worstOf({ key }: Alert): readonly Grade[] {
+  // One that is lost now may be critical without the window: whoever is paged for either must hear of it.
+  return key === 'files-at-risk' ? needingRepair : ['lost', 'critical'];
+}
+
+const needingRepair: readonly Grade[] = ['lost', 'critical', 'at-risk'];
+
 /**
- * Why files have fewer shares, where that is a maintenance window and nothing else: no peer is away but those that were announced.
- * Empty where it is not.
+ * Why files have fewer shares, where that is a maintenance window and nothing else: were the announced peers up, no file would have one
+ * of these grades. Peers that are down, disks that were wiped and corrupt shares explain themselves: they count for nothing here, and
+ * keep nothing back. Empty where it is not so, or not known: a peer in its grace was not announced.
  */
-export function maintenanceWords(peers: readonly AlertPeer[]): string {
+export function maintenanceWords(
+  peers: readonly AlertPeer[],
+  { byCountedGrade }: Pick<SweepTotals, 'byCountedGrade'>,
+  worst: readonly Grade[] = needingRepair,
+): string {
   const count = (...states: readonly AlertPeer['state'][]): number =>
     peers.filter(({ state }) => states.includes(state)).length;
   const announced = count('maintenance');
-  if (announced === 0 || count('suspect', 'down') > 0) return '';
+  if (announced === 0 || count('suspect') > 0) return '';
+  // Reports of earlier releases do not say it: then any peer that is away may be the reason.
+  if (byCountedGrade === undefined && count('down') > 0) return '';
+  if (worst.some((grade) => (byCountedGrade?.get(grade)?.files ?? 0) > 0)) return '';
   return announced === 1 ? 'explained by 1 peer in maintenance' : `explained by ${announced} peers in maintenance`;
 }
 

@@ -41,7 +41,17 @@ describe('the sweeper', () => {
       },
     };
     const traces = new FileTraces();
-    const part = { number, map, caughtUp, traces, time: { watermarkMs: 7 }, unsavedHealth: new Set(), isJudged: false };
+    const list = { countedGrades: () => new Map() };
+    const part = {
+      number,
+      map,
+      caughtUp,
+      traces,
+      list,
+      time: { watermarkMs: 7 },
+      unsavedHealth: new Set(),
+      isJudged: false,
+    };
     return part as unknown as OwnedPartition;
   };
   const own = (number: number, caughtUp = true): OwnedPartition => {

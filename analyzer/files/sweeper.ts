@@ -6,6 +6,7 @@ import { keptTrace, startLook } from '../traces.ts';
 import type { OwnedPartition } from './partition/owned-partition.ts';
 import type { Publisher } from './publisher.ts';
 import type { PeerTable } from './share-map/peer-table.ts';
+import type { SweepTotals } from './share-map/share-map.ts';
 import { Turns } from './turns.ts';
 
 export interface SweeperOptions {
@@ -80,9 +81,11 @@ export class Sweeper {
     const mostChanged = Math.max(leastChanged, mostUnsaved - owned.unsavedHealth.size);
     const sweep = await owned.map.sweepBeside(owned.time.watermarkMs, mostChanged);
     if (!this.#isOwned(owned)) return 0;
-    owned.totals = sweep.totals;
+    const totals = (): SweepTotals => ({ ...sweep.totals, byCountedGrade: owned.list.countedGrades() });
+    owned.totals = totals();
     watch.swept(owned.number, sweep.exposure);
     await publisher.publish(owned, sweep.changed());
+    owned.totals = totals();
     await publisher.relist(owned);
     if (sweep.changedLater === 0) owned.isJudged = true;
     return sweep.changedLater;

@@ -39,8 +39,9 @@ describe('a report', () => {
         byMargin: fc.array(fc.tuple(fc.integer({ min: -256, max: 256 }), count)),
       }),
     );
+    const counted = fc.array(fc.tuple(fc.constantFrom(...grades), count));
     fc.assert(
-      fc.property(policies, fc.nat(1e6), (ofPolicies, others) => {
+      fc.property(policies, fc.nat(1e6), fc.option(counted, { nil: undefined }), (ofPolicies, others, ofCounted) => {
         const byPolicy = new Map(Object.entries(ofPolicies).map(([name, { byGrade }]) => [name, new Map(byGrade)]));
         const byMargin = new Map(Object.entries(ofPolicies).map(([name, of]) => [name, new Map(of.byMargin)]));
         const byGrade = new Map(emptyTotals().byGrade);
@@ -57,6 +58,7 @@ describe('a report', () => {
           filesWithoutManifest: others,
           settlingFiles: others + 1,
           byGrade,
+          byCountedGrade: ofCounted === undefined ? undefined : new Map(ofCounted),
           byPolicy,
           byMargin,
         };

@@ -4,6 +4,7 @@ import { parsed } from '#mesh/events/records.ts';
 import {
   type AnalyzerReport,
   AnalyzerReportSchema,
+  type FileGrade,
   type PartitionReport,
   PeerEventsRecordSchema,
   type PolicyReport,
@@ -63,6 +64,7 @@ export function encodeReport(report: Report): Uint8Array {
       filesWithoutManifest: BigInt(totals.filesWithoutManifest),
       settlingFiles: BigInt(totals.settlingFiles),
       policies: [...totals.byPolicy].map(([policy, byGrade]) => policyReport(policy, byGrade, totals)),
+      ...countedReport(totals.byCountedGrade),
     })),
     staleReasons: report.staleReasons.map(staleReasonWords),
     refusedEvents: BigInt(report.refusedEvents),
@@ -99,6 +101,16 @@ export function readReport(message: AnalyzerReport): Report {
   }));
 }
 
+function countedReport(counted: SweepTotals['byCountedGrade']) {
+  const rows = [...(counted ?? [])];
+  return {
+    knowsCounted: counted !== undefined,
+    countedGrades: rows.map(([grade]) => fileGrades[grade]),
+    countedFiles: rows.map(([, { files }]) => BigInt(files)),
+    countedBytes: rows.map(([, { bytes }]) => BigInt(bytes)),
+  };
+}
+
 function policyReport(
   policy: string,
   byGrade: ReadonlyMap<Grade, Count>,
@@ -119,15 +131,15 @@ function policyReport(
   });
 }
 
-function totalsOf({ policies, filesWithoutManifest, settlingFiles }: PartitionReport): SweepTotals {
+function totalsOf(partition: PartitionReport): SweepTotals {
+  const { policies, filesWithoutManifest, settlingFiles } = partition;
   const byPolicy = new Map<string, ReadonlyMap<Grade, Count>>();
   const byMargin = new Map<string, ReadonlyMap<number, Count>>();
   const byGrade = new Map(emptyTotals().byGrade);
   let files = 0;
   let bytes = 0;
   for (const report of policies) {
-    const named = report.grades.map((number) => grades.find((grade) => fileGrades[grade] === number));
-    const ofGrades = columnsToCounts(named, report.gradeFiles, report.gradeBytes);
+    const ofGrades = columnsToCounts(report.grades.map(gradeOfNumber), report.gradeFiles, report.gradeBytes);
     byPolicy.set(report.policy, ofGrades);
     byMargin.set(report.policy, columnsToCounts(report.margins, report.marginFiles, report.marginBytes));
     for (const [grade, count] of ofGrades) {
@@ -143,9 +155,16 @@ function totalsOf({ policies, filesWithoutManifest, settlingFiles }: PartitionRe
     filesWithoutManifest: Number(filesWithoutManifest),
     settlingFiles: Number(settlingFiles),
     byGrade,
+    byCountedGrade: partition.knowsCounted
+      ? columnsToCounts(partition.countedGrades.map(gradeOfNumber), partition.countedFiles, partition.countedBytes)
+      : undefined,
     byPolicy,
     byMargin,
   };
+}
+
+function gradeOfNumber(number: FileGrade): Grade | undefined {
+  return grades.find((grade) => fileGrades[grade] === number);
 }
 
 function columnsToCounts<K>(

@@ -824,6 +824,29 @@ export declare type PartitionReport = Message<"meshward.events.v1.PartitionRepor
    * @generated from field: repeated meshward.events.v1.PolicyReport policies = 5;
    */
   policies: PolicyReport[];
+
+  /**
+   * Three columns of one length: files by the grade that they would have though every peer in its grace or a maintenance window were
+   * up, from at risk downwards. Nothing is known of it where `knows_counted` is not set.
+   *
+   * @generated from field: repeated meshward.events.v1.FileGrade counted_grades = 6;
+   */
+  countedGrades: FileGrade[];
+
+  /**
+   * @generated from field: repeated uint64 counted_files = 7;
+   */
+  countedFiles: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 counted_bytes = 8;
+   */
+  countedBytes: bigint[];
+
+  /**
+   * @generated from field: bool knows_counted = 9;
+   */
+  knowsCounted: boolean;
 };
 
 /**

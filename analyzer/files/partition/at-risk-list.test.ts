@@ -36,6 +36,40 @@ const facts = (): EntryFacts => ({
 const read = (record: ListRecord) => fromBinary(AtRiskFileSchema, record.value as Uint8Array);
 
 describe('the standing list', () => {
+  it('counts what is on it by the grade that each would have were the silent peers up that may come back', () => {
+    const list = new AtRiskList();
+    const away = (file: number, available: number, counted: number): FileHealth => ({
+      ...healthWith(file, available),
+      counted,
+    });
+    list.update(away(1, 2, 3), -1, 1000);
+    list.update(away(2, 0, 2), -1, 1000);
+    list.update(away(3, 1, 5), -1, 1000);
+    const filesOf = () =>
+      Object.fromEntries(
+        [...list.countedGrades()].flatMap(([grade, { files }]) => (files > 0 ? [[grade, files]] : [])),
+      );
+    expect(filesOf()).toEqual({ 'at-risk': 1, critical: 1 });
+    expect(list.countedGrades().get('critical')).toEqual({ files: 1, bytes: 77 });
+    list.update(away(2, 0, 3), -1, 2000);
+    expect(filesOf()).toEqual({ 'at-risk': 2 });
+    list.remove(fileOf(1));
+    list.update(away(2, 4, 6), -1, 3000);
+    expect(filesOf()).toEqual({});
+  });
+
+  it('counts what the topic had from when it is judged here', () => {
+    const [before, after] = [new AtRiskList(), new AtRiskList()];
+    const health = healthWith(1, 3);
+    before.update(health, -1.5, 1000);
+    const { key, value } = before.recordOf(fileOf(1), health, facts);
+    after.load(key, value);
+    expect([...after.countedGrades().values()].every(({ files }) => files === 0)).toBe(true);
+    after.update(health, -1.5, 2000);
+    after.update(health, -1.5, 3000);
+    expect(after.countedGrades().get('at-risk')).toEqual({ files: 1, bytes: 77 });
+  });
+
   it('lists a file that needs repair, with all that a repair needs', () => {
     const list = new AtRiskList();
     const health = healthWith(1, 3);

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { ManifestOrigin as Origin } from '#mesh/events/share-batch.ts';
 import { type AtRiskFile, AtRiskFileSchema, FileGrade, ManifestOrigin } from '#mesh/generated/events_pb.js';
-import { compareGrades, type Grade, grades } from '#mesh/grade.ts';
+import { compareGrades, type Grade, gradeOf, grades } from '#mesh/grade.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { needsRepair } from '#mesh/share-counts.ts';
 import {
@@ -41,6 +41,9 @@ export interface Listed {
 }
 
 interface Entry extends Listed {
+  /** The grade by its counted shares; null before it is judged here. */
+  countedGrade: Grade | null;
+  readonly sizeBytes: number;
   readonly sinceMs: number;
   /** A sum of the file's figures as they were told last. */
   readonly figures: number;
@@ -82,6 +85,7 @@ export class AtRiskList {
   /** Files whose record is ahead of what was told of them: they are to be looked at until both say the same. */
   readonly #ahead = new Set<StorageIndex>();
   readonly #heads = new IndexHeads();
+  readonly #byCountedGrade = new Map<Grade, { files: number; bytes: number }>();
 
   /** A record that is already in the topic; in order, from the first one kept. */
   load(key: Uint8Array, value: Uint8Array | null): void {
@@ -103,6 +107,8 @@ export class AtRiskList {
       figures,
       written: figures,
       placements: placementsOf(message),
+      countedGrade: null,
+      sizeBytes: Number(message.manifest?.sizeBytes ?? 0n),
     });
   }
 
@@ -135,12 +141,18 @@ export class AtRiskList {
     }
     const known = this.#entries.get(file);
     const figures = figuresOf(figureFieldsOf(health, log10Loss));
+    const countedGrade = gradeOf(health.counted, health.policy);
     if (known?.figures === figures) {
+      this.#count(known, -1);
+      known.countedGrade = countedGrade;
+      this.#count(known, 1);
       this.#touched.add(file);
       return;
     }
     const { sinceMs, revision, placements, written } = known ?? newEntry(atMs);
-    this.#keep({ file, grade, margin, log10Loss, sinceMs, revision, figures, written, placements });
+    const { sizeBytes } = health.manifest;
+    const judged = { file, grade, margin, log10Loss, countedGrade, sizeBytes };
+    this.#keep({ ...judged, sinceMs, revision, figures, written, placements });
     this.#wait(file, grade);
   }
 
@@ -223,14 +235,32 @@ export class AtRiskList {
     return { key, value: encodeEntry(health, entry, known) };
   }
 
+  /** What is listed would need repair though every silent peer that may come back were up: by the grade that it would have then. */
+  countedGrades(): ReadonlyMap<Grade, { files: number; bytes: number }> {
+    return new Map([...this.#byCountedGrade].map(([grade, count]) => [grade, { ...count }]));
+  }
+
+  #count({ countedGrade, sizeBytes }: Entry, files: 1 | -1): void {
+    if (countedGrade === null) return;
+    const count = this.#byCountedGrade.get(countedGrade) ?? { files: 0, bytes: 0 };
+    count.files += files;
+    count.bytes += files * sizeBytes;
+    this.#byCountedGrade.set(countedGrade, count);
+  }
+
   #keep(entry: Entry): void {
-    if (!this.#entries.has(entry.file)) this.#heads.add(entry.file);
+    const before = this.#entries.get(entry.file);
+    if (before === undefined) this.#heads.add(entry.file);
+    else this.#count(before, -1);
+    this.#count(entry, 1);
     this.#entries.set(entry.file, entry);
   }
 
   #drop(file: StorageIndex): boolean {
     this.#touched.delete(file);
     this.#ahead.delete(file);
+    const before = this.#entries.get(file);
+    if (before !== undefined) this.#count(before, -1);
     const was = this.#entries.delete(file);
     if (was) this.#heads.remove(file);
     return was;

@@ -71,6 +71,11 @@ export interface SweepTotals {
   /** New files that are not judged yet; they stand in no grade. */
   readonly settlingFiles: number;
   readonly byGrade: ReadonlyMap<Grade, { files: number; bytes: number }>;
+  /**
+   * Files that would need repair though every peer in its grace or a maintenance window were up, by the grade that they would have
+   * then. Left out where that is not known.
+   */
+  readonly byCountedGrade?: ReadonlyMap<Grade, { files: number; bytes: number }> | undefined;
   /** By policy name, then grade. */
   readonly byPolicy: ReadonlyMap<string, ReadonlyMap<Grade, { files: number; bytes: number }>>;
   /** By policy name, then margin. */

@@ -13,6 +13,7 @@ export function emptyTotals(): SweepTotals {
     filesWithoutManifest: 0,
     settlingFiles: 0,
     byGrade: new Map<Grade, Count>(grades.map((grade) => [grade, { files: 0, bytes: 0 }])),
+    byCountedGrade: new Map(),
     byPolicy: new Map(),
     byMargin: new Map(),
   };
@@ -26,6 +27,10 @@ export function mergeTotals(a: SweepTotals, b: SweepTotals): SweepTotals {
     filesWithoutManifest: a.filesWithoutManifest + b.filesWithoutManifest,
     settlingFiles: a.settlingFiles + b.settlingFiles,
     byGrade: mergeCounts(a.byGrade, b.byGrade),
+    byCountedGrade:
+      a.byCountedGrade === undefined || b.byCountedGrade === undefined
+        ? undefined
+        : mergeCounts(a.byCountedGrade, b.byCountedGrade),
     byPolicy: mergePolicies(a.byPolicy, b.byPolicy),
     byMargin: mergePolicies(a.byMargin, b.byMargin),
   };
