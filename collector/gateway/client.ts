@@ -14,7 +14,7 @@ import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { headersOf, inSpan, tracerOf } from '#mesh/traces.ts';
-import { pinnedConnector, SessionCache } from '#tahoe/identity/pinned-connector.ts';
+import { pinnedConnector, pinnedContext, SessionCache } from '#tahoe/identity/pinned-connector.ts';
 import type {
   AcknowledgementBody,
   AddressAnswer,
@@ -265,8 +265,7 @@ function openPool(url: URL, options: CollectorClientOptions, answerMs: number): 
         host: url.hostname.replace(/^\[|\]$/g, ''),
         port: url.port === '' ? 443 : Number(url.port),
         pin: pin instanceof CollectorPins ? () => pin.accepted : pin,
-        minVersion: 'TLSv1.3',
-        identity: { key: options.key, cert: options.cert },
+        context: pinnedContext('TLSv1.3', { key: options.key, cert: options.cert }),
       },
       {
         clock: options.clock ?? systemClock,

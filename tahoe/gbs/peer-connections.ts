@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Nurl } from '../identity/nurl.ts';
-import { pinnedConnector, SessionCache } from '../identity/pinned-connector.ts';
+import { pinnedConnector, pinnedContext, SessionCache } from '../identity/pinned-connector.ts';
 import { authorizationValue } from './authorization.ts';
 import { type Answer, type ExchangeOptions, OverlongBody, startExchange } from './bounded-exchange.ts';
 import { connectFailures, unreachable } from './connect-failures.ts';
@@ -74,6 +74,7 @@ export class PeerConnections {
   readonly #clock: Clock;
   readonly #limits: StorageClientLimits;
   readonly #sessions: SessionCache;
+  readonly #context = pinnedContext('TLSv1.2');
   readonly #queue: RequestQueue;
   /** In order of use, oldest first. */
   readonly #peers = new Map<string, PeerEntry>();
@@ -176,7 +177,7 @@ export class PeerConnections {
     const { maxConnectionsPerPeer, connectTimeoutMs, idleConnectionMs } = this.#limits;
     const pool = new Pool(`https://${nurl.authority}`, {
       connect: pinnedConnector(
-        { host: nurl.host, port: nurl.port, pin: nurl.peerId, minVersion: 'TLSv1.2' },
+        { host: nurl.host, port: nurl.port, pin: nurl.peerId, context: this.#context },
         { clock: this.#clock, sessions: this.#sessions, connectTimeoutMs, failures: connectFailures(nurl) },
       ),
       connections: maxConnectionsPerPeer,

@@ -4,7 +4,13 @@
  * certificates are self-signed (FORMAT section 11).
  */
 import { timingSafeEqual } from 'node:crypto';
-import { connect as connectTls, type SecureVersion, type TLSSocket } from 'node:tls';
+import {
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type SecureVersion,
+  type TLSSocket,
+} from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -39,9 +45,17 @@ export interface PinnedServer {
   readonly port: number;
   /** Or those that are taken at the moment of a connection. */
   readonly pin: PeerId | (() => readonly PeerId[]);
-  readonly minVersion: SecureVersion;
-  /** PEM; shown to the server as the caller's identity. */
-  readonly identity?: { readonly key: string; readonly cert: string };
+  /** Of {@link pinnedContext}, for all connections of one caller: making one for each costs more than the handshake. */
+  readonly context: SecureContext;
+}
+
+/** @param identity PEM; shown to servers as the caller's own. */
+export function pinnedContext(
+  minVersion: SecureVersion,
+  identity?: { readonly key: string; readonly cert: string },
+): SecureContext {
+  // Without authorities: names and chains play no part where the key itself is known.
+  return createSecureContext({ minVersion, ca: [], ...identity });
 }
 
 /** What a connection that does not come about is told as. */
@@ -70,9 +84,8 @@ export function pinnedConnector(server: PinnedServer, options: PinnedConnectorOp
       host: server.host,
       port: server.port,
       rejectUnauthorized: false, // the pin is checked below instead
-      minVersion: server.minVersion,
+      secureContext: server.context,
       ALPNProtocols: ['http/1.1'],
-      ...server.identity,
       ...(session === undefined ? {} : { session }),
     });
     socket.setNoDelay(true);
