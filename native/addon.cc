@@ -10,6 +10,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
 #ifdef MESHWARD_WITH_HASH
   meshward::register_hash(env, exports);
 #endif
+#ifdef MESHWARD_WITH_DISK
+  meshward::register_disk(env, exports);
+#endif
 #ifdef MESHWARD_WITH_SHARE_MAP
   meshward::register_share_map(env, exports);
 #endif

@@ -38,4 +38,17 @@ export interface NativeAddon {
   blockHashes(tag: string | null, data: Uint8Array, blockBytes: number, digests: Uint8Array): void;
   hashTree(leaves: Uint8Array, nodes: Uint8Array): void;
   pairHash(left: Uint8Array, right: Uint8Array, digest: Uint8Array): void;
+
+  /** An outcome a file (0 or a negative errno), then how many syncs there were. */
+  writeFiles(paths: readonly string[], parts: readonly (readonly Uint8Array[])[], sync: boolean): Promise<number[]>;
+  /** An outcome a file (0, 1 where the name is taken, or a negative errno), that of the syncs, then how many there were. */
+  placeFiles(
+    from: readonly string[],
+    folders: readonly string[],
+    names: readonly string[],
+    root: string,
+    sync: boolean,
+  ): Promise<number[]>;
+  /** A negative errno or 0, bytes of the file, of its head, and from the position on: as many as `target` has left. */
+  readPart(root: string, path: string, position: number, headBytes: number, target: Uint8Array): Promise<number[]>;
 }

@@ -26,9 +26,14 @@ interface Answer {
 }
 
 /** @param nodeArguments of Node itself, such as `--cpu-prof`. */
-export function startChild(url: URL, nodeArguments: readonly string[] = []): Child {
+export function startChild(
+  url: URL,
+  nodeArguments: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Child {
   const child: ChildProcess = fork(url, [], {
     execArgv: [...profiling(), ...nodeArguments],
+    env: { ...process.env, ...environment },
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -9,6 +9,8 @@ import { layOut, type MadeFile } from './files.ts';
 import type { BatchFigures, FileToRepair, PeersFigures, ProfileFigures } from './protocol.ts';
 
 const peersPerProcess = 30;
+/** A process of one peer has four threads for its disk. */
+const peerThreads = { UV_THREADPOOL_SIZE: String(2 * peersPerProcess) };
 
 export interface OurRound extends BatchFigures {
   readonly repairerCpuSeconds: number;
@@ -43,7 +45,7 @@ export class OurMesh {
     const hosts: Child[] = [];
     const nurls: string[] = [];
     for (let at = 0; at < peers; at += peersPerProcess) {
-      const host = startChild(new URL('./peers-process.ts', import.meta.url));
+      const host = startChild(new URL('./peers-process.ts', import.meta.url), [], peerThreads);
       hosts.push(host);
       nurls.push(
         ...(await host.ask<string[]>('start', { folders: folders.slice(at, at + peersPerProcess), syncToDisk })),

@@ -1,6 +1,6 @@
 /** Peers that serve folders of shares: a part of those that the bench of repairs has. */
 
-import { type Disk, systemDisk } from '#tahoe/gbs/disk.ts';
+import { type Disk, quickDisk } from '#tahoe/gbs/disk.ts';
 import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
@@ -13,12 +13,24 @@ let syncs = 0;
 let endProfile: (() => Promise<Parts>) | undefined;
 let cpuBefore = 0;
 
+const { atOnce } = quickDisk;
+const counted = <T extends { readonly syncs: number }>(outcome: T): T => {
+  syncs += outcome.syncs;
+  return outcome;
+};
 const countingDisk: Disk = {
-  ...systemDisk,
+  ...quickDisk,
   sync: (fd) => {
     syncs++;
-    return systemDisk.sync(fd);
+    return quickDisk.sync(fd);
   },
+  ...(atOnce && {
+    atOnce: {
+      ...atOnce,
+      writeFiles: async (...given) => counted(await atOnce.writeFiles(...given)),
+      placeFiles: async (...given) => counted(await atOnce.placeFiles(...given)),
+    },
+  }),
 };
 
 answerParent({

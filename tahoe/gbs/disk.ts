@@ -3,7 +3,8 @@
  * descriptors and callbacks, which cost a third of a FileHandle where thousands of small shares pass.
  */
 import * as fs from 'node:fs';
-import { promisify } from 'node:util';
+import { getSystemErrorMap, promisify } from 'node:util';
+import { placeFiles, readPart, writeFiles } from '#native/disk.ts';
 
 export interface Disk {
   open(path: string, flags: number, mode?: number): Promise<number>;
@@ -23,8 +24,17 @@ export interface Disk {
   /** Whether the path itself is a file; false where there is nothing. */
   isFile(path: string): Promise<boolean>;
   removeTree(path: string): Promise<void>;
+  /** In one step; left out where the steps are to be taken one by one. */
+  readonly atOnce?: DiskAtOnce;
   /** Bytes that may still be written to the file system of `path`. */
   freeBytes(path: string): Promise<number>;
+}
+
+/** Steps that belong together, taken in one (`#native/disk.ts`). */
+export interface DiskAtOnce {
+  readonly writeFiles: typeof writeFiles;
+  readonly placeFiles: typeof placeFiles;
+  readonly readPart: typeof readPart;
 }
 
 const open = promisify(fs.open);
@@ -89,6 +99,15 @@ export const systemDisk: Disk = {
     return bavail * bsize;
   },
 };
+
+/** What a server uses unless told otherwise. */
+export const quickDisk: Disk = { ...systemDisk, atOnce: { writeFiles, placeFiles, readPart } };
+
+/** As `node:fs` would throw it. @param outcome a negative errno */
+export function diskError(outcome: number, what: string): Error {
+  const [code = 'EIO', message = 'unknown'] = getSystemErrorMap().get(outcome) ?? [];
+  return Object.assign(new Error(`${code}: ${message}, ${what}`), { code, errno: outcome });
+}
 
 export function errorCodeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;

@@ -4,17 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#mesh/clock.ts';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
 import type { TokenBucket } from '#mesh/token-bucket.ts';
-import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import type { Advisories } from './advisories.ts';
-import {
-  authorizationValue,
-  fenceHeader,
-  parseSecrets,
-  SecretDigest,
-  type SecretName,
-  type Secrets,
-  secretsHeader,
-} from './authorization.ts';
+import { authorizationValue, fenceHeader, SecretDigest, type Secrets } from './authorization.ts';
 import type { Disk } from './disk.ts';
 import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
@@ -22,6 +13,7 @@ import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } 
 import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import * as message from './message.ts';
 import { damagedShareStatus } from './refused-error.ts';
+import { closedRange, leaseSecretsOf, secretsOf } from './request-parts.ts';
 import type { StorageServerLimits } from './server-limits.ts';
 import { type ReadableShare, type ShareFolder, UnreadableShare } from './share-folder.ts';
 import type { StorageEvent } from './storage-event.ts';
@@ -69,6 +61,8 @@ interface Exchange {
 
 const pathPattern =
   /^\/(?:storage\/v1\/(version$|lease\/|immutable\/)|meshward\/v1\/(whole)\/)(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
+/** Ranges up to this length are read and sent as one. */
+const readAtOnceBytes = 512 * 1024;
 /** How long a measurement of free space is used; what was promised since is subtracted from it. */
 const freeSpaceAgeMs = 1000;
 
@@ -136,32 +130,44 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   }
 
   async function read({ request, response, index, shareNumber }: Exchange): Promise<void> {
-    const found = await withSound(index, shareNumber, async (share) => {
+    const asked = closedRange(request);
+    if (asked !== undefined && asked.end - asked.begin <= readAtOnceBytes) {
+      const { begin, end } = asked;
+      const part = await soundly(index, shareNumber, () => shares.readPart(index, shareNumber, begin, end - begin));
+      if (part === null) throw new Refusal(404, 'no such share');
+      if (part !== undefined) {
+        if (begin >= part.dataBytes) return reply(response, 204);
+        await pace(response.socket, bandwidth, part.bytes.length);
+        counts.shareBytesRead += part.bytes.length;
+        const range = `bytes ${begin}-${begin + part.bytes.length - 1}/*`;
+        response.writeHead(206, {
+          'Content-Range': range,
+          'Content-Type': message.shareType,
+          'Content-Length': part.bytes.length,
+        });
+        response.end(part.bytes);
+        return;
+      }
+    }
+    const send = async (share: ReadableShare): Promise<void> => {
       let [begin, end] = [0, share.dataBytes];
-      const rangeText = request.headers.range;
-      if (rangeText !== undefined) {
-        const range = /^bytes=(\d{1,16})-(\d{1,16})$/.exec(rangeText.replaceAll(' ', ''));
-        if (range === null || Number(range[2]) < Number(range[1]))
-          throw new Refusal(416, 'give one closed range of bytes');
-        begin = Number(range[1]);
-        end = Math.min(end, Number(range[2]) + 1);
+      if (asked !== undefined) {
+        begin = asked.begin;
+        end = Math.min(end, asked.end);
         if (begin >= end) return reply(response, 204);
         response.setHeader('Content-Range', `bytes ${begin}-${end - 1}/*`);
       }
-      response.statusCode = rangeText === undefined ? 200 : 206;
+      response.statusCode = asked === undefined ? 200 : 206;
       counts.shareBytesRead += await sendShareData(response, share, begin, end, bandwidth);
-    });
+    };
+    const found = await soundly(index, shareNumber, () => shares.withShare(index, shareNumber, send));
     if (found === null) throw new Refusal(404, 'no such share');
   }
 
   /** A container that cannot be read is a bad share, and not a failure of this server: both sides are told. */
-  async function withSound<T>(
-    index: StorageIndex,
-    shareNumber: number,
-    use: (share: ReadableShare) => Promise<T>,
-  ): Promise<T | null> {
+  async function soundly<T>(index: StorageIndex, shareNumber: number, use: () => Promise<T>): Promise<T> {
     try {
-      return await shares.withShare(index, shareNumber, use);
+      return await use();
     } catch (error) {
       if (!(error instanceof UnreadableShare)) throw error;
       onChange({ kind: 'corruption-reported', storageIndex: index, shareNumber });
@@ -378,18 +384,5 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       isReadOnly = readOnly;
     },
     counts: () => ({ ...counts }),
-  };
-}
-
-function secretsOf(request: IncomingMessage, required: readonly SecretName[]): Secrets {
-  const secrets = parseSecrets(request.headersDistinct[secretsHeader.toLowerCase()] ?? [], required);
-  if (secrets === null) throw new Refusal(400, `give exactly these secrets: ${required.join(', ') || 'none'}`);
-  return secrets;
-}
-
-function leaseSecretsOf(secrets: Secrets): LeaseSecrets {
-  return {
-    renewSecret: secrets['lease-renew-secret'] as Uint8Array,
-    cancelSecret: secrets['lease-cancel-secret'] as Uint8Array,
   };
 }

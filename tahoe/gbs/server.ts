@@ -14,7 +14,7 @@ import type { PeerIdentity } from '../identity/key-folder.ts';
 import { Nurl } from '../identity/nurl.ts';
 import { privateKeyPem } from '../identity/peer-key.ts';
 import { openAdvisories } from './advisories.ts';
-import { type Disk, errorCodeOf, systemDisk } from './disk.ts';
+import { type Disk, errorCodeOf, quickDisk } from './disk.ts';
 import { openFenceRegister } from './fence.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { defaultStorageServerLimits, type StorageServerLimits } from './server-limits.ts';
@@ -81,7 +81,7 @@ export interface StorageServer {
 export async function createStorageServer(options: StorageServerOptions): Promise<StorageServer> {
   const limits = { ...defaultStorageServerLimits, ...options.limits };
   const clock = options.clock ?? systemClock;
-  const disk = options.disk ?? systemDisk;
+  const disk = options.disk ?? quickDisk;
   const root = options.shareFolder;
   await prepareFolder(root, disk);
 

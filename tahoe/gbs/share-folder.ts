@@ -5,7 +5,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { type Container, containerHeaderBytes, leaseBytes, parseContainer } from '../share/container.ts';
 import { isShareError } from '../share/share-errors.ts';
-import { type Disk, errorCodeOf } from './disk.ts';
+import { type Disk, diskError, errorCodeOf } from './disk.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { expiryOf, findLease, leaseDurationMs, leaseRecord } from './lease-records.ts';
 
@@ -100,6 +100,33 @@ export class ShareFolder {
     } finally {
       await this.#release(file);
     }
+  }
+
+  /**
+   * Up to `length` bytes of the share data from `offset` on, in one step; fewer where the share ends. Undefined where the disk
+   * takes its steps one by one, null where there is no such share. @throws UnreadableShare
+   */
+  async readPart(
+    index: StorageIndex,
+    shareNumber: number,
+    offset: number,
+    length: number,
+  ): Promise<{ readonly dataBytes: number; readonly bytes: Uint8Array } | null | undefined> {
+    const { disk, root } = this.#options;
+    if (disk.atOnce === undefined) return undefined;
+    const at = { headBytes: containerHeaderBytes, position: containerHeaderBytes + offset, length };
+    const path = this.pathOf(index, shareNumber);
+    const part = await disk.atOnce.readPart(root, path, at);
+    if (typeof part === 'number') {
+      const error = diskError(part, 'read');
+      const code = errorCodeOf(error);
+      if (code === 'ENOENT' || code === 'ELOOP' || code === 'EISDIR') return null;
+      throw error;
+    }
+    const container = parsed(part.head, part.fileBytes);
+    if (container instanceof UnreadableShare) throw container;
+    const { dataBytes } = container;
+    return { dataBytes, bytes: part.bytes.subarray(0, Math.max(0, Math.min(length, dataBytes - offset))) };
   }
 
   /** Renews the lease with these secrets on every share of the file, or adds it. @returns how many shares there are. */
@@ -245,11 +272,15 @@ export class ShareFolder {
   async #readContainer(fd: number, sizeBytes: number): Promise<Container | UnreadableShare> {
     const header = new Uint8Array(containerHeaderBytes);
     const count = await this.#options.disk.read(fd, header, containerHeaderBytes, 0);
-    try {
-      return parseContainer(header.subarray(0, count), sizeBytes);
-    } catch (error) {
-      if (isShareError(error)) return new UnreadableShare(error.message, { cause: error });
-      throw error;
-    }
+    return parsed(header.subarray(0, count), sizeBytes);
+  }
+}
+
+function parsed(header: Uint8Array, sizeBytes: number): Container | UnreadableShare {
+  try {
+    return parseContainer(header, sizeBytes);
+  } catch (error) {
+    if (isShareError(error)) return new UnreadableShare(error.message, { cause: error });
+    throw error;
   }
 }

@@ -6,8 +6,9 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { type DiskOutcome, heldOutcome } from '#native/disk.ts';
 import { writeContainerHeader } from '../share/container.ts';
-import { type Disk, makeFolders, syncFolder } from './disk.ts';
+import { type Disk, type DiskAtOnce, diskError, makeFolders, syncFolder } from './disk.ts';
 import type { ShareFolder } from './share-folder.ts';
 
 /** Longest share that is taken in one exchange: it is held in memory until it is on the disk. */
@@ -93,6 +94,12 @@ export class WholeShares {
 
   async #take(turn: readonly Waiting[]): Promise<void> {
     const { disk, syncToDisk } = this.#options;
+    if (disk.atOnce !== undefined) {
+      await this.#takeAtOnce(turn, disk.atOnce).catch((error: unknown) => {
+        for (const { settle } of turn) settle.reject(error);
+      });
+      return;
+    }
     const folders = new Set<string>();
     const placed = await Promise.all(
       turn.map(async (one) => {
@@ -116,12 +123,53 @@ export class WholeShares {
     }
   }
 
+  /** The same in two steps beside the event loop, for all of the turn. */
+  async #takeAtOnce(turn: readonly Waiting[], atOnce: DiskAtOnce): Promise<void> {
+    const { root, disk, shares, syncToDisk } = this.#options;
+    const files = turn.map(({ share }) => ({
+      path: this.#incomingPath(share),
+      parts: [writeContainerHeader(2, share.sizeBytes, 1), ...share.parts, share.lease],
+    }));
+    const written = await atOnce.writeFiles(files, syncToDisk);
+    const failures = turn.map(({ share }, at): unknown => {
+      const outcome = written.outcomes[at] as DiskOutcome;
+      if (outcome !== 0) return diskError(outcome, 'write');
+      try {
+        share.check();
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    });
+    const sound = turn.flatMap((_, at) => (failures[at] === undefined ? [at] : []));
+    const placings = sound.map((at) => {
+      const { index, shareNumber } = (turn[at] as Waiting).share;
+      return { from: (files[at] as { path: string }).path, folder: shares.folderOf(index), name: String(shareNumber) };
+    });
+    const placed = await atOnce.placeFiles(placings, root, syncToDisk);
+    const outcomes = new Map(sound.map((at, i) => [at, placed.outcomes[i] as DiskOutcome]));
+    for (const [at, { settle }] of turn.entries()) {
+      const outcome = outcomes.get(at);
+      // Wiped at the next start where it cannot be removed.
+      if (outcome !== 0) void disk.unlink((files[at] as { path: string }).path).catch(() => undefined);
+      if (outcome === undefined) settle.reject(failures[at]);
+      else if (outcome === heldOutcome) settle.resolve('held');
+      else if (outcome !== 0) settle.reject(diskError(outcome, 'place'));
+      else if (placed.synced !== 0) settle.reject(diskError(placed.synced, 'sync'));
+      else settle.resolve('stored');
+    }
+  }
+
+  #incomingPath({ index, shareNumber }: WholeShare): string {
+    return `${this.#options.root}/shares/incoming/${index}-${shareNumber}-${randomUUID()}`;
+  }
+
   /** @param touched gains the folders whose names are to be made durable. */
   async #place(share: WholeShare, touched: Set<string>): Promise<WholeOutcome> {
     const { disk, root, shares, syncToDisk } = this.#options;
     const { index, shareNumber, parts, sizeBytes, lease } = share;
     if (await shares.has(index, shareNumber)) return 'held';
-    const path = `${root}/shares/incoming/${index}-${shareNumber}-${randomUUID()}`;
+    const path = this.#incomingPath(share);
     const fd = await disk.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
     try {
       try {
