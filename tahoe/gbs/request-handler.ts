@@ -9,7 +9,7 @@ import { authorizationValue, fenceHeader, SecretDigest, type Secrets } from './a
 import type { Disk } from './disk.ts';
 import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
-import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData } from './http-exchange.ts';
+import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData, wholeBody } from './http-exchange.ts';
 import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import * as message from './message.ts';
 import { damagedShareStatus } from './refused-error.ts';
@@ -256,12 +256,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     }
     if (wholeShares.promisedBytes + sizeBytes > limits.maxWholeShareBytes) throw new Refusal(503, 'too much at once');
     const leaseSecrets = leaseSecretsOf(secrets);
-    const parts: Uint8Array[] = [];
-    for await (const piece of bodyPieces(request, sizeBytes)) {
-      await pace(request.socket, bandwidth, piece.sizeBytes);
-      parts.push(...piece.parts);
-    }
-    if (parts.reduce((sum, part) => sum + part.length, 0) < sizeBytes) throw new Refusal(400, 'the body is too short');
+    await pace(request.socket, bandwidth, sizeBytes);
+    const parts = await wholeBody(request, sizeBytes);
     const outcome = await wholeShares.store({
       index,
       shareNumber,
