@@ -10,6 +10,7 @@ import type { Transfer, WorkTransfer } from '#peers/transfer.ts';
 import { decodeCiphertext, recoverPlaintext, type VerifiedShare } from '#tahoe/share/index.ts';
 import { errorFacts } from '../repair/repair-report.ts';
 import { SourcePool } from '../repair/sources.ts';
+import { defaultRepairSettings } from '../repair/tools.ts';
 
 export interface ProofRequest {
   readonly id: string;
@@ -171,7 +172,15 @@ export async function openFile(
     by.random,
   );
   const located = new Set(candidates.map((share) => share.shareNumber)).size;
-  const pool = new SourcePool({ manifest, candidates, transfer, clock: by.clock, hedgeAfterMs: 500 });
+  const pool = new SourcePool({
+    manifest,
+    candidates,
+    transfer,
+    clock: by.clock,
+    hedgeAfterMs: 500,
+    // A share that fits is read in one request, its blocks with what proves them.
+    headBytes: Math.floor((by.windowBytes ?? defaultRepairSettings.windowBytes) / manifest.k),
+  });
   const unreachable = found.unreachable.length;
   onLocated?.({ pool, shares: [], located, unreachable });
   if (located === 0) throw nowhere(unreachable);
