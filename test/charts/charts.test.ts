@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { softwareVersion } from '#cli/version.ts';
 import { type ChartTools, installChartTools, kubernetesVersions } from './install.ts';
+import { Pod, type Rendered, templatesOf } from './pods.ts';
 import { chartFolder, ciValues, type Resource, render, renderText } from './render.ts';
 
 const run = promisify(execFile);
@@ -73,6 +74,20 @@ describe.each(ciValues())('with %s', (name) => {
   test('what operators of others read is valid for them', async () => {
     const found = await Promise.all((await render(tools, [values])).filter(isCrd).map(checkCrd));
     expect(found.filter((fault) => fault !== '')).toEqual([]);
+  });
+
+  test('every container is given a configuration that the software takes', async () => {
+    const resources = await render<Rendered>(tools, [values]);
+    // Whatever is asked for is there.
+    const secrets = new Proxy({}, { get: () => ({}) });
+    const cluster = { folder: join(folder, `pods-${name}`), resources, secrets };
+    const names = join(folder, 'no-names.json');
+    await writeFile(names, '{}');
+    for (const [what, template] of templatesOf(resources)) {
+      const pod = new Pod(what, '127.0.0.1', template, cluster);
+      await pod.start(names, ['config']);
+      expect(await pod.ended(), `${what}: ${pod.output}`).toBe(0);
+    }
   });
 
   test('kube-score finds nothing critical', async () => {

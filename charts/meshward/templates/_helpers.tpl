@@ -77,7 +77,7 @@ app.kubernetes.io/component: {{ . }}
 {{- if $v.kafka.tls.caSecret.name -}}
 {{- $_ := set $tls "caFile" (printf "/etc/meshward/kafka-ca/%s" $v.kafka.tls.caSecret.key) -}}
 {{- end -}}
-{{- $_ := set $config "kafka" (dict "brokers" $v.kafka.brokers "tls" $tls "sasl" (dict "mechanism" $v.kafka.sasl.mechanism)) -}}
+{{- $_ := set $config "kafka" (dict "brokers" $v.kafka.brokers "tls" $tls) -}}
 {{- $clickhouse := dict "mode" "external" "urls" $v.clickhouse.urls "topology" $v.clickhouse.topology "cluster" $v.clickhouse.cluster "database" $v.clickhouse.database "username" $v.clickhouse.username -}}
 {{- if $v.clickhouse.passwordSecret.name -}}
 {{- $_ := set $clickhouse "passwordFile" (printf "/etc/meshward/clickhouse/%s" $v.clickhouse.passwordSecret.key) -}}
@@ -93,6 +93,8 @@ app.kubernetes.io/component: {{ . }}
 - { name: MESHWARD_CONFIG, value: /etc/meshward/config/meshward.yaml }
 {{- if .user }}
 {{- $user := index $v.kafka.users .user }}
+# Beside the user's name: who has none must not be asked for one.
+- { name: MESHWARD_KAFKA_SASL_MECHANISM, value: {{ $v.kafka.sasl.mechanism }} }
 {{- if $user.username }}
 - { name: MESHWARD_KAFKA_SASL_USERNAME, value: {{ $user.username | quote }} }
 {{- end }}
