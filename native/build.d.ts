@@ -4,3 +4,6 @@ export function findCompiler(): {
   readonly arguments: readonly string[];
   readonly version: string;
 };
+
+/** Brings build/meshward.node up to date; only one process builds at a time. @returns how many files were compiled. */
+export function buildAddon(): Promise<number>;

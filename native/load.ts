@@ -4,11 +4,10 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
+import { platformFolder } from '#mesh/platform.js';
 import type { NativeAddon } from './addon.ts';
 
-const prebuiltPath = fileURLToPath(
-  new URL(`./prebuilt/${process.platform}-${process.arch}/meshward.node`, import.meta.url),
-);
+const prebuiltPath = fileURLToPath(new URL(`./prebuilt/${platformFolder()}/meshward.node`, import.meta.url));
 const builtPath = fileURLToPath(new URL('./build/meshward.node', import.meta.url));
 const buildScript = fileURLToPath(new URL('./build.js', import.meta.url));
 
@@ -35,7 +34,15 @@ export function isaLevelsSupported(): string[] {
 }
 
 function loadAddon(): NativeAddon {
-  if (existsSync(prebuiltPath)) return loadFrom(prebuiltPath);
+  if (existsSync(prebuiltPath)) {
+    try {
+      return requireAddon(prebuiltPath);
+    } catch (error) {
+      // It may want a newer C library than this machine has.
+      build(didNotLoad(prebuiltPath, error));
+      return loadFrom(builtPath);
+    }
+  }
   if (!existsSync(builtPath)) {
     build('it was not built yet');
     return loadFrom(builtPath);

@@ -9,9 +9,11 @@ import { access, constants, mkdir, readFile, rename, rm } from 'node:fs/promises
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { platformFolder } from '../../mesh/platform.js';
 
 const run = promisify(execFile);
 const sourcePath = fileURLToPath(new URL('launcher.c', import.meta.url));
+const prebuiltFolder = fileURLToPath(new URL('../../native/prebuilt/', import.meta.url));
 const defaultFolder = fileURLToPath(new URL('../../native/build/', import.meta.url));
 
 export async function buildLauncher(options = {}) {
@@ -21,7 +23,10 @@ export async function buildLauncher(options = {}) {
     .update(await readFile(sourcePath))
     .digest('hex')
     .slice(0, 12);
-  const path = join(folder, `clickhouse-launcher-${hash}`);
+  const name = `clickhouse-launcher-${hash}`;
+  const prebuilt = join(prebuiltFolder, platformFolder(), name);
+  if (options.folder === undefined && (await isExecutable(prebuilt))) return prebuilt;
+  const path = join(folder, name);
   if (await isExecutable(path)) return path;
   await mkdir(folder, { recursive: true });
   const unfinished = `${path}.${randomUUID()}.unfinished`;

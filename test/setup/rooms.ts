@@ -24,7 +24,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   demo: [...ground, 'collector', 'analyzer', 'repairer', 'dashboards'],
   cli: [...ground, 'collector', 'analyzer', 'repairer', 'dashboards', 'demo'],
   bench: [...ground, 'collector', 'analyzer', 'repairer', 'dashboards', 'demo', 'cli', 'test'],
-  test: [...ground, 'collector', 'analyzer', 'repairer', 'dashboards', 'demo', 'cli'],
+  package: ['mesh', 'native', 'store', 'cli'],
+  test: [...ground, 'collector', 'analyzer', 'repairer', 'dashboards', 'demo', 'cli', 'package'],
 };
 
 /** What tests and fixtures of any room may use besides: real brokers, real grids. */

@@ -1,0 +1,2 @@
+/** Such as `linux-x64` (glibc), `linux-x64-musl`, `darwin-arm64`. */
+export function platformFolder(): string;
