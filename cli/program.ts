@@ -22,6 +22,7 @@ import { addRecoverCommands } from './commands/recover.ts';
 import { addRepairCommands } from './commands/repair.ts';
 import { addScheduleCommands } from './commands/schedule.ts';
 import { addServiceCommands } from './commands/service.ts';
+import { addServiceInstallCommand } from './commands/service-install.ts';
 import { addShareCommands } from './commands/share.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTopicsCommands } from './commands/topics.ts';
@@ -66,6 +67,7 @@ export function createProgram({ json }: { readonly json: boolean } = { json: fal
   addOperatorCommands(program);
   addAccessCommands(program);
   addKeysCommands(program);
+  addServiceInstallCommand(program);
   addShareCommands(program);
   addBackupCommands(program);
   addRecoverCommands(program);
