@@ -43,6 +43,7 @@ const checks: readonly Step[] = [
 ];
 const complete: readonly Step[] = [
   { name: 'generated files', run: () => command('node', 'test/setup/generated.ts') },
+  { name: 'known vulnerabilities', run: () => command('node', 'test/setup/audit.ts') },
   {
     name: 'what the tests need',
     run: async () => {
