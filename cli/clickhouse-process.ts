@@ -15,6 +15,8 @@ export interface ClickHouseProcess {
   readonly username: string;
   /** A file that holds the password alone, readable by its owner only. */
   readonly passwordFile: string;
+  /** Who only reads. */
+  readonly reader: { readonly username: string; readonly passwordFile: string };
   pid(): number | null;
   stop(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export interface ReaderOptions {
 }
 
 const readerName = 'reader';
+const readerPasswordName = 'reader-password';
 const restartDelayMs = 500;
 
 export async function runClickHouse({
@@ -78,6 +81,10 @@ export async function runClickHouse({
     url,
     username,
     passwordFile,
+    reader: {
+      username: readerName,
+      passwordFile: reader.passwordFile === '' ? join(directory, readerPasswordName) : reader.passwordFile,
+    },
     pid: () => server?.pid ?? null,
     async stop() {
       stopping.abort();
@@ -90,6 +97,6 @@ export async function runClickHouse({
 
 async function readerUser(directory: string, { database, passwordFile }: ReaderOptions): Promise<EmbeddedUser> {
   const password =
-    passwordFile === '' ? await keptPassword(directory, 'reader-password') : await readPassword(passwordFile);
+    passwordFile === '' ? await keptPassword(directory, readerPasswordName) : await readPassword(passwordFile);
   return { name: readerName, password, grants: readerGrants(database), settings: readerSettings };
 }

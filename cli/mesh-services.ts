@@ -66,6 +66,8 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
             urls: [clickhouse.url],
             username: clickhouse.username,
             passwordFile: clickhouse.passwordFile,
+            readerUsername: clickhouse.reader.username,
+            readerPasswordFile: clickhouse.reader.passwordFile,
           };
     const ports = await choosePorts(config, options.otherPortsWhereTaken ?? false);
     const common = [

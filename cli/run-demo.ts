@@ -173,6 +173,9 @@ export async function runDemo(context: Context, flags: DemoFlags, owned: OwnedNa
     output.note(
       [
         `\nThe mesh lives on: ${services.run.apiUrl}`,
+        ...(services.clickhouse.readerUsername === undefined
+          ? []
+          : [`What happened to it, as graphs: ${services.run.apiUrl}/dashboards`]),
         'Play with it from another terminal, in this folder:',
         `  npx meshward${where} peers`,
         `  npx meshward${where} peer kill alder-01`,

@@ -23,6 +23,7 @@ import { openAlerting } from '../alerting.ts';
 import { beginOpeningLog, beginOpeningStore } from '../connections.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { pageActions } from '../page-actions.ts';
+import { pageReader } from '../page-reader.ts';
 import { softwareVersion } from '../version.ts';
 import { failure, type RunningService, type ServiceStart } from './run-service.ts';
 
@@ -78,7 +79,8 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     clock: systemClock,
     logger,
   });
-  const addPage = await loadPage({ guide: config.api.guide, actions: await pageActions(context) });
+  const reader = await pageReader(config);
+  const addPage = await loadPage({ guide: config.api.guide, actions: await pageActions(context), reader });
   const addRunbooks = await loadRunbooks();
   const api = await createApi({
     analyzer,
@@ -135,6 +137,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
       clearInterval(watch);
       await api.close();
       access.close();
+      await reader?.ask.close();
       await analyzer.stop();
       await started.catch(() => undefined);
       await alerting.close();

@@ -3,13 +3,18 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type {} from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
+import type { Retention } from '#store/retention.ts';
 import { addActionRoutes, type PageActions } from './action-routes.ts';
+import { addBoardRoutes } from './boards/board-routes.ts';
+import type { BoardReader } from './boards/reader.ts';
 
 export interface PageOptions {
   /** Tells a newcomer what is happening and what to try. */
   readonly guide: boolean;
   /** What the page may change; null where it only shows. */
   readonly actions: PageActions | null;
+  /** The database as a user who only reads; null where the page has none to show dashboards from. */
+  readonly reader: { readonly database: string; readonly retention: Retention; readonly ask: BoardReader } | null;
 }
 
 const files = [
@@ -30,6 +35,8 @@ const views = [
   '/exposure',
   '/resilience',
   '/peers',
+  '/dashboards',
+  '/dashboards/:uid',
 ] as const;
 
 const contentPolicy =
@@ -51,9 +58,15 @@ export async function loadPage(options: PageOptions): Promise<(app: FastifyInsta
     for (const path of views) serve(app, path, 'text/html; charset=utf-8', index);
     for (const { path, type, body } of loaded) serve(app, path, type, body);
     app.get('/page/facts', { schema: { hide: true } }, async (_request, reply) =>
-      reply.headers(headers).send({ guide: options.guide, actions: options.actions !== null }),
+      reply
+        .headers(headers)
+        .send({ guide: options.guide, actions: options.actions !== null, dashboards: options.reader !== null }),
     );
     if (options.actions !== null) addActionRoutes(app, options.actions);
+    if (options.reader !== null) {
+      const { ask, database, retention } = options.reader;
+      addBoardRoutes(app, { retention, reader: ask, database, nowMs: () => Date.now() });
+    }
   };
 }
 

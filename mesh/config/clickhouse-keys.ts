@@ -43,11 +43,17 @@ export const clickhouseSection = z.strictObject({
     'port',
     'Port of the embedded server on 127.0.0.1. 0 picks a free one at each start; set it for dashboards that read there.',
   ),
+  readerUsername: key(
+    text,
+    '',
+    'name',
+    'User of your own server who only reads, by whom the page asks for its dashboards; without one it shows none. The embedded server has "reader".',
+  ),
   readerPasswordFile: key(
     text,
     '',
     'path',
-    'File that holds the password of the embedded server\'s user "reader", who only reads; empty makes reader-password in its folder.',
+    'File that holds the password of the user who only reads; empty makes reader-password in the folder of the embedded server.',
   ),
   memoryBytes: key(bytes.min(256 * mebibyte), 1024 * mebibyte, 'bytes', 'Memory limit of the embedded server.'),
   maxQueuedBytes: key(

@@ -1,12 +1,14 @@
 /**
- * Pictures of the page, light, dark and on a phone, of a mesh at noon and one that has lost a zone.
+ * Pictures of the page for the documentation, of a mesh at noon and of one that has lost zones. With --all every view, light, dark and
+ * on a phone: to be looked at whenever the page has changed.
  *
- *     node test/page/pictures.ts [--into docs/images/page] [--only mesh]
+ *     node test/page/pictures.ts [--into docs/images/page] [--all] [--only mesh]
  */
 import { mkdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Browser, chromium } from 'playwright-core';
-import { installChromium } from '../setup/chromium.ts';
+import type { Browser } from 'playwright-core';
+import { openBoardStage } from './board-stage.ts';
+import { openPage, startBrowser } from './browser.ts';
 import { meshes } from './meshes.ts';
 import { openStage } from './stage.ts';
 
@@ -18,45 +20,79 @@ const { values: flags } = parseArgs({
   },
 });
 
-const views = ['/', '/alerts', '/files', '/repairs', '/campaigns', '/exposure', '/resilience', '/peers'] as const;
+/** Those that the documentation shows. */
+const kept = [
+  'mesh-noon-light',
+  'mesh-lost-light',
+  'mesh-lost-dark',
+  'mesh-lost-phone',
+  'file-lost-light',
+  'alerts-lost-light',
+  'exposure-noon-light',
+  'resilience-noon-light',
+  'campaigns-birch-noon-dark',
+  'dashboards-lost-light',
+  'dashboards-lost-dark',
+];
 const looks = [
-  { name: 'light', colorScheme: 'light', width: 1360, height: 850 },
-  { name: 'dark', colorScheme: 'dark', width: 1360, height: 850 },
-  { name: 'phone', colorScheme: 'light', width: 390, height: 844 },
+  { name: 'light', colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+  { name: 'dark', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
+  { name: 'phone', colorScheme: 'light', viewport: { width: 390, height: 844 } },
+] as const;
+const views = [
+  '/',
+  '/alerts',
+  '/files',
+  '/repairs',
+  '/campaigns',
+  '/campaigns/birch',
+  '/exposure',
+  '/resilience',
+  '/peers',
 ] as const;
 
 await mkdir(flags.into, { recursive: true });
-const browser = await chromium.launch({ executablePath: installChromium(), args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await startBrowser();
 try {
   for (const moment of ['noon', 'lost'] as const) {
     await using stage = await openStage({ mesh: meshes[moment](), guide: true });
-    const file = stage.mesh.listed[0]?.health.storageIndex ?? stage.mesh.files[30]?.health.storageIndex ?? '';
-    for (const look of looks) {
-      for (const view of [...views, `/files?file=${file}`, '/campaigns/birch'])
-        await draw(browser, stage.url, view, moment, look);
-    }
+    const file = (stage.mesh.listed[14] ?? stage.mesh.files[30])?.health.storageIndex ?? '';
+    for (const view of [...views, `/files?file=${file}`]) await drawAll(browser, stage.url, view, moment);
   }
+  await using staged = await openBoardStage();
+  await drawAll(browser, staged.stage.url, '/dashboards?from=now-6h', 'lost');
 } finally {
   await browser.close();
 }
 
+function wordOf(view: string): string {
+  if (view === '/') return 'mesh';
+  return view.includes('file=') ? 'file' : (view.slice(1).split('?')[0] ?? '').replace('/', '-');
+}
+
+async function drawAll(from: Browser, url: string, view: string, moment: string): Promise<void> {
+  const word = wordOf(view);
+  for (const { name: look, ...options } of looks) {
+    const name = `${word}-${moment}-${look}`;
+    if (flags.only !== '' && flags.only !== word) continue;
+    if (flags.all || kept.includes(name)) await draw(from, `${url}${view}`, name, options);
+  }
+}
+
 async function draw(
   from: Browser,
-  url: string,
-  view: string,
-  moment: string,
-  look: (typeof looks)[number],
+  address: string,
+  name: string,
+  options: Omit<(typeof looks)[number], 'name'>,
 ): Promise<void> {
-  const word = view === '/' ? 'mesh' : view.includes('file=') ? 'file' : view.slice(1).replace('/', '-');
-  if (flags.only !== '' && flags.only !== word) return;
-  const page = await from.newPage({ viewport: look, colorScheme: look.colorScheme });
-  page.on('console', (message) => message.type() === 'error' && console.log(word, message.text()));
-  page.on('pageerror', (error) => console.log(word, error.message));
-  await page.goto(`${url}${view}`);
-  await page.waitForSelector('h1');
-  await page.waitForTimeout(900);
-  const path = `${flags.into}/${word}-${moment}-${look.name}.png`;
-  await page.screenshot({ path, fullPage: !view.includes('file=') && look.name !== 'phone' });
+  const { page, faults } = await openPage(from, options);
+  await page.goto(address);
+  await page.locator('#freshness[data-state=fresh]').waitFor();
+  if (name.startsWith('dashboards')) await page.locator('.panel canvas').first().waitFor();
+  else await page.locator('.waiting').first().waitFor({ state: 'detached' });
+  await page.waitForTimeout(name.startsWith('dashboards') ? 4000 : 900);
+  const path = `${flags.into}/${name}.png`;
+  await page.screenshot({ path });
   await page.close();
-  console.log(path);
+  console.log(path, ...faults);
 }

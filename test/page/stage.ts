@@ -6,7 +6,7 @@ import { campaignRoutes } from '#analyzer/api/campaign-routes.ts';
 import type { HistoryQueries } from '#analyzer/api/history.ts';
 import type { Analyzer } from '#analyzer/service.ts';
 import type { PageActions } from '#dashboards/page/action-routes.ts';
-import { loadPage } from '#dashboards/page/page-routes.ts';
+import { loadPage, type PageOptions } from '#dashboards/page/page-routes.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { silentLogger } from '#mesh/logger.ts';
@@ -28,6 +28,7 @@ export interface StageOptions {
   /** Answers of the database never come. */
   readonly storeHangs?: boolean;
   readonly guide?: boolean;
+  readonly reader?: PageOptions['reader'];
   readonly addRoutes?: (app: FastifyInstance) => void;
 }
 
@@ -44,6 +45,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const addPage = await loadPage({
     guide: options.guide ?? false,
     actions: actionsOn(alerts),
+    reader: options.reader ?? null,
   });
   const app = await createApi({
     analyzer: analyzerOf(mesh),

@@ -6,6 +6,7 @@ import { Notice, View } from './parts/parts.tsx';
 import { Link, useRoute } from './route.tsx';
 import { Shell } from './shell.tsx';
 import { AlertsView } from './views/alerts.tsx';
+import { BoardsView } from './views/boards.tsx';
 import { CampaignsView } from './views/campaigns.tsx';
 import { ExposureView } from './views/exposure.tsx';
 import { FilesView } from './views/files.tsx';
@@ -23,6 +24,7 @@ const views: Readonly<Record<string, () => JSX.Element>> = {
   exposure: ExposureView,
   resilience: ResilienceView,
   peers: PeersView,
+  dashboards: BoardsView,
 };
 
 function Nowhere(): JSX.Element {

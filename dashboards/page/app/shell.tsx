@@ -26,6 +26,7 @@ const places: readonly (readonly Place[])[] = [
     { path: '/resilience', name: 'Resilience' },
     { path: '/peers', name: 'Peers' },
   ],
+  [{ path: '/dashboards', name: 'Dashboards' }],
 ];
 
 function toneOfAlerts(state: Live['state']): Tone {

@@ -3,7 +3,7 @@
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 export function bytes(count: number): string {
-  let value = count;
+  let value = Math.round(count);
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;

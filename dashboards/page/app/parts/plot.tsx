@@ -22,6 +22,7 @@ export function axis(more: uPlot.Axis): uPlot.Axis {
 /** Local times; days where they are many. */
 export function timeAxis(): uPlot.Axis {
   return axis({
+    size: 26,
     space: 76,
     values: (plot, seconds) => {
       const { min = 0, max = 0 } = plot.scales['x'] ?? {};
