@@ -36,7 +36,7 @@ export interface CampaignProgress {
   readonly cursor: string;
   readonly finished: boolean;
   readonly inFlight: number;
-  /** Why nothing is being done; empty while something is. */
+  /** Why nothing is being done, or what makes it slow; empty where nothing does. */
   readonly waitsFor: string;
   readonly atMs: number;
   readonly outcomes: readonly OutcomeCount[];

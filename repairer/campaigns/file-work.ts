@@ -34,6 +34,8 @@ export interface FileWork {
   readonly signal: AbortSignal;
   /** What repairs of this file placed a moment ago, which the store may not show yet. */
   readonly placed: readonly PlacedShare[];
+  /** What those that were called off have left on peers, unread: it is asked for, and counts no more than that. */
+  readonly taken: readonly PlacedShare[];
 }
 
 export interface FileResult {
@@ -45,8 +47,17 @@ export interface FileResult {
   readonly corrupt: readonly PlacedShare[];
 }
 
-/** Null where it was called off: nothing came of it, and it is to be done again. */
-export async function workOn(given: CampaignFile, work: FileWork, tools: RepairTools): Promise<FileResult | null> {
+/** It is to be done again: nothing has come of it but shares that peers have taken. */
+export interface CalledOff {
+  readonly row: null;
+  readonly taken: readonly PlacedShare[];
+  /** For the audit; null where no share was taken. */
+  readonly repair: RepairRow | null;
+}
+
+const calledOff: CalledOff = { row: null, taken: [], repair: null };
+
+export async function workOn(given: CampaignFile, work: FileWork, tools: RepairTools): Promise<FileResult | CalledOff> {
   const { health, file } = given;
   if (file === undefined || file.deleted) return plainResult(given, work, tools, 'gone');
   const policy = policyFor(tools.policies, file, file.tag);
@@ -94,16 +105,21 @@ async function repair(
   assignment: Extract<Assignment, { kind: 'repair' }>,
   work: FileWork,
   tools: RepairTools,
-): Promise<FileResult | null> {
+): Promise<FileResult | CalledOff> {
   const { leaving, numbers, avoids } = assignment;
   const isMove = numbers.size > 0;
   const moves: ShareMoves = { leaves: (share) => leaving.has(placeOf(share)), avoids };
-  const { placed, fence, signal } = work;
+  const { fence, signal } = work;
+  const placed = [...work.placed, ...work.taken];
   const wanted = isMove ? [...numbers] : undefined;
   const job = { id: randomUUID(), entry, fence, wanted, urgent: false, placed, signal };
   const running = startRepair(isMove ? { ...job, moves } : job, tools);
   const report = await running.report;
-  if (report.ending === 'cancelled' || report.ending === 'fenced') return null;
+  if (report.ending === 'cancelled' || report.ending === 'fenced') {
+    const { taken } = report;
+    if (taken.length === 0) return calledOff;
+    return { row: null, taken, repair: repairRow({ ...report, written: taken }, '', work.campaign.id) };
+  }
   const restored = [...report.written, ...report.found];
   const { k } = entry.manifest;
   const row = rowOf(given, work, tools, {
@@ -145,7 +161,7 @@ async function verify(
   placements: readonly PlacedShare[],
   work: FileWork,
   tools: RepairTools,
-): Promise<FileResult | null> {
+): Promise<FileResult | CalledOff> {
   const startedMs = tools.runtime.clock.monotonicMs();
   const transfer = tools.mesh.transfer.begin({ urgent: false, signal: work.signal });
   const readable = placements.filter(({ peerId }) => isReadable(tools, peerId));
@@ -154,7 +170,7 @@ async function verify(
   try {
     checked = await checkedSample(readable, 1, { manifest, transfer, random: tools.runtime.random });
   } catch (error) {
-    if (work.signal.aborted) return null;
+    if (work.signal.aborted) return calledOff;
     throw error;
   }
   const corrupt = checked.bad.filter((fault) => fault.corrupt);

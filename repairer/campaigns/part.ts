@@ -9,7 +9,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { CampaignSums } from '#store/queries/campaigns.ts';
 import { campaignFiles, repairs } from '#store/tables.ts';
 import type { RepairTools } from '../repair/tools.ts';
-import { type CampaignFile, type FileResult, workOn } from './file-work.ts';
+import { type CalledOff, type CampaignFile, type FileResult, workOn } from './file-work.ts';
 import type { CampaignLanes } from './lanes.ts';
 import type { CampaignHost, CampaignStore } from './ports.ts';
 import type { RecentPlacements } from './recent-placements.ts';
@@ -189,21 +189,31 @@ export class CampaignPart {
       try {
         const fence = host.fenceOf(this.partition);
         if (fence?.generation !== this.generation) return null;
-        const placed = recent.of(storageIndex);
+        const { placed, taken } = recent.of(storageIndex);
         const { partition } = this;
-        return await workOn(given, { campaign, partition, pass: this.#pass, fence, signal, placed }, tools(campaign));
+        return await workOn(
+          given,
+          { campaign, partition, pass: this.#pass, fence, signal, placed, taken },
+          tools(campaign),
+        );
       } finally {
         this.#inFlight--;
       }
     });
-    if (result === null) {
+    if (result === null || result.row === null) {
+      if (result !== null) await this.#keepCalledOff(storageIndex, result);
       signal.throwIfAborted();
       throw new Error('the repair was called off from elsewhere');
     }
-    recent.note(storageIndex, result.placed);
+    recent.note(storageIndex, { placed: result.placed });
     for (const share of result.corrupt) host.found(storageIndex, share);
     await this.#keep(result, given.earlier);
     onOutcome(result.row.outcome);
+  }
+
+  async #keepCalledOff(storageIndex: StorageIndex, { taken, repair }: CalledOff): Promise<void> {
+    this.#options.recent.note(storageIndex, { taken });
+    if (repair !== null) await this.#options.store.enqueue(repairs, [repair]);
   }
 
   async #keep({ row, repair }: FileResult, earlier: CampaignFile['earlier']): Promise<void> {

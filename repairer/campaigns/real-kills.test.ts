@@ -78,8 +78,11 @@ describe('campaigns', () => {
     const files = await mesh.put(Array.from({ length: fileCount }, () => 6));
     const child = mesh.repairer({ bytesPerSecond: 100_000 });
     const first = await mesh.start('first', sampleDefinition({ upTo: 8 }), fileCount);
-    const second = await mesh.start('second', sampleDefinition({ upTo: target }), fileCount);
+    const second = await mesh.start('second', sampleDefinition({ upTo: target, budgetShare: 0.3 }), fileCount);
     await until('both work', () => progressOf(first).files > 0 && progressOf(second).files > 0);
+    await until('it says what makes it slow', () => {
+      return progressOf(second).waits.some(({ reason }) => reason.includes('share of the budget'));
+    });
     await mesh.command(second, () => ({ what: 'pause' }));
     const revision = mesh.campaigns.table.campaign(second)?.revision ?? 0;
     const atRest = () => {

@@ -2,22 +2,34 @@
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 
+export interface RecentShares {
+  /** Restored, and read back or enough of their like. */
+  readonly placed: readonly PlacedShare[];
+  /** Left by repairs that were called off: they are on their peers, and nobody has read them. */
+  readonly taken: readonly PlacedShare[];
+}
+
 const maxFiles = 10_000;
+const maxShares = 256;
+const nothing: RecentShares = { placed: [], taken: [] };
 
 /** Bounded: the oldest go first, and by then the store has them. */
 export class RecentPlacements {
-  readonly #placed = new Map<StorageIndex, readonly PlacedShare[]>();
+  readonly #files = new Map<StorageIndex, RecentShares>();
 
-  of(storageIndex: StorageIndex): readonly PlacedShare[] {
-    return this.#placed.get(storageIndex) ?? [];
+  of(storageIndex: StorageIndex): RecentShares {
+    return this.#files.get(storageIndex) ?? nothing;
   }
 
-  note(storageIndex: StorageIndex, placed: readonly PlacedShare[]): void {
-    if (placed.length === 0) return;
+  note(storageIndex: StorageIndex, { placed = [], taken = [] }: Partial<RecentShares>): void {
+    if (placed.length === 0 && taken.length === 0) return;
     const before = this.of(storageIndex);
-    this.#placed.delete(storageIndex);
-    this.#placed.set(storageIndex, [...before, ...placed].slice(-256));
-    const [oldest] = this.#placed.keys();
-    if (this.#placed.size > maxFiles && oldest !== undefined) this.#placed.delete(oldest);
+    this.#files.delete(storageIndex);
+    this.#files.set(storageIndex, {
+      placed: [...before.placed, ...placed].slice(-maxShares),
+      taken: [...before.taken, ...taken].slice(-maxShares),
+    });
+    const [oldest] = this.#files.keys();
+    if (this.#files.size > maxFiles && oldest !== undefined) this.#files.delete(oldest);
   }
 }

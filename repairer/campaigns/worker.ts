@@ -10,7 +10,7 @@ import type { CampaignTable } from '#mesh/campaigns/table.ts';
 import { describeError, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import { createBudget } from '#peers/budget.ts';
+import { type Budget, createBudget } from '#peers/budget.ts';
 import { budgetedTransfer } from '#peers/budgeted-transfer.ts';
 import { campaignProgress } from '#store/tables.ts';
 import type { RepairTools } from '../repair/tools.ts';
@@ -43,6 +43,13 @@ const tellEveryMs = 2000;
 /** Rest of a part whose step failed for a reason that passes. */
 const restMs = 2000;
 
+interface OwnTools {
+  /** Bytes a second; 0 is unlimited. */
+  readonly limit: number;
+  readonly tools: RepairTools;
+  readonly budget: Budget;
+}
+
 interface OpenPart {
   readonly part: CampaignPart;
   running: Promise<void> | null;
@@ -58,7 +65,7 @@ export class CampaignWorker {
   readonly #recent = new RecentPlacements();
   readonly #scribe: CampaignScribe;
   readonly #parts = new Map<string, OpenPart>();
-  readonly #tools = new Map<string, { readonly limit: number; readonly tools: RepairTools }>();
+  readonly #tools = new Map<string, OwnTools>();
   #callOff: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
   #wasScribe = false;
@@ -228,7 +235,7 @@ export class CampaignWorker {
     for (const open of this.#parts.values()) {
       if (open.running === null && open.part.waitsFor === '') continue;
       if (nowMs - open.toldAtMs < tellEveryMs) continue;
-      const progress = open.part.progress();
+      const progress = this.#withSlowness(open.part.progress());
       const told = JSON.stringify({ ...progress, atMs: 0 });
       if (told === open.told) continue;
       open.told = told;
@@ -284,8 +291,16 @@ export class CampaignWorker {
     const budget = createBudget({ bytesPerSecond: limit }, tools.runtime.clock);
     const mesh = { ...tools.mesh, transfer: budgetedTransfer(tools.mesh.transfer, budget) };
     const own = limit === 0 ? tools : { ...tools, mesh };
-    this.#tools.set(campaign.id, { limit, tools: own });
+    this.#tools.set(campaign.id, { limit, tools: own, budget });
     return own;
+  }
+
+  /** Something is done, and more would be if the campaign had more of the budget. */
+  #withSlowness(progress: CampaignProgress): CampaignProgress {
+    const own = this.#tools.get(progress.campaignId);
+    if (progress.waitsFor !== '' || own === undefined || own.limit === 0) return progress;
+    if (own.budget.used().bytesPerSecond < own.limit) return progress;
+    return { ...progress, waitsFor: `its share of the budget, ${Math.round(own.limit)} bytes a second, is used up` };
   }
 
   #isOwned(part: CampaignPart): boolean {

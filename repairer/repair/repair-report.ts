@@ -43,6 +43,8 @@ export interface RepairReport {
   readonly written: readonly PlacedShare[];
   /** Shares thought missing that were found on a target, and checked. */
   readonly found: readonly PlacedShare[];
+  /** Shares that targets have taken whole, whether they were read back or not: they are there also where the repair was called off. */
+  readonly taken: readonly PlacedShare[];
   /** Peers that were read from. */
   readonly sources: readonly PeerId[];
   readonly corrupt: readonly PlacedShare[];

@@ -135,6 +135,9 @@ class Repairing {
       wanted,
       written: this.#written,
       found: this.#found,
+      taken: this.#uploads
+        .filter((upload) => upload.isComplete)
+        .map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
       sources: this.#sourcePeers(),
       corrupt: [
         ...faults.filter((fault) => fault.corrupt).map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),

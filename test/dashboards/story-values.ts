@@ -252,6 +252,7 @@ export function reportOf(repair: StoryRepair, beginMs: number, random: () => num
     wanted,
     written: placements,
     found: [],
+    taken: placements,
     sources: failed ? [] : sources.map((peer) => peer.id),
     corrupt: [],
     failedTargets: [],

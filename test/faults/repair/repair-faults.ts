@@ -92,8 +92,10 @@ export const repairFaults: readonly RepairFault[] = [
         !scene.isRunning(id) || (scene.stateOf(id) === 'paused' && scene.isAtRest(id));
       await scene.until('they stand still', () => isStill(lift) && isStill(second));
       const before = scene.writes;
+      const revisions = scene.revisionsOf([lift, second]);
       await pause(1000);
-      if (isStill(lift) && isStill(second) && scene.writes !== before)
+      const isMeant = scene.revisionsOf([lift, second]) === revisions;
+      if (isMeant && scene.writes !== before)
         throw new RepairDisagreement(
           `${scene.writes - before} requests to write came while both campaigns were paused`,
         );

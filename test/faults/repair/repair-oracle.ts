@@ -70,7 +70,7 @@ export async function campaignDifferences(
   return found;
 }
 
-/** Every share that the audit says to have been written. */
+/** Every share that the audit says to have been written by repairs that came to their end: others leave shares that nobody has read back. */
 async function repairsOf(
   { mesh }: RepairScene,
   id: string,
@@ -78,7 +78,7 @@ async function repairsOf(
   const { storageIndex, writtenShares, targets } = tables.repairs.columns;
   const rows = await mesh.store.select(
     { storageIndex, writtenShares, targets },
-    `SELECT storage_index, written_shares, targets FROM ${mesh.store.qualified('repairs')} WHERE campaign = '${id}'`,
+    `SELECT storage_index, written_shares, targets FROM ${mesh.store.qualified('repairs')} WHERE campaign = '${id}' AND outcome NOT IN ('cancelled', 'failed')`,
   );
   return rows.flatMap((row) =>
     row.writtenShares.map((shareNumber, at) => ({

@@ -140,6 +140,11 @@ export class RepairScene implements AsyncDisposable {
     return this.mesh.campaigns.table.campaign(id)?.state ?? '';
   }
 
+  /** Changes with each word of an operator. */
+  revisionsOf(ids: readonly string[]): string {
+    return ids.map((id) => this.mesh.campaigns.table.campaign(id)?.revision).join(' ');
+  }
+
   isRunning(id: string): boolean {
     return !isOver(this.mesh.campaigns.table.campaign(id)?.state ?? 'done');
   }
