@@ -61,7 +61,7 @@ export function addCampaignFlags(command: Command): Command {
     .option('--selection-of <campaign>', 'the files that another campaign selected')
     .option('--all', 'every file', false)
     .option('--drain <peer...>', 'place elsewhere what these peers hold, so that they can be switched off')
-    .option('--replace <old> <new>', 'give what the old peer holds to the new one: two names')
+    .option('--replace <peers...>', 'two peers, OLD NEW: give what the old one holds to the new one')
     .option('--rebalance <kind>', 'spread files over domains of this kind, such as zone')
     .option('--verify', 'read every share, and repair nothing', false)
     .option('--up-to <shares>', 'shares that a file shall have; by default what its policy says')
