@@ -17,7 +17,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const names = ['capacity', 'damage', 'files', 'mesh', 'peers', 'pipeline', 'repair'].map((name) => `meshward-${name}`);
+const names = ['campaigns', 'capacity', 'damage', 'files', 'mesh', 'peers', 'pipeline', 'repair'].map(
+  (name) => `meshward-${name}`,
+);
 const committed = (name: string): string =>
   readFileSync(new URL(`../../dashboards/grafana/${name}.json`, import.meta.url), 'utf8');
 
@@ -53,6 +55,7 @@ describe('export', () => {
       ],
     });
     expect(read('dashboards/meshward.yaml')).toMatchObject({ providers: [{ type: 'file', folderUid: 'meshward' }] });
+    expect(read('alerting/meshward.yaml')).toMatchObject({ groups: [{ folder: 'Meshward', interval: '1m' }] });
   });
 });
 

@@ -35,7 +35,7 @@ export function addDashboardCommands(program: Command): void {
       .command('export')
       .argument('<dir>', 'folder that the files are written into')
       .description('write the dashboards as JSON, as file provisioning and the sidecar of Grafana take them')
-      .option('--provisioning', "with Grafana's own files for the data source and the folder", false)
+      .option('--provisioning', "with Grafana's own files for the data source, the folder and alert rules", false)
       .option(...runbooksOption),
     {
       examples: [

@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Retention } from '#store/retention.ts';
+import { alertingFile, alertingText } from './alerting.ts';
 import { dashboards } from './boards/all.ts';
 import type { PlainDashboard, PlainVariable } from './build/plain.ts';
 import { fileNameOf } from './generate.ts';
@@ -56,5 +57,8 @@ export async function exportDashboards(
     await mkdir(join(path, '..'), { recursive: true });
     await write(path, await readFile(new URL(`../provisioning/${file}`, import.meta.url), 'utf8'));
   }
+  const alerting = join(directory, 'provisioning', alertingFile);
+  await mkdir(join(alerting, '..'), { recursive: true });
+  await write(alerting, alertingText(options.runbooksUrl));
   return written;
 }

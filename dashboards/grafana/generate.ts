@@ -1,5 +1,6 @@
-/** Writes every dashboard beside this file, as Grafana reads it: `node dashboards/grafana/generate.ts`. A test proves that they are fresh. */
+/** Writes every dashboard beside this file, and Grafana's alert rules into `provisioning/`, as Grafana reads them: `node dashboards/grafana/generate.ts`. A test proves that they are fresh. */
 import { writeFile } from 'node:fs/promises';
+import { alertingFile, alertingText } from './alerting.ts';
 import { dashboards } from './boards/all.ts';
 import type { PlainDashboard } from './build/plain.ts';
 
@@ -20,5 +21,6 @@ export function fileNameOf({ uid }: Pick<PlainDashboard, 'uid'>): string {
 }
 
 if (import.meta.main) {
+  await writeFile(new URL(`../provisioning/${alertingFile}`, import.meta.url), alertingText());
   for (const { name, text } of dashboardFiles()) await writeFile(new URL(`./${name}`, import.meta.url), text);
 }

@@ -12,6 +12,8 @@ export interface Reader {
   readonly url: string;
   readonly username: string;
   readonly password: string;
+  /** Tables without one are of this database. */
+  readonly database?: string;
 }
 
 export interface Answer {
@@ -27,7 +29,10 @@ export async function ask(reader: Reader, sql: string): Promise<Answer> {
   const response = await fetch(`${reader.url}/?wait_end_of_query=1&output_format_json_quote_64bit_integers=0`, {
     method: 'POST',
     body: `${sql}\nFORMAT JSONCompact`,
-    headers: { authorization: `Basic ${Buffer.from(`${reader.username}:${reader.password}`).toString('base64')}` },
+    headers: {
+      authorization: `Basic ${Buffer.from(`${reader.username}:${reader.password}`).toString('base64')}`,
+      ...(reader.database === undefined ? {} : { 'x-clickhouse-database': reader.database }),
+    },
   });
   const body = await response.text();
   if (!response.ok) throw new Error(`${body}\n${sql}`);

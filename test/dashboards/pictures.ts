@@ -145,7 +145,7 @@ async function annotationsOf(reader: Reader, dashboard: PlainDashboard, values: 
     const tags = columns.findIndex(({ name }) => name === 'tags');
     return rows.map((row) => ({
       atMs: Date.parse(`${String(row[at]).replace(' ', 'T')}Z`),
-      kind: String(row[tags]).startsWith('alert') ? 'alert' : 'version',
+      kind: /^(alert|campaign)/.exec(String(row[tags]))?.[1] ?? 'version',
     }));
   });
 }

@@ -8,6 +8,7 @@ import { repairRow } from '#repairer/audit.ts';
 import type { Store } from '#store/client.ts';
 import * as tables from '#store/tables.ts';
 import { createStoreWriter } from '#store/writer.ts';
+import { writeCampaigns } from './story-campaigns.ts';
 import { minuteMs, moments, StoryMesh } from './story-mesh.ts';
 import * as values from './story-values.ts';
 
@@ -65,6 +66,7 @@ export async function tellStory(store: Store, endMs: number, minutes: number): P
       await writer.enqueue(tables.proofs, proven);
     }
     await writer.enqueue(tables.serviceFigures, values.figuresAt(mesh, minute, atMs));
+    await writeCampaigns(writer, mesh, minute, atMs);
   }
   const files = mesh.files.map((file) => values.fileRowOf(file, beginMs));
   const placements = [placementBlockOf(values.placementRows(mesh))];

@@ -1,7 +1,7 @@
 /** What would the next loss do, and what has been failing? */
 import { peerStates } from '#mesh/peer-state.ts';
 import { exposureSeries } from '#store/series.ts';
-import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations, versionAnnotations } from '../build/annotations.ts';
 import { colored, column, gradeColors, moment, stateColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
@@ -273,7 +273,7 @@ export const damage = dashboard({
   title: 'Damage',
   description: 'What would the next loss do, what has failed, and did it fail together?',
   variables: [dataSourceVariable, databaseVariable, policyVariable, kindVariable, domainVariable],
-  annotations: [alertAnnotations, versionAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations, versionAnnotations],
   sections: [
     { title: 'If the next one goes', panels: [worst, peersDown, flapping, domainBars, peerExposure] },
     {

@@ -1,5 +1,5 @@
 /** Which files are at risk and why; and the life of one. */
-import { alertAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations } from '../build/annotations.ts';
 import { column, gradeColors, moment, outcomeColors, stateColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
@@ -254,7 +254,7 @@ export const files = dashboard({
   title: 'Files',
   description: 'Which files are at risk and why, and the life of one file.',
   variables: [dataSourceVariable, databaseVariable, policyVariable, tagVariable, kindVariable, fileVariable],
-  annotations: [alertAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations],
   sections: [
     { title: 'At risk', panels: [counts, causes, atRisk] },
     { title: 'The life of a file', panels: [fileNow, byDomain, life, placements, changes, repairs, proofs] },

@@ -1,7 +1,7 @@
 /** Are we losing data, how far from it, where is it heading? */
 import { grades } from '#mesh/grade.ts';
 import { gradeHistorySeries, marginHistorySeries } from '#store/series.ts';
-import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations, versionAnnotations } from '../build/annotations.ts';
 import { colored, column, gradeColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { figure, table } from '../build/figures.ts';
@@ -299,7 +299,7 @@ export const mesh = dashboard({
   title: 'Mesh',
   description: 'Are we losing data, how far are we from it, and where is it heading?',
   variables: [dataSourceVariable, databaseVariable, policyVariable, runbooksVariable],
-  annotations: [alertAnnotations, versionAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations, versionAnnotations],
   sections: [
     { title: 'Now', panels: [filesNow, smallestMargin, timeToK, freshness, openAlerts] },
     { title: 'Heading', panels: [marginHeat, worstDomains, marginLines] },

@@ -1,6 +1,6 @@
 /** Who is there, and how are their hosts? In the spirit of Cacti: a mean in a band up to its maximum, for a day or a year. */
 import { vitalsSeries } from '#store/series.ts';
-import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations, versionAnnotations } from '../build/annotations.ts';
 import { column, numberedStates, stateColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
@@ -260,7 +260,7 @@ export const peers = dashboard({
   title: 'Peers',
   description: 'Who is there, who was up when, and how are their hosts?',
   variables: [dataSourceVariable, databaseVariable, kindVariable, domainVariable, peerVariable],
-  annotations: [alertAnnotations, versionAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations, versionAnnotations],
   sections: [
     { title: 'All of them', panels: [states, timeline, everyPeer, room, releases] },
     { title: 'The host of the chosen peer', panels: [cpu, memory, network, disk, held, verified, spool] },

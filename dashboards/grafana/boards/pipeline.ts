@@ -1,6 +1,6 @@
 /** Does what peers say arrive, and does it arrive in time? */
 import { gradeHistorySeries, vitalsSeries } from '#store/series.ts';
-import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations, versionAnnotations } from '../build/annotations.ts';
 import { column, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { figure, table } from '../build/figures.ts';
@@ -257,7 +257,7 @@ export const pipeline = dashboard({
   title: 'Pipeline',
   description: 'Does what peers say arrive, and does it arrive in time?',
   variables: [dataSourceVariable, databaseVariable, kindVariable, domainVariable],
-  annotations: [alertAnnotations, versionAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations, versionAnnotations],
   sections: [
     { title: 'Now', panels: [age, stale, deadLetters] },
     { title: 'From the peers', panels: [events, heartbeats, spools, spooling] },

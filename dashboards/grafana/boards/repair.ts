@@ -1,5 +1,5 @@
 /** Does repair keep up, what does it cost, and why does it fail? */
-import { alertAnnotations, versionAnnotations } from '../build/annotations.ts';
+import { alertAnnotations, campaignAnnotations, versionAnnotations } from '../build/annotations.ts';
 import { colored, column, gradeColors, moment, outcomeColors, steps, words } from '../build/colors.ts';
 import { dashboard } from '../build/dashboard.ts';
 import { bars, figure, table } from '../build/figures.ts';
@@ -243,7 +243,7 @@ export const repair = dashboard({
   title: 'Repair',
   description: 'Does repair keep up, what does it cost, and why does it fail?',
   variables: [dataSourceVariable, databaseVariable, kindVariable, domainVariable],
-  annotations: [alertAnnotations, versionAnnotations],
+  annotations: [alertAnnotations, campaignAnnotations, versionAnnotations],
   sections: [
     { title: 'Does it keep up?', panels: [state, eta, ages, waiting, outcomes, throughput, confirm] },
     { title: 'Cost', panels: [cost, durations] },

@@ -24,6 +24,17 @@ FROM (
 GROUP BY time, agent_version ORDER BY time LIMIT 500`,
 );
 
+/** From its start to its end; one that runs still reaches to the end. */
+export const campaignAnnotations = annotation(
+  'Campaigns',
+  'purple',
+  `SELECT time, timeEnd, title, text, tags FROM (
+  SELECT minIf(at, what = 'start') AS time, if(countIf(what IN ('finish', 'cancel', 'fail')) > 0, maxIf(at, what IN ('finish', 'cancel', 'fail')), now64(3, 'UTC')) AS timeEnd,
+    concat('Campaign ', toString(any(name))) AS title, concat(argMinIf(operator_name, at, what = 'start'), ': ', argMinIf(why, at, what = 'start')) AS text, 'campaign' AS tags
+  FROM ${database}.campaign_steps WHERE position(campaign, '/') = 0 GROUP BY campaign HAVING countIf(what = 'start') > 0
+) WHERE time <= $__toTime AND timeEnd >= $__fromTime ORDER BY time LIMIT 500`,
+);
+
 function annotation(name: string, iconColor: string, sql: string): PlainAnnotation {
   return { name, enable: true, hide: false, iconColor, datasource, target: rows(sql, 'annotation') };
 }

@@ -28,6 +28,28 @@ export const outcomeColors = {
   cancelled: '#6e6e78',
 } as const;
 
+/** What came of a file of a campaign. */
+export const fileOutcomeColors = {
+  restored: 'green',
+  verified: 'green',
+  'not-needed': 'blue',
+  gone: '#6e6e78',
+  partial: 'yellow',
+  failed: 'red',
+  corrupt: 'dark-red',
+  irrecoverable: 'dark-red',
+} as const;
+
+export const campaignStateColors = {
+  planned: '#6e6e78',
+  approved: '#6e6e78',
+  running: 'blue',
+  paused: 'yellow',
+  done: 'green',
+  cancelled: '#6e6e78',
+  failed: 'red',
+} as const;
+
 export type Override = NonNullable<PlainFields['overrides']>[number];
 
 /** A moment, in a column that is wide enough for it. */

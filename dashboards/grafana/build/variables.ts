@@ -62,6 +62,13 @@ export const domainVariable = several({
   sql: `SELECT DISTINCT domains['\${kind}'] AS domain FROM ${database}.peers FINAL WHERE domain != '' ORDER BY domain LIMIT 2000`,
 });
 
+export const campaignVariable = several({
+  name: 'campaign',
+  label: 'Campaign',
+  description: 'These campaigns alone.',
+  sql: `SELECT name FROM ${database}.campaigns GROUP BY name ORDER BY max(updated_at) DESC, name LIMIT 500`,
+});
+
 export const peerVariable: PlainVariable = {
   ...chosen({
     name: 'peer',

@@ -1,7 +1,11 @@
 /** A time series: Grafana's own, with annotations as lines. */
 import { TimeSeries } from '@grafana/ui';
 
-const colors = { alert: 'rgba(242, 73, 92, 0.9)', version: 'rgba(87, 148, 242, 0.9)' };
+const colors = {
+  alert: 'rgba(242, 73, 92, 0.9)',
+  campaign: 'rgba(163, 82, 204, 0.9)',
+  version: 'rgba(87, 148, 242, 0.9)',
+};
 
 function lines(annotations) {
   return (builder) => {
