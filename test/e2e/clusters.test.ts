@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { CampaignAnswer } from '#analyzer/api/campaign-schemas.ts';
 import { openKafka } from '#log/kafka/admin.ts';
 import { connectStore } from '#store/client.ts';
 import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
@@ -57,6 +58,24 @@ it('ends true on three brokers of which one is killed, and leaves nothing behind
       checks.find((check) => check.name === name),
       doctor.stdout,
     ).toMatchObject({ state: 'ok' });
+
+  // An operator's campaign, on a log with real brokers: planned, started, paused, resumed, and followed to its end.
+  const why = ['--why', 'a test'];
+  for (const words of [
+    ['plan', '--all', '--up-to', '95', '--save', '--name', 'lift', ...why],
+    ['start', 'lift', ...why],
+    ['pause', 'lift', ...why],
+  ]) {
+    const { exitCode, stderr: said } = await demo.meshward('campaign', ...words);
+    // It may be done before it is to be paused.
+    expect(words[0] === 'pause' ? [0, 5] : [0], said).toContain(exitCode);
+  }
+  await demo.meshward('campaign', 'resume', 'lift', ...why);
+  const watched = await demo.meshward('--json', 'campaign', 'watch', 'lift');
+  const { state, totals, plan } = JSON.parse(watched.stdout) as CampaignAnswer;
+  expect(state, watched.stderr).toBe('done');
+  expect(totals.files).toBe(plan.files);
+  expect(new Set(totals.outcomes.map(({ outcome }) => outcome))).not.toContain('failed');
 
   process.kill(demo.pid, 'SIGTERM');
   const { stdout, stderr } = await demo.ended;
