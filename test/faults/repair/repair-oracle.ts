@@ -118,7 +118,8 @@ export async function fileDifferences(
     }
     for (const [shareNumber, copies] of holders) {
       const sound = copies.filter(({ peerId }) => !scene.troubled.has(peerId) && !leaving.has(peerId));
-      if (sound.length > 1) say(`share ${shareNumber} is on ${sound.length} peers that were sound all the while`);
+      if (sound.length > 1 && !scene.heardLate.has(`${file.storageIndex}/${shareNumber}`))
+        say(`share ${shareNumber} is on ${sound.length} peers that were sound all the while`);
     }
   }
   return found;

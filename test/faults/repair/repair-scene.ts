@@ -22,6 +22,8 @@ const peerCount = 16;
 export const bytesPerSecond = 200_000;
 /** Agents tell of a new share within so long. */
 const toldWithinMs = 400;
+/** A machine that is busy with other things brings the word later than any agent would. */
+const lateMs = 1500;
 /** For what hangs: a busy machine takes many times as long as a quiet one. */
 const patienceMs = 180_000;
 
@@ -45,6 +47,8 @@ export class RepairScene implements AsyncDisposable {
   #telling: Promise<void> = Promise.resolve();
   /** Peers that had some trouble since this round began. */
   readonly troubled = new Set<PeerId>();
+  /** Shares of which the store has heard late: until then nobody could know of them. */
+  readonly heardLate = new Set<string>();
   /** Shares that puts of the scene itself have moved. */
   #putBytes = 0;
   #campaigns = 0;
@@ -213,10 +217,12 @@ export class RepairScene implements AsyncDisposable {
     const told = this.#told.get(storageIndex);
     if (told === undefined) return;
     const heard = pause(this.random() * toldWithinMs);
+    const storedMs = performance.now();
     this.#tell(async () => {
       await heard;
       told.shares.push({ shareNumber, peerId });
       await this.mesh.tell(told.file.manifest, told.shares);
+      if (performance.now() - storedMs > lateMs) this.heardLate.add(`${storageIndex}/${shareNumber}`);
     });
   }
 
