@@ -1,7 +1,10 @@
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { readTokenFile } from '#access/token-file.ts';
+import { checkToken } from '#access/tokens.ts';
+import { systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import { createKeys, rotateKey, showKeys } from './key-files.ts';
 import { firstOperators, openCollectorKey, openLeaseSecret, openOperatorKey } from './service-keys.ts';
@@ -65,6 +68,20 @@ test('an operator’s key is replaced in two steps: both command between them', 
   const after = await showKeys(folder);
   expect(after.operators.map(({ id }) => id)).toEqual([after.operatorId]);
   expect(between.operators.map(({ id }) => id)).toContain(after.operatorId);
+});
+
+test('the token of services is replaced in one step, and the old one is good besides', async () => {
+  const folder = await newFolder();
+  await createKeys(folder);
+  const token = () => readFile(join(folder, 'access/token'), 'utf8');
+  const before = (await token()).trim();
+  await rotateKey(folder, 'access');
+  const after = (await token()).trim();
+  expect(after).not.toBe(before);
+  const records = new Map((await readTokenFile(join(folder, 'access/tokens.json'))).map((each) => [each.id, each]));
+  for (const text of [before, after])
+    expect(checkToken(text, records, systemClock.nowMs())).toMatchObject({ kind: 'good' });
+  expect(await readFile(join(folder, 'access/session-key'))).toHaveLength(32);
 });
 
 test('a key that others can read is refused; one that the service’s group can read is not', async () => {

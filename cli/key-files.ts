@@ -1,11 +1,14 @@
 /**
- * Keys of an installation as plain files, ready to be mounted: `collector/` for collectors, `repairer/` for repairers, `operator/` for
- * the person who commands. Replacing a key takes steps between which every replica is started anew, so that at each moment what
+ * Keys of an installation as plain files, ready to be mounted: `collector/` for collectors, `repairer/` for repairers, `access/` for all of
+ * them, `operator/` for the person who commands. Replacing a key takes steps between which every replica is started anew, so that at each moment what
  * one side shows, the other side takes.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { changeTokenFile } from '#access/token-file.ts';
+import { createToken } from '#access/tokens.ts';
+import { systemClock } from '#mesh/clock.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { keysInPem } from '#tahoe/identity/key-file.ts';
@@ -19,9 +22,14 @@ const leaseSecretFile = 'repairer/lease-secret';
 const operatorKeyFile = 'operator/operator.key.pem';
 /** Beside what is mounted: says which of two keys of the collector is the newer one. */
 const swappedFile = 'collector-keys-swapped';
+const accessTokensFile = 'access/tokens.json';
+const accessTokenFile = 'access/token';
+const sessionKeyFile = 'access/session-key';
+/** Of the token that services send each other. */
+const accessTokenMs = 365 * 86_400_000;
 const nextOperatorKeyFile = 'operator/next-operator.key.pem';
 
-export type RotatedKey = 'collector' | 'operator' | 'lease';
+export type RotatedKey = 'collector' | 'operator' | 'lease' | 'access';
 
 export interface KeysShown {
   /** The first is the one that collectors show. */
@@ -51,6 +59,8 @@ export async function createKeys(folder: string): Promise<KeysShown> {
   const operator = createPeerKey();
   await write(folder, operatorKeyFile, privateKeyPem(operator));
   await write(folder, leaseSecretFile, randomBytes(secretBytes));
+  await write(folder, sessionKeyFile, randomBytes(secretBytes));
+  await addAccessToken(folder);
   await write(folder, operatorsFile, operatorLines([{ id: operator.peerId, name: 'first operator' }]));
   await write(folder, collectorKeyFile, privateKeyPem(createPeerKey()));
   return showKeys(folder);
@@ -74,6 +84,8 @@ export function rotateKey(folder: string, key: RotatedKey): Promise<RotationStep
       return rotateOperator(folder);
     case 'lease':
       return rotateLease(folder);
+    case 'access':
+      return rotateAccess(folder);
   }
 }
 
@@ -154,6 +166,26 @@ async function rotateLease(folder: string): Promise<RotationStep> {
     done: 'the lease secret is a new one: leases that were made from the old one stay until they expire',
     next: 'Mount repairer/ anew and restart the repairers, in any order.',
   };
+}
+
+/** Both are good until the older one expires, so that replicas may change over in any order. */
+async function rotateAccess(folder: string): Promise<RotationStep> {
+  await addAccessToken(folder);
+  return {
+    key: 'access',
+    step: 1,
+    of: 1,
+    done: 'services send a new token; the old one is good until it expires',
+    next: 'Mount access/ anew: services read it again by themselves. Do so once a year, before the token expires.',
+  };
+}
+
+async function addAccessToken(folder: string): Promise<void> {
+  const nowMs = systemClock.nowMs();
+  const about = { name: 'services', role: 'operator', createdAtMs: nowMs, expiresAtMs: nowMs + accessTokenMs } as const;
+  const { token, record } = createToken(about);
+  await changeTokenFile(join(folder, accessTokensFile), systemClock, (tokens) => [...tokens, record]);
+  await write(folder, accessTokenFile, `${token}\n`);
 }
 
 function operatorLines(operators: readonly FirstOperator[]): string {

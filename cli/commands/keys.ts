@@ -6,7 +6,7 @@ import { contextOf } from '../context.ts';
 import { aligned } from '../describe-file.ts';
 import type { KeysShown, RotatedKey } from '../key-files.ts';
 
-const rotatedKeys: readonly RotatedKey[] = ['collector', 'operator', 'lease'];
+const rotatedKeys: readonly RotatedKey[] = ['collector', 'operator', 'lease', 'access'];
 
 export function addKeysCommands(program: Command): void {
   const keys = program.command('keys').description('the secrets of an installation as files that services mount');
@@ -14,15 +14,17 @@ export function addKeysCommands(program: Command): void {
     keys
       .command('create')
       .argument('<dir>', 'a folder that holds no keys yet')
-      .description("make the collector's key, the first operator's and the lease secret"),
+      .description("make the collector's key, the first operator's, the lease secret and the token that services send"),
     {
       examples: [
         'meshward keys create ./keys',
         'kubectl create secret generic meshward-collector --from-file=keys/collector',
         'kubectl create secret generic meshward-repairer --from-file=keys/repairer',
+        'kubectl create secret generic meshward-access --from-file=keys/access',
       ],
       notes: [
         'collector/ is for collectors (keys.collectorKeyFile, keys.operatorsFile), repairer/ for repairers (keys.leaseSecretFile),',
+        'access/ for all of them (access.tokensFile, access.apiTokenFile, access.sessionKeyFile; `meshward access create` adds tokens for people),',
         'operator/ for the person who commands (keys.operatorKeyFile): no service needs that one. Keep a copy of all of it.',
       ],
     },
@@ -52,7 +54,7 @@ export function addKeysCommands(program: Command): void {
       examples: ['meshward keys rotate ./keys collector', 'meshward keys rotate ./keys operator'],
       notes: [
         'Nothing is down meanwhile: both keys are taken between the first step and the last. The collector has three steps,',
-        'since agents must know the next key before any collector shows it; an operator two; the lease secret one.',
+        'since agents must know the next key before any collector shows it; an operator two; the lease secret and the token of services one.',
       ],
     },
   ).action(async (folder: string, key: RotatedKey, _flags: object, command: Command) => {
