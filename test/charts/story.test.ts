@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { apiSender } from '#access/api-sender.ts';
 import { createApiClient } from '#analyzer/api/client.ts';
 import { createKeys } from '#cli/key-files.ts';
 import { openMeshPeers } from '#cli/mesh-peers.ts';
@@ -78,6 +79,11 @@ test('what the chart renders watches a mesh, mends it, and hands over when pods 
         operators: await inKeys('collector/operators'),
       },
       'meshward-repairer': { 'lease-secret': await inKeys('repairer/lease-secret') },
+      'meshward-access': {
+        'tokens.json': await inKeys('access/tokens.json'),
+        token: await inKeys('access/token'),
+        'session-key': await inKeys('access/session-key'),
+      },
       'clickhouse-meshward': { password: Buffer.from(clickhouse.password) },
       ...Object.fromEntries(users.map((user) => [`kafka-${user}`, { password: Buffer.from(password) }])),
     },
@@ -99,7 +105,10 @@ test('what the chart renders watches a mesh, mends it, and hands over when pods 
   });
   cleanUp.defer(() => collector.close());
   const [apiPod, spareApiPod] = chart.of('analyzer') as [Pod, Pod];
-  const api = createApiClient(`http://${apiPod.address}:7700`);
+  const apiTokenFile = join(folder, 'keys/access/token');
+  const send = apiSender({ apiTokenFile, apiCaFile: '', allowPlainHttp: true });
+  const api = createApiClient(`http://${apiPod.address}:7700`, 10_000, send);
+  await expect(createApiClient(`http://${apiPod.address}:7700`).mesh()).rejects.toThrow();
 
   const peers = demoPeers(peerCount);
   const reserved = await reservePeerPorts(peers.length);

@@ -63,9 +63,9 @@ app.kubernetes.io/component: {{ . }}
 {{- $api := dict "host" $v.listenAddress "port" 7700 -}}
 {{- $repairer := dict "host" $v.listenAddress "port" 7702 -}}
 {{- $alerts := dict "publicUrl" $v.analyzer.publicUrl -}}
-{{- $access := dict "tokensFile" "/etc/meshward/access/tokens.json" "apiTokenFile" "/etc/meshward/access/token" "allowPlainHttp" true -}}
+{{- $access := dict "tokensFile" "/etc/meshward/access/tokens.json" "apiTokenFile" "/etc/meshward/access/token" "sessionKeyFile" "/etc/meshward/access/session-key" "allowPlainHttp" true -}}
 {{- if not $v.access.secret -}}
-{{- fail "access.secret is needed: a secret with tokens.json and token, as `meshward access create` makes them; nothing is served beyond loopback without" -}}
+{{- fail "access.secret is needed: a secret made from access/ of `meshward keys create`; nothing is served beyond loopback without" -}}
 {{- end -}}
 {{- $config := dict "access" $access "dataDir" "/var/lib/meshward" "shutdown" $shutdown "log" $log "collector" $collector "api" $api "repairer" $repairer "alerts" $alerts -}}
 {{- if eq $v.mode "services" -}}
