@@ -54,7 +54,7 @@ describe('compose.yaml', () => {
   test('mounts what is there, and publishes nothing beyond loopback', () => {
     const mounts = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes);
     const local = mounts.filter((mount) => mount.startsWith('./')).map((mount) => mount.split(':')[0] as string);
-    expect(local.filter((path) => !path.startsWith('./keys/') && !existsSync(join(root, path)))).toEqual([]);
+    expect(local.filter((path) => !/^\.\/(keys|data)\//.test(path) && !existsSync(join(root, path)))).toEqual([]);
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
   });
