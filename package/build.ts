@@ -46,7 +46,7 @@ export async function buildPackage(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const modules = await closureOf(entries);
   for (const path of modules) await writeModule(path, folder);
-  for (const path of assets) await copyAsset(path, folder);
+  for (const path of [...assets, ...(await filesBeside(modules))]) await copyAsset(path, folder);
   await copyNative(folder);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(await manifest(modules), null, 2)}\n`);
 }
@@ -64,6 +64,17 @@ async function closureOf(first: readonly string[]): Promise<ReadonlySet<string>>
       if (whole.startsWith('from') && isTypeOnly(text, index)) continue;
       waiting.push(name.startsWith('#') ? name.slice(1) : normalize(join(dirname(path), name)));
     }
+  }
+  return found;
+}
+
+/** What modules read from beside them by its name. */
+async function filesBeside(modules: ReadonlySet<string>): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of modules) {
+    const text = await readFile(join(root, path), 'utf8');
+    for (const [, name = ''] of text.matchAll(/new URL\('(\.[^']*\.(?:html|css|svg|json|txt))', import\.meta\.url\)/g))
+      found.push(normalize(join(dirname(path), name)));
   }
   return found;
 }
