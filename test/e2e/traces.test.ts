@@ -26,14 +26,14 @@ beforeAll(async () => {
     ]),
   );
   mesh = await RunningDemo.start(...settings, 'up');
-  await mesh.says('repairer is ready');
+  await mesh.says('Add a peer with the command');
   await until('an analyzer answers', async () => (await meshward('peers')).exitCode === 0);
   agents.push(...(await Promise.all(Array.from({ length: peerCount }, (_, number) => startAgent(number)))));
   await until('every peer is up', async () => {
     const { peers } = JSON.parse((await meshward('--json', 'peers')).stdout) as { peers: { state: string }[] };
     return peers.filter(({ state }) => state === 'up').length === peerCount;
   });
-}, 240_000);
+}, 600_000);
 
 afterAll(async () => {
   await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
@@ -53,7 +53,7 @@ async function startAgent(number: number): Promise<RunningDemo> {
   const own = [`agent.name=peer-${number}`, 'agent.opsPort=0', 'agent.port=0'].flatMap((key) => ['--set', key]);
   const words = ['--shares', folder, '--token', token as string, '--domain', `zone=z${number}`, ...where];
   const agent = await RunningDemo.start(...settings, ...own, 'agent', ...words);
-  await agent.says('agent is ready');
+  await agent.says('agent has started');
   return agent;
 }
 
@@ -62,15 +62,15 @@ function sharesOf(number: number): string {
 }
 
 async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 240_000;
   while (Date.now() < deadline) {
     if (await look().catch(() => false)) return;
     await tick();
   }
-  throw new Error(`${what}: not within two minutes\n${mesh.output.slice(-3000)}`);
+  throw new Error(`${what}: not within four minutes\n${mesh.output.slice(-3000)}`);
 }
 
-it('one batch leads from the agent to the share that was written because of it', { timeout: 240_000 }, async () => {
+it('one batch leads from the agent to the share that was written because of it', { timeout: 600_000 }, async () => {
   const file = join(mesh.dataDir, 'file');
   await writeFile(file, 'a file that is worth a trace '.repeat(1000));
   const put = await meshward('--json', 'put', '--coding', '2-of-4', file);
