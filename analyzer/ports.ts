@@ -110,9 +110,10 @@ export interface AnalyzerStore {
   /** @throws MeshwardError `store-unavailable` half-way too: then what went into the sink is of no use. */
   /**
    * Says who owns a partition from now on, before anything of it is read: histories take nothing more of earlier owners.
+   * @returns whether nobody has ever owned it in this database.
    * @throws MeshwardError `store-unavailable` while the store is away.
    */
-  claimPartition(partition: number, generation: number): Promise<void>;
+  claimPartition(partition: number, generation: number): Promise<boolean>;
   loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition>;
   /** Those of which anything is known, in the order of the places. */
   loadFiles(places: readonly FilePlace[]): Promise<readonly StoredFile[]>;

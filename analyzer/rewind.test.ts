@@ -34,3 +34,22 @@ test('a database that was lost is filled again from the log, and never while an 
   await mesh.seenBy(second);
   for (const file of [1, 2, 3]) expect(second.analyzer.file(fileOf(file))?.health.available).toBe(6);
 });
+
+test('an analyzer that finds its database empty calls nothing fresh until each peer has sent an inventory', async () => {
+  const mesh = await TestMesh.open();
+  onTestFinished(() => mesh.close());
+  await mesh.announce();
+  await mesh.put([1]);
+  await mesh.pass(2000, peers);
+  const first = await mesh.start(new MemoryStore(() => mesh.wallMs));
+  await mesh.seenBy(first);
+  await mesh.committed();
+  await first.kill();
+
+  const second = await mesh.start(new MemoryStore(() => mesh.wallMs));
+  await mesh.tick(peers);
+  await mesh.seenBy(second);
+  const { state, reasons } = second.analyzer.meshFreshness();
+  expect(state, JSON.stringify(reasons)).toBe('stale');
+  expect(second.counted.truncatedEvents).toBeGreaterThan(0);
+});

@@ -9,6 +9,7 @@ import { enqueuePlacements } from '#store/placement-columns.ts';
 import { openAlerts } from '#store/queries/audit.ts';
 import { type DisputedProofs, disputedProofs } from '#store/queries/disputed-proofs.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
+import { uint64 } from '#store/row-binary/columns.ts';
 import { encodeRows } from '#store/row-binary/table.ts';
 import * as tables from '#store/tables.ts';
 import { versionOf } from '#store/versions.ts';
@@ -76,10 +77,18 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
     return this.#trouble();
   }
 
-  async claimPartition(partition: number, generation: number): Promise<void> {
+  async claimPartition(partition: number, generation: number): Promise<boolean> {
+    const owners = this.#store.qualified('partition_owners');
+    // This claim may have been made already, by a try after which the store went away.
+    const earlier = await this.#store.select(
+      { count: uint64 },
+      `SELECT count() AS count FROM ${owners} WHERE partition = {partition:UInt16} AND generation < {generation:UInt64}`,
+      { parameters: { partition, generation } },
+    );
     const row = { partition, generation, analyzer: this.#analyzer, since: Math.round(this.#clock.nowMs()) };
     const token = `${partition} ${generation} ${this.#analyzer}`;
     await this.#store.insert(tables.partitionOwners, [encodeRows(tables.partitionOwners, [row])], { token });
+    return (earlier[0]?.count ?? 0) === 0;
   }
 
   loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {

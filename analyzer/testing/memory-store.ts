@@ -105,10 +105,11 @@ export class MemoryStore implements AnalyzerStore {
     return new MemoryStore(this.#nowMs, this.rows);
   }
 
-  async claimPartition(partition: number, generation: number): Promise<void> {
+  async claimPartition(partition: number, generation: number): Promise<boolean> {
     await this.#reachable();
-    const known = this.rows.owners.get(partition) ?? 0;
-    this.rows.owners.set(partition, Math.max(known, generation));
+    const known = this.rows.owners.get(partition);
+    this.rows.owners.set(partition, Math.max(known ?? 0, generation));
+    return known === undefined;
   }
 
   async loadPartition(partition: number, into: PartitionSink): Promise<StoredPartition> {

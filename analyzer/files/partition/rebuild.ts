@@ -58,7 +58,7 @@ export async function rebuildPartition(
   const startedMs = clock.monotonicMs();
   const map = new NativeShareMap(mapOptions);
   const restore = new PartitionRestore({ partition: assigned.partition, map, clock, logger, metrics, signal });
-  await store.claimPartition(assigned.partition, assigned.generation);
+  const isNew = await store.claimPartition(assigned.partition, assigned.generation);
   const stored = await store.loadPartition(assigned.partition, restore);
   map.progress.load(stored.applied);
   const bounds = (await log.bounds(topics.shareEvents.name))[assigned.partition];
@@ -66,8 +66,8 @@ export async function rebuildPartition(
   if (stored.version > bounds.nextOffset) {
     throw anotherLog(topics.shareEvents.name, assigned.partition, stored.version, bounds.nextOffset);
   }
-  // Nobody may have read what was there before the first record that is kept.
-  const from = assigned.committedOffset ?? stored.version;
+  // Nobody may have read what was there before the first record that is kept; and what was read for another database is not in this one.
+  const from = isNew ? stored.version : (assigned.committedOffset ?? stored.version);
   const owned = new OwnedPartition({
     assigned,
     map,
