@@ -16,8 +16,8 @@ export interface Telemetry {
   readonly logger: Logger;
   /** Answers with every metric as Prometheus reads it. */
   writeMetrics(request: IncomingMessage, response: ServerResponse): void;
-  /** From now on some figures are kept in ClickHouse too. */
-  keepFigures(sink: FigureSink): void;
+  /** Some figures are kept in ClickHouse too, once its tables are `prepared`: a row for a table that is not there yet is refused for good. */
+  keepFigures(sink: FigureSink, prepared: Promise<unknown>): void;
   shutdown(): Promise<void>;
 }
 
@@ -59,7 +59,12 @@ export function startTelemetry(service: string, config: Pick<Config, 'telemetry'
   return {
     logger,
     writeMetrics: (request, response) => prometheus.getMetricsRequestHandler(request, response),
-    keepFigures: (sink) => keeper.attach(sink),
+    keepFigures(sink, prepared) {
+      prepared.then(
+        () => keeper.attach(sink),
+        () => undefined,
+      );
+    },
     async shutdown() {
       await tracing.shutdown();
       await meterProvider.shutdown();

@@ -44,7 +44,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
   const { store, writer, close } = database;
   const meter = metrics.getMeter('meshward.analyzer');
   const instance = instanceName(hostname(), config.api.port, process.pid);
-  telemetry.keepFigures({ writer, instance });
+  telemetry.keepFigures({ writer, instance }, database.prepared);
   const running = repairersAt(config.api.repairerUrls, systemClock, undefined, apiSender(config.access));
   const alerting = openAlerting({ config, log, topics, logger, running });
   const analyzer = new Analyzer({

@@ -41,7 +41,7 @@ export async function startRepairer(start: ServiceStart): Promise<RunningService
   const opening = beginOpeningLog(context, { role: 'repairer', logger, signal });
   const database = await beginOpeningStore(context, logger, signal);
   const instance = instanceName(hostname(), config.repairer.port, process.pid);
-  telemetry.keepFigures({ writer: database.writer, instance });
+  telemetry.keepFigures({ writer: database.writer, instance }, database.prepared);
   let repairs: Repairs | null = null;
   const app = await createRepairerApi({ running: () => repairs, instance, access });
   addOpsRoutes(app, {
