@@ -21,6 +21,8 @@ async function answerOf<T>(request: Promise<Response>): Promise<T> {
     throw new AskError('service-unavailable', 'the analyzer does not answer', 'See that it runs: `meshward doctor`.');
   }
   if (response.ok) return (await response.json()) as T;
+  // A login has ended, or there was none: whoever logs in comes back to this view.
+  if (response.status === 401) location.assign(`/login?from=${encodeURIComponent(location.pathname)}`);
   const body = (await response.json().catch(() => null)) as { error?: AskError } | null;
   const { code, message, next } = body?.error ?? {};
   throw new AskError(

@@ -45,6 +45,8 @@ export function addBoardRoutes(app: FastifyInstance, options: BoardRoutesOptions
   const answers = new BoardAnswers(boards, options.reader, options.database);
   const spanOfQuestion = ({ from, to }: Question) => spanOf(from, to, options.nowMs());
   const schema = { hide: true, body: question } as const;
+  // Asking has no effect, though it has a body: whoever may look may ask.
+  const config = { access: 'viewer' } as const;
 
   app.get('/page/dashboards', { schema: { hide: true } }, async () => ({ dashboards: answers.list() }));
   app.get<{ Params: { uid: string } }>('/page/dashboards/:uid', { schema: { hide: true } }, async ({ params }) =>
@@ -52,7 +54,7 @@ export function addBoardRoutes(app: FastifyInstance, options: BoardRoutesOptions
   );
   app.post<{ Params: { uid: string }; Body: Question }>(
     '/page/dashboards/:uid/variables',
-    { schema, bodyLimit },
+    { schema, bodyLimit, config },
     async ({ params, body }) => {
       const span = spanOfQuestion(body);
       return { span, variables: await answers.variables(params.uid, body.variables, span) };
@@ -66,6 +68,7 @@ export function addBoardRoutes(app: FastifyInstance, options: BoardRoutesOptions
         params: { type: 'object', properties: { uid: { type: 'string' }, id: { type: 'integer' } } },
       },
       bodyLimit,
+      config,
     },
     async ({ params, body }) => {
       const span = spanOfQuestion(body);
@@ -74,7 +77,7 @@ export function addBoardRoutes(app: FastifyInstance, options: BoardRoutesOptions
   );
   app.post<{ Params: { uid: string }; Body: Question }>(
     '/page/dashboards/:uid/annotations',
-    { schema, bodyLimit },
+    { schema, bodyLimit, config },
     async ({ params, body }) => {
       const span = spanOfQuestion(body);
       return { span, annotations: await answers.annotations(params.uid, body.variables, span) };
