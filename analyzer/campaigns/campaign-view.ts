@@ -75,7 +75,10 @@ export class CampaignView implements CampaignQueries {
     const campaign = this.campaign(reference);
     const spanMs = Math.max(1000, Math.ceil(campaign.runningMs / reportPoints / 1000) * 1000);
     const history = await campaignHistory(this.#options.store, campaign.id, spanMs);
-    const remaining = withRemaining ? await this.plan(campaign.definition) : null;
+    // Of peers that were left everything counts, and not only what was selected: they are to be switched off.
+    const { definition } = campaign;
+    const left = definition.leave.length > 0 ? { ...definition, selection: {} } : definition;
+    const remaining = withRemaining ? await this.plan(left) : null;
     const pairs = (margins: typeof history.marginsBefore): [number, number][] =>
       margins.map(([margin, files]) => [margin, files]);
     return {

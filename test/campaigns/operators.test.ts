@@ -1,6 +1,6 @@
 /**
  * Campaigns on a running mesh, by the commands that operators type: two operators and their approval, operators who race,
- * campaigns that overlap, files that are spread anew.
+ * campaigns that overlap, a machine that replaces another one, files that are spread anew, a machine that is emptied.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CampaignAnswer } from '#analyzer/api/campaign-schemas.ts';
 import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
 import type { CampaignPlan } from '#mesh/campaigns/plan.ts';
+import { sampleDefinition } from '#mesh/campaigns/testing/samples.ts';
 import { type Ran, RunningDemo, tick } from '../e2e/running-demo.ts';
 
 let demo: RunningDemo;
@@ -56,6 +57,35 @@ async function over(name: string): Promise<CampaignAnswer> {
   }
 }
 
+const outcomesOf = ({ totals }: CampaignAnswer): string[] => totals.outcomes.map(({ outcome }) => outcome);
+
+/** A small file, so that most peers hold nothing of it, and the peers that each hold a share of it alone. */
+async function smallFile(name: string): Promise<readonly string[]> {
+  const path = join(folder, name);
+  await writeFile(path, name.repeat(1000));
+  await good('put', '--coding', '3-of-10', '--tag', name, path);
+  for (;;) {
+    for (const { peerId, name: peer } of (await api.peers()).peers) {
+      const selection = { tags: [name] };
+      const plan = await api.planCampaign(sampleDefinition({ kind: 'drain', leave: [peerId], selection }));
+      if (plan.sharesToWrite > 0) return [peer, ...(await peersWithout(name))];
+    }
+    await tick(500);
+  }
+}
+
+async function peersWithout(tag: string): Promise<readonly string[]> {
+  const up = (await api.peers()).peers.filter(({ state }) => state === 'up');
+  const found: string[] = [];
+  for (const { peerId, name } of up) {
+    const selection = { tags: [tag] };
+    const { files } = await api.planCampaign(sampleDefinition({ kind: 'drain', leave: [peerId], selection }));
+    if (files === 0) found.push(name);
+    if (found.length > 0) return found;
+  }
+  return found;
+}
+
 describe('operators', () => {
   it('start a large campaign only when another one has approved that very plan', { timeout: 300_000 }, async () => {
     const { files } = await planned('lift', '--all', '--up-to', '80');
@@ -94,8 +124,33 @@ describe('operators', () => {
   });
 });
 
-describe('files', () => {
-  it('are spread anew over zones', {
+describe('a machine', () => {
+  it('that replaces another one has everything that the old one held', { timeout: 300_000 }, async () => {
+    const [old, onto] = await smallFile('swapped');
+    const plan = await planned('swap', '--tag', 'swapped', '--replace', old as string, onto as string);
+    expect(plan.peers.filter(({ bytesWritten }) => bytesWritten > 0).map(({ name }) => name)).toEqual([onto]);
+    await start('swap', plan);
+    const stand = await over('swap');
+    expect(outcomesOf(stand).filter((outcome) => outcome !== 'restored' && outcome !== 'not-needed')).toEqual([]);
+    await expectMoved('swapped', old as string);
+  });
+
+  it('that is emptied of some files has every share of them read once, and is not said to be empty', {
+    timeout: 300_000,
+  }, async () => {
+    const [leaving = ''] = await smallFile('emptied');
+    const plan = await planned('empty', '--tag', 'emptied', '--drain', leaving);
+    expect(plan.sharesToWrite).toBeGreaterThan(0);
+    expect(plan.sharesToRead).toBe(plan.sharesToWrite);
+    await start('empty', plan);
+    const { totals } = await over('empty');
+    expect(totals.sharesWritten).toBeGreaterThan(0);
+    await expectMoved('emptied', leaving);
+    // Files that were not selected still need it.
+    expect(await good('campaign', 'report', 'empty')).toContain('may NOT be switched off yet');
+  });
+
+  it('is no longer the only one of its rack with what it holds, once files are spread', {
     timeout: 300_000,
   }, async () => {
     const plan = await planned('spread', '--rebalance', 'zone');
@@ -122,4 +177,12 @@ function approve(name: string): Promise<Ran> {
 async function start(name: string, { files }: CampaignPlan): Promise<void> {
   if (files > approvalAboveFiles) expect((await approve(name)).exitCode).toBe(0);
   await good('campaign', 'start', name, ...why);
+}
+
+/** What the peer held of the tagged file is elsewhere too. */
+async function expectMoved(tag: string, peer: string): Promise<void> {
+  const left = JSON.parse(await good('--json', 'campaign', 'plan', '--tag', tag, '--drain', peer)) as {
+    plan: CampaignPlan;
+  };
+  expect(left.plan).toMatchObject({ sharesToWrite: 0, stillAtRisk: [] });
 }
