@@ -8,6 +8,7 @@ import type { PlacementField } from '#peers/placement-field.ts';
 import type { Transfer } from '#peers/transfer.ts';
 import { chooseSegmentBytes, computeLayout, encodePlaintext, shareTotalBytes } from '#tahoe/share/index.ts';
 import { uebBytesOf } from '#tahoe/share/ueb.ts';
+import { sendTurns } from '../repair/send-turns.ts';
 import { Targets } from '../repair/targets.ts';
 import { pieceBytesFor, Upload } from '../repair/upload.ts';
 
@@ -77,6 +78,7 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
   const chosen = await targets.allocate(Array.from({ length: n }, (_, number) => number));
   const windowBytes = by.windowBytes ?? 16 * 1024 * 1024;
   const pieceBytes = pieceBytesFor(chosen.length, windowBytes / 2, shareBytes);
+  const sendTurn = sendTurns();
   const uploads = new Map(
     chosen.map((target) => [
       target.shareNumber,
@@ -90,7 +92,10 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
         targets: {
           replace: (shareNumber) => targets.replace(shareNumber),
           failed: (peerId, error) => targets.refuse(peerId, error),
-          put: (to, bytes) => targets.put(to, bytes),
+          put: async (to, bytes) => {
+            await sendTurn();
+            return targets.put(to, bytes);
+          },
           keepsFound: (share) => targets.keepsFound(share),
         },
       }),

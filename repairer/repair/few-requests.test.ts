@@ -4,13 +4,17 @@ import { entryOf, type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../t
 import type { FakePeer, Method } from '../testing/fake-peer.ts';
 import { type RepairJob, startRepair } from './repair.ts';
 import type { RepairReport } from './repair-report.ts';
+import { UploadBuffers } from './upload-buffers.ts';
 
 let mesh: FakeMesh;
 let file: FakeFile;
+/** Less than a repair needs: each goes alone. */
+let uploadBuffers: UploadBuffers;
 
 /** 14 peers that take whole shares: ten hold a share each, of which six are lost. */
 beforeEach(async () => {
   mesh = await fakeMesh(14);
+  uploadBuffers = new UploadBuffers(100);
   file = await storeFile(mesh, { k: 3, n: 10 }, 2_000);
   for (const peer of mesh.peers) peer.wholeBytes = 1e6;
   for (const at of [0, 1, 2, 3, 4, 5]) await mesh.setState(peerAt(at), 'departed');
@@ -24,7 +28,7 @@ function repair(change: Partial<RepairJob> = {}): Promise<RepairReport> {
   const { signal } = new AbortController();
   const fence = { scope: 'at-risk/0', generation: 5 };
   const job = { id: 'r', entry, fence, urgent: false, placed: [], look: 'doubtful' as const, signal };
-  return startRepair({ ...job, ...change }, mesh.tools).report;
+  return startRepair({ ...job, ...change }, { ...mesh.tools, uploadBuffers }).report;
 }
 
 function expectIdentical({ written }: RepairReport): void {
@@ -96,4 +100,15 @@ describe('a target that has the share already', () => {
 it('a repair that was overtaken ends as fenced, and nothing of it appears', async () => {
   for (const peer of mesh.peers) peer.admitFence({ scope: 'at-risk/0', generation: 6 });
   expect(await repair()).toMatchObject({ ending: 'fenced', errorCode: 'log-fenced', written: [] });
+  expect(uploadBuffers.takenBytes).toBe(0);
+});
+
+it('repairs that want more memory than there is for uploads go one after the other, and give all of it back', async () => {
+  const others = await Promise.all([2, 3].map((seed) => storeFile(mesh, { k: 3, n: 10 }, 2_000, seed)));
+  const reports = await Promise.all([
+    repair(),
+    ...others.map((other) => repair({ entry: entryOf(mesh, other, { repairUpTo: 8 }) })),
+  ]);
+  expect(reports.map((report) => report.ending)).toEqual(['repaired', 'repaired', 'repaired']);
+  expect([uploadBuffers.takenBytes, uploadBuffers.waiting]).toEqual([0, 0]);
 });

@@ -13,16 +13,16 @@ import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share
 import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { copyShare } from './copy.ts';
 import { type Look, lookAtFile, searchWidely } from './look.ts';
-import { type ChosenTarget, withPlaces } from './placement.ts';
+import { withPlaces } from './placement.ts';
 import { isRepairUnneeded, type KnownShare, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample, type ReadBack } from './read-back.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
+import { sendTurns } from './send-turns.ts';
 import { bytesOfNewShare, expectedShareBytes } from './share-bytes.ts';
 import { type SourceFault, SourcePool } from './sources.ts';
 import { type RefusedTarget, Targets } from './targets.ts';
 import type { RepairTools } from './tools.ts';
 import { pieceBytesFor, Upload } from './upload.ts';
-import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface RepairJob {
   readonly id: string;
@@ -79,6 +79,7 @@ class Repairing {
   readonly #stop = new AbortController();
   readonly #transfer: WorkTransfer;
   readonly #uploadSecret: Uint8Array;
+  readonly #sendTurn = sendTurns();
   #phase: RepairPhase = 'checking';
   #plan: RepairPlan | undefined;
   #sources: SourcePool | undefined;
@@ -289,7 +290,8 @@ class Repairing {
     this.#found = [...this.#found, ...targets.found];
     const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2, shareBytes);
     const buffers = shareBytes <= pieceBytes ? this.#tools.uploadBuffers : undefined;
-    await this.#reserve(buffers, chosen, targets, shareBytes);
+    // Whoever holds some of it does not wait for the rest: two that did would wait for each other.
+    await targets.reserve(buffers, chosen, this.#job.urgent || this.#uploads.length > 0);
     const uploads = chosen.map(
       (target) =>
         new Upload({
@@ -307,7 +309,7 @@ class Repairing {
               if (isFenced(error)) this.#stop.abort(error);
               targets.refuse(peerId, error);
             },
-            put: (target, bytes) => targets.put(target, bytes),
+            put: (target, bytes) => this.#sendTurn().then(() => targets.put(target, bytes)),
             keepsFound: async (share) => {
               const isKept = await targets.keepsFound(share, (found) => this.#isSound(found));
               if (isKept) this.#found = [...this.#found, share];
@@ -318,21 +320,6 @@ class Repairing {
     );
     this.#uploads = [...this.#uploads, ...uploads];
     return uploads;
-  }
-
-  async #reserve(
-    buffers: UploadBuffers | undefined,
-    chosen: readonly ChosenTarget[],
-    targets: Targets,
-    shareBytes: number,
-  ): Promise<void> {
-    const { signal } = this.#transfer;
-    try {
-      await buffers?.reserve(chosen.length * shareBytes, { urgent: this.#job.urgent, signal });
-    } catch (error) {
-      await Promise.all(chosen.map((target) => targets.abort(target)));
-      throw error;
-    }
   }
 
   /** The peers that may take shares of this repair. */

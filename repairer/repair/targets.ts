@@ -15,6 +15,7 @@ import {
   type PlacementRequest,
 } from './placement.ts';
 import { wholeShareMemoryBytes } from './share-bytes.ts';
+import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface TargetsOptions {
   readonly storageIndex: StorageIndex;
@@ -148,6 +149,17 @@ export class Targets {
     );
     const failed = asked.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Memory for shares that were given targets; where it is not come by, none of them stays allocated. */
+  async reserve(buffers: UploadBuffers | undefined, chosen: readonly ChosenTarget[], urgent: boolean): Promise<void> {
+    const { signal } = this.#options.transfer;
+    try {
+      await buffers?.reserve(chosen.length * this.#options.shareBytes, { urgent, signal });
+    } catch (error) {
+      await Promise.all(chosen.map((target) => this.abort(target)));
+      throw error;
+    }
   }
 
   /** Sends a whole share to a peer that takes such. @throws what the peer fails with, and `log-fenced`. */
