@@ -249,6 +249,15 @@ describe('the page', () => {
     expect(new Set(asked)).toEqual(new Set([new URL(demo.run().apiUrl).origin]));
   });
 
+  it('shows the dashboards live, as the user who only reads', async () => {
+    await page.setViewportSize({ width: 1400, height: 1400 });
+    await page.goto(`${demo.run().apiUrl}/dashboards?from=now-1h`);
+    await page.locator('.panel[data-kind=stat] .stats b').first().waitFor();
+    await page.locator('.panel[data-kind=heatmap] canvas').waitFor();
+    expect(await page.locator('[role=alert]').allTextContents()).toEqual([]);
+    expect(demo.output).toContain(`${demo.run().apiUrl}/dashboards`);
+  });
+
   it('acknowledges and silences the lost zone as the operator of this machine', async () => {
     await page.goto(`${demo.run().apiUrl}/alerts`);
     const alert = page.getByRole('article', { name: /zone \S+ is gone/ });

@@ -117,8 +117,9 @@ function DomainTile(props: { readonly kind: string; readonly domain: Domain; rea
   const { kind, domain, files } = props;
   const all = domain.peers.reduce((sum, { peers }) => sum + peers, 0);
   const up = domain.peers.find(({ state }) => state === 'up')?.peers ?? 0;
+  const isGone = up === 0 && all > 0;
   return (
-    <li data-tone={toneOf(domain)}>
+    <li data-tone={isGone ? 'quiet' : toneOf(domain)}>
       <h3>
         <Link href={`/peers?kind=${encodeURIComponent(kind)}&domain=${encodeURIComponent(domain.domain)}`}>
           {domain.domain}
@@ -138,6 +139,8 @@ function DomainTile(props: { readonly kind: string; readonly domain: Domain; rea
             <b>{short(domain.filesBelowRepair)}</b> to repair,{' '}
             {percent(domain.filesBelowRepair / Math.max(1, files)).replace(' ', '\u00a0')}
           </>
+        ) : isGone ? (
+          'gone already: what it held is missed today'
         ) : (
           'no loss, no repair'
         )}
