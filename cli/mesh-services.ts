@@ -12,6 +12,8 @@ import { type RunFile, removeRunFile, writeRunFile } from './run-file.ts';
 import { serverSettings } from './running-settings.ts';
 import { Supervisor } from './supervisor.ts';
 
+const endedByItselfMs = 5_000;
+
 export interface MeshServicesOptions {
   readonly context: Context;
   readonly clock: Clock;
@@ -38,7 +40,9 @@ export async function startMeshServices(options: MeshServicesOptions): Promise<M
   const { config, dataDir } = context;
   const folders = foldersOf(dataDir, config);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const supervisor = new Supervisor({ clock, note });
+  const { lingerMs, timeoutMs } = config.shutdown;
+  // A service that takes all the time it has ends by itself.
+  const supervisor = new Supervisor({ clock, note, stopTimeoutMs: lingerMs + timeoutMs + endedByItselfMs });
   let clickhouse: ClickHouseProcess | null = null;
   const stop = async (): Promise<void> => {
     await supervisor.stop();
