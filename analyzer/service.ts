@@ -203,6 +203,11 @@ export class Analyzer {
     };
   }
 
+  /** Partitions of share-events that are this analyzer's now. */
+  partitionsOwned(): Iterable<number> {
+    return this.#owned.keys();
+  }
+
   /** Of the whole mesh, as in `health`; costs no look at totals and peers. */
   meshFreshness(): Freshness {
     return this.#facts.freshness();

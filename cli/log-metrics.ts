@@ -68,3 +68,12 @@ export function observeLog(meter: Meter, stats: () => LogStats): void {
     made.addCallback((observer) => observer.observe((stats()[stat] ?? 0) * (factor ?? 1)));
   }
 }
+
+/** @param records of share-events that wait for this analyzer's partitions */
+export function observeUnread(meter: Meter, records: () => number): void {
+  const unread = meter.createObservableGauge('meshward_log_unread_records', {
+    description:
+      'Records of share-events that the log holds and that are not dealt with, of the partitions owned here, at the last look: the sum over analyzers is the lag.',
+  });
+  unread.addCallback((observer) => observer.observe(records()));
+}

@@ -28,7 +28,7 @@ import type { Store } from '#store/client.ts';
 import { insertMeasure, observeStore } from '#store/metrics.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import { topicsOfConfig } from './kafka-connection.ts';
-import { observeLog } from './log-metrics.ts';
+import { observeLog, observeUnread } from './log-metrics.ts';
 import { spanCounts } from './tracing.ts';
 
 export const meteredServices = ['collector', 'analyzer', 'repairer', 'agent'] as const;
@@ -74,6 +74,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
     };
     const standings = objectives.map((objective) => ({ objective, wantedRatio: 1, budgetLeftRatio: 1 }));
     observeAnalyzer(meter, { health: () => health, objective: () => standings } as unknown as Analyzer);
+    observeUnread(meter, () => 0);
     createDeliveryMetrics(meter, ['SINK']).of('SINK').told(0);
     const sink = { sink: 'SINK', waiting: 0, failingSinceMs: null };
     const delivery = { open: [], isTelling: false, status: () => [sink], isWithheld: () => false };

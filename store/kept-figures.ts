@@ -26,6 +26,7 @@ export const keptMetrics = [
   'meshward_store_inserted_rows',
   'meshward_store_inserted_bytes',
   'meshward_log_read_records',
+  'meshward_log_unread_records',
   'meshward_log_read_bytes',
   'meshward_log_appended_records',
 ] as const;

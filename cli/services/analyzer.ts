@@ -18,9 +18,12 @@ import { observeAnalyzer } from '#analyzer/observed.ts';
 import { Analyzer } from '#analyzer/service.ts';
 import { loadPage } from '#dashboards/page/page-routes.ts';
 import { loadRunbooks } from '#dashboards/runbooks/runbook-routes.ts';
+import { GroupLag } from '#log/group-lag.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { consumerGroups } from '#mesh/topics.ts';
 import { openAlerting } from '../alerting.ts';
 import { beginOpeningLog, beginOpeningStore } from '../connections.ts';
+import { observeUnread } from '../log-metrics.ts';
 import { addOpsRoutes } from '../ops-server.ts';
 import { pageActions } from '../page-actions.ts';
 import { pageReader } from '../page-reader.ts';
@@ -65,6 +68,14 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     delivery: alerting.delivery,
   });
   observeAnalyzer(meter, analyzer);
+  const lag = new GroupLag({
+    log,
+    group: consumerGroups(config.log.topicPrefix).analyzers,
+    topic: topics.shareEvents.name,
+    partitions: () => analyzer.partitionsOwned(),
+    clock: systemClock,
+  });
+  observeUnread(meter, () => lag.unreadRecords());
   const history = new StoreHistory(store, systemClock);
   const campaigns = new CampaignView({
     store,
@@ -135,6 +146,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     failed: failed.promise,
     async stop() {
       clearInterval(watch);
+      lag.close();
       await api.close();
       access.close();
       await reader?.ask.close();

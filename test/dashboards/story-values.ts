@@ -333,6 +333,7 @@ export function figuresAt(mesh: StoryMesh, minute: number, at: number): ServiceF
     row('analyzer', 'meshward_store_insert_seconds_sum', minute * 30 * 0.02, 'table=file_health'),
     row('analyzer', 'meshward_store_inserted_rows', minute * 9000),
     row('analyzer', 'meshward_log_read_records', minute * 700),
+    row('analyzer', 'meshward_log_unread_records', damaged ? 4_800 : 12),
     row('repairer', 'meshward_log_read_records', since * 40),
   ];
 }

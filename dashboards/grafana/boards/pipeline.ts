@@ -134,6 +134,20 @@ const readRecords: Unplaced = graph(
 SELECT time, toString(instance) AS instance, sum(value_rate) AS records FROM ${figureRates('meshward_log_read_records')} GROUP BY time, instance ORDER BY time, instance`),
 );
 
+const unread: Unplaced = graph(
+  {
+    title: 'How far behind the log are the analyzers?',
+    description:
+      'Records of share-events that wait, by analyzer, at the most of each step: their sum is the lag. A peak after an outage that falls is caught up; one that only grows wants another analyzer, or ClickHouse holds it up (below). What waits for longer than the retention of the topic is lost and asked for again by inventories.',
+    noData: noFigures,
+  },
+  [24, 7],
+  { unit: 'short', min: 0, displayName: '${__field.labels.instance}' },
+  {},
+  series(`${stepsClause}
+SELECT time, toString(instance) AS instance, max(value_max) AS records FROM ${figures('meshward_log_unread_records')} GROUP BY time, instance ORDER BY time, instance`),
+);
+
 const insertTime: Unplaced = graph(
   {
     title: 'How long does ClickHouse take for a batch?',
@@ -261,7 +275,7 @@ export const pipeline = dashboard({
   sections: [
     { title: 'Now', panels: [age, stale, deadLetters] },
     { title: 'From the peers', panels: [events, heartbeats, spools, spooling] },
-    { title: 'Through the analyzers', panels: [sweeps, sweepTime, readRecords] },
+    { title: 'Through the analyzers', panels: [sweeps, sweepTime, readRecords, unread] },
     { title: 'Into ClickHouse', panels: [insertTime, queue, oldest] },
     { title: 'Processes', panels: [processMemory, restarts] },
   ],
