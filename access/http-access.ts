@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Meter } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyServerFactory } from 'fastify';
 import type { Clock } from '#mesh/clock.ts';
+import { isAccessAsked } from '#mesh/config/access-keys.ts';
 import type { Config } from '#mesh/config/schema.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
@@ -50,7 +51,7 @@ const fewestKeyBytes = 32;
 /** @throws MeshwardError `config-invalid` where a file that is named cannot be used. */
 export function openHttpAccess({ config, place, clock, logger, meter }: HttpAccessOptions): HttpAccess {
   const hasTls = place.tlsCertFile !== '';
-  const isGuarded = config.tokensFile !== '' || config.trustedProxies.length > 0;
+  const isGuarded = isAccessAsked(config);
   if (!hasTls && !isGuarded) return openToAll;
   const files = hasTls ? { certFile: place.tlsCertFile, keyFile: place.tlsKeyFile } : null;
   const server = protectedServer(files, clock, logger);

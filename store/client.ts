@@ -12,6 +12,7 @@ import type { Backoff } from '#mesh/backoff.ts';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { EndpointOrder } from '#mesh/endpoint-order.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import { isLoopback } from '#mesh/loopback.ts';
 import { defaultRetention, type Retention } from './retention.ts';
 import type { Columns, RowOf } from './row-binary/columns.ts';
 import { EndOfBytes } from './row-binary/reader.ts';
@@ -258,7 +259,7 @@ function requestOf(options: QueryOptions): {
 }
 
 function connect(url: string, options: StoreOptions): ClickHouseClient {
-  const compression = options.compression ?? (isLoopback(url) ? 'none' : 'zstd');
+  const compression = options.compression ?? (isLoopback(new URL(url).hostname) ? 'none' : 'zstd');
   return createClient({
     url,
     username: options.username,
@@ -272,10 +273,6 @@ function connect(url: string, options: StoreOptions): ClickHouseClient {
     // What fails is told once, by the error; the client's own log would print to the console.
     log: { level: ClickHouseLogLevel.OFF },
   });
-}
-
-function isLoopback(url: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 
 function misconfigured(what: string, rule: string): MeshwardError {

@@ -92,3 +92,13 @@ export function addressList(addresses: readonly string[]): BlockList | null {
   }
   return list;
 }
+
+export interface AccessAsked {
+  readonly tokensFile: string;
+  readonly trustedProxies: readonly string[];
+}
+
+/** Whether whoever asks must show who he is. */
+export function isAccessAsked(access: AccessAsked): boolean {
+  return access.tokensFile !== '' || access.trustedProxies.length > 0;
+}

@@ -1,5 +1,6 @@
 /** What no key can say by itself: settings that need each other. */
 import { isLoopback } from '../loopback.ts';
+import { isAccessAsked } from './access-keys.ts';
 import type { Config } from './schema.ts';
 
 export interface Problem {
@@ -42,7 +43,7 @@ export function problemsAcrossKeys(config: Config): readonly Problem[] {
     'clickhouse.urls',
     'names no server, and clickhouse.mode is external',
   );
-  const hasAccess = access.tokensFile !== '' || access.trustedProxies.length > 0;
+  const hasAccess = isAccessAsked(access);
   for (const section of ['api', 'repairer'] as const) {
     const { host, tlsCertFile, tlsKeyFile } = config[section];
     wants(
