@@ -29,7 +29,12 @@ function project(name: string): { native: string; header: string } {
   for (const file of ['build.js', 'build-lock.js', 'check.js']) {
     cpSync(join(nativeFolder, file), join(native, file));
   }
-  for (const path of ['cli/prepare.js', 'store/embedded/build-launcher.js', 'store/embedded/launcher.c']) {
+  for (const path of [
+    'cli/prepare.js',
+    'mesh/platform.js',
+    'store/embedded/build-launcher.js',
+    'store/embedded/launcher.c',
+  ]) {
     cpSync(join(nativeFolder, '..', path), join(root, name, path));
   }
   write(join(root, name, 'package.json'), '{ "type": "module" }\n');
