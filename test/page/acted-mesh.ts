@@ -7,16 +7,21 @@ import { TotalsCount } from '#analyzer/files/share-map/totals.ts';
 import type { Freshness } from '#analyzer/mesh/freshness.ts';
 import type { MeshHealth } from '#analyzer/service.ts';
 import { type DemoPeer, demoPeers } from '#demo/layout.ts';
+import { loadConfig } from '#mesh/config/load.ts';
 import { compareGrades } from '#mesh/grade.ts';
 import { isAvailableState, isCountedState, isRetainedState, type PeerState } from '#mesh/peer-state.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { needsRepair } from '#mesh/share-counts.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
+import { newPeer } from '#peers/liveness/peer-liveness.ts';
 import type { PeerFacts } from '#peers/liveness/peer-register.ts';
+import { livenessRules } from '#peers/liveness/rules.ts';
 
 const coding = { k: 25, n: 100 };
 const policy = defaultPolicy(coding);
+/** What the page shows nothing of. */
+const unheard = newPeer(livenessRules(loadConfig({ environment: {} }).config), 0);
 
 export interface ActedMeshOptions {
   readonly peers: number;
@@ -120,7 +125,12 @@ export class ActedMesh {
       diskCapacityBytes: 2 ** 40,
       diskUsedBytes: 2 ** 38,
       cpuUsedRatio: 0.2,
+      memoryUsedBytes: 2 ** 31,
+      networkReceivedBytes: 2 ** 33,
+      networkSentBytes: 2 ** 34,
+      processMemoryBytes: 2 ** 27,
       spooledBatches: 0,
+      spoolDroppedInventories: 0,
     };
     return {
       peer: peerOf(i),
@@ -137,9 +147,10 @@ export class ActedMesh {
       graceMs: 20_000,
       flapScore: state === 'suspect' ? 2.4 : 0.1,
       unreachableMs: null,
+      doubtedMs: null,
       claims: { held: 12, failed: 0 },
-      life: { vitals, agentVersion: '0.1.0', order: { incarnation: 3, sequence: 9 } },
-    } as unknown as PeerFacts;
+      life: { ...unheard, vitals, agentVersion: '0.1.0', order: { incarnation: 3, sequence: 9 } },
+    };
   }
 
   /** On peers of the whole mesh; a third of the files are a few shares short, so that their margins differ. */
