@@ -58,6 +58,7 @@ export function beginOpeningLog(
     signal,
     onAway: (error) =>
       use.logger.warn({ error: describeError(error) }, 'the log cannot be opened yet; it is tried again'),
+    onOpened: () => use.logger.info({}, 'the log is open'),
   });
   observeLog(metrics.getMeter('meshward.log'), () => log.opened?.stats() ?? {});
   return { log, topics };

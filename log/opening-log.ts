@@ -27,6 +27,8 @@ export interface OpeningLogOptions<L extends EventLog> {
   readonly signal: AbortSignal;
   /** Told of each failure that may pass by itself. */
   readonly onAway: (error: unknown) => void;
+  /** Told once it is open, where it was away before. */
+  readonly onOpened?: () => void;
 }
 
 const pauses: Backoff = { firstMs: 500, longestMs: 10_000 };
@@ -57,12 +59,13 @@ export class OpeningLog<L extends EventLog> implements EventLog {
   }
 
   async #untilItWorks<T>(run: () => Promise<T>): Promise<T> {
-    const { clock, onAway } = this.#options;
+    const { clock, onAway, onOpened } = this.#options;
     const signal = AbortSignal.any([this.#options.signal, this.#closing.signal]);
     for (let failures = 0; ; failures++) {
       try {
         const result = await run();
         this.trouble = null;
+        if (failures > 0) onOpened?.();
         return result;
       } catch (error) {
         this.trouble = error instanceof Error ? error : new Error(describeError(error));
