@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FilePart, heldOutcome, placeFiles, readPart, writeFiles } from './disk.ts';
 
@@ -99,4 +100,21 @@ describe('a part of a file', () => {
     expect(await read('real/none', 0, 1)).toBe(notThere);
     expect(await readPart(root, at('real'), { headBytes: 0, position: 0, length: 1 })).toBe(-EISDIR);
   });
+});
+
+it('a thread that ends while the disk answers it ends alone', async () => {
+  await writeFile(at('f'), 'abc');
+  const source = `
+    import { parentPort } from 'node:worker_threads';
+    import { readPart } from ${JSON.stringify(new URL('./disk.ts', import.meta.url).href)};
+    const [root, path] = ${JSON.stringify([root, at('f')])};
+    const work = async () => { for (;;) await readPart(root, path, { headBytes: 0, position: 0, length: 3 }); };
+    for (let i = 0; i < 8; i++) work();
+    parentPort.postMessage('started');
+  `;
+  for (let thread = 0; thread < 12; thread++) {
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { execArgv: [] });
+    await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    expect(await worker.terminate()).toBe(1);
+  }
 });

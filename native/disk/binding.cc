@@ -40,12 +40,22 @@ class Worker : public Napi::AsyncWorker {
   void Execute() override { numbers_ = work_(); }
 
   void OnOK() override {
-    const Napi::Array result = Napi::Array::New(Env(), numbers_.size());
-    for (std::size_t i = 0; i < numbers_.size(); i++) result.Set(static_cast<std::uint32_t>(i), Napi::Number::New(Env(), numbers_[i]));
-    deferred_.Resolve(result);
+    try {
+      const Napi::Array result = Napi::Array::New(Env(), numbers_.size());
+      for (std::size_t i = 0; i < numbers_.size(); i++) result.Set(static_cast<std::uint32_t>(i), Napi::Number::New(Env(), numbers_[i]));
+      deferred_.Resolve(result);
+    } catch (const Napi::Error&) {
+      // The JavaScript thread is ending: nobody waits any more.
+    }
   }
 
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  void OnError(const Napi::Error& error) override {
+    try {
+      deferred_.Reject(error.Value());
+    } catch (const Napi::Error&) {
+      // As above.
+    }
+  }
 
  private:
   Worker(const Napi::Env env, const Napi::Value& kept, Work work)
