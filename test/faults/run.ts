@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '#mesh/clock.ts';
+import { describeError } from '#mesh/errors.ts';
 import { runCampaign } from './campaign.ts';
 import { faultOf, faults } from './faults.ts';
 import { mutants } from './mutants.ts';
@@ -18,19 +19,16 @@ import { runMutants } from './mutation-run.ts';
 import { repairFaultOf, repairFaults } from './repair/repair-faults.ts';
 import { runRepairFaults } from './repair/repair-run.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    log: { type: 'string', default: 'kafka' },
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-    fault: { type: 'string', multiple: true, default: [] },
-    analyzers: { type: 'string', default: '3' },
-    files: { type: 'string', default: '1000' },
-    mutants: { type: 'boolean', default: false },
-    mutant: { type: 'string', multiple: true, default: [] },
-  },
-});
+const usage = `usage: npm run faults -- [--log kafka|embedded] [--minutes N] [--seed S] [--fault NAME] [--analyzers N] [--files N]
+       npm run faults -- repair [--minutes N] [--seed S] [--fault NAME]
+       npm run faults -- --mutants [--mutant PART-OF-NAME]`;
+
+const { values, positionals } = optionsGiven();
+if (values.help) {
+  const named = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join('; ');
+  console.log(`${usage}\n\nfaults: ${named(faults)}\nof repair: ${named(repairFaults)}\nmutants: ${named(mutants)}`);
+  process.exit(0);
+}
 
 const seed = Number(values.seed);
 const startedMs = performance.now();
@@ -40,6 +38,28 @@ const say = (line: string): void => {
 if (values.mutants) await putToTheTest();
 else if (positionals[0] === 'repair') await strikeRepair();
 else await strike();
+
+function optionsGiven() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        log: { type: 'string', default: 'kafka' },
+        minutes: { type: 'string', default: '10' },
+        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+        fault: { type: 'string', multiple: true, default: [] },
+        analyzers: { type: 'string', default: '3' },
+        files: { type: 'string', default: '1000' },
+        mutants: { type: 'boolean', default: false },
+        mutant: { type: 'string', multiple: true, default: [] },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${describeError(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function strike(): Promise<void> {
   const log = values.log === 'embedded' ? 'embedded' : 'kafka';
