@@ -1,9 +1,9 @@
 /** The file of access tokens: JSON that commands change and services read. It holds no token, only what each is known by. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { type Clock, sleep } from '#mesh/clock.ts';
+import { writeDurably } from '#mesh/durable-file.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { roles } from '#mesh/role.ts';
 import type { TokenRecord } from './tokens.ts';
@@ -107,21 +107,10 @@ async function lock(path: string, clock: Clock): Promise<() => Promise<void>> {
 }
 
 /** No reader ever sees half of it. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const file = await open(beside, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
+function writeWhole(path: string, text: string): Promise<void> {
+  return writeDurably(path, text).catch((error: unknown) => {
     throw unusable(path, 'written', error);
-  }
+  });
 }
 
 function unusable(path: string, what: 'read' | 'written', error: unknown): MeshwardError {

@@ -4,11 +4,12 @@
  * one side shows, the other side takes.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { changeTokenFile } from '#access/token-file.ts';
 import { createToken } from '#access/tokens.ts';
 import { systemClock } from '#mesh/clock.ts';
+import { writeDurably } from '#mesh/durable-file.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { keysInPem } from '#tahoe/identity/key-file.ts';
@@ -214,17 +215,9 @@ async function readText(path: string): Promise<string> {
   });
 }
 
-/** Beside and renamed: what is mounted or copied from here is whole. */
+/** What is mounted or copied from here is whole. */
 async function write(folder: string, name: string, content: string | Uint8Array): Promise<void> {
   const path = join(folder, name);
-  const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(beside, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(beside, path);
+  await writeDurably(path, content);
 }

@@ -1,6 +1,7 @@
 /** The real {@link CheckShare}: every block and hash of the share in a file, by what its UEB states. */
+
+import { isAbsent } from '#mesh/durable-file.ts';
 import { verifyShareFile } from '#tahoe/share/verify.ts';
-import { isAbsent } from './durable-file.ts';
 import type { CheckShare } from './ports.ts';
 
 export const checkShareFile: CheckShare = async ({ path, storageIndex, shareNumber }, paid, signal) => {

@@ -4,6 +4,7 @@
  */
 import { close, constants, fstat, lstat, open, read, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
+import { isAbsent } from '#mesh/durable-file.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { parseContainer } from '#tahoe/share/container.ts';
@@ -11,7 +12,6 @@ import { checkHeader, parseShareHeader, parseUebLength } from '#tahoe/share/head
 import { shareHeaderBytes, uebLengthFieldBytes } from '#tahoe/share/layout.ts';
 import { isShareError, shareError } from '#tahoe/share/share-errors.ts';
 import { deriveManifest, layoutOfUeb, parseUeb, uebLimitBytes } from '#tahoe/share/ueb.ts';
-import { isAbsent } from './durable-file.ts';
 import type { FileKind } from './share-table.ts';
 
 // Plain descriptors and callbacks: a third of the cost of FileHandles, which counts at 100,000 shares.

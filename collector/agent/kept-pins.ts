@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeDurably } from '#mesh/durable-file.ts';
 import { describeError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { isPeerId, type PeerId } from '#mesh/peer-id.ts';
 import { CollectorPins } from '../gateway/collector-pins.ts';
-import { writeDurably } from './durable-file.ts';
 
 const fileName = 'collector-pins.json';
 const schema = z.object({ configured: z.array(z.string()), accepted: z.array(z.string().refine(isPeerId)).min(1) });

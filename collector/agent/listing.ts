@@ -2,9 +2,9 @@
 
 import { type Dirent, readdir, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { isAbsent, systemCodeOf } from '#mesh/durable-file.ts';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
 import { shareNumberOfName } from '#tahoe/share/verify.ts';
-import { isAbsent, systemCodeOf } from './durable-file.ts';
 import { stampOf, statLink } from './inspect.ts';
 import type { Oddity } from './oddities.ts';
 import { markFileName } from './share-root.ts';

@@ -1,8 +1,8 @@
 /** Looks at the share folder before anything depends on it: a token is good once, and a peer that never was stays in the list. */
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCodeOf } from '#mesh/durable-file.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
-import { systemCodeOf } from './durable-file.ts';
 import type { AgentFolders } from './folders.ts';
 import type { ShareRoot } from './share-root.ts';
 import type { AgentState } from './state.ts';

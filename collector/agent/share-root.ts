@@ -5,8 +5,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { isAbsent, systemCodeOf, writeDurably } from '#mesh/durable-file.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { isAbsent, systemCodeOf, writeDurably } from './durable-file.ts';
 
 export const markFileName = '.meshward-peer';
 

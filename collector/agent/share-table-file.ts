@@ -7,7 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { isAbsent, writeDurably } from './durable-file.ts';
+import { isAbsent, writeDurably } from '#mesh/durable-file.ts';
 import { corruptFlag, fileKinds, ShareTable } from './share-table.ts';
 
 const magic = Buffer.from('MWTABLE1', 'ascii');

@@ -12,9 +12,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '#mesh/clock.ts';
+import { systemCodeOf } from '#mesh/durable-file.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
-import { systemCodeOf } from './durable-file.ts';
 import { SegmentFiles, type SegmentPlace } from './segment-files.ts';
 import { SpoolCursor, type SpoolPosition } from './spool-cursor.ts';
 import { encodeRecord, type SpoolRecord } from './spool-record.ts';

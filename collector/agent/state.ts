@@ -5,10 +5,10 @@
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isAbsent, writeDurably } from '#mesh/durable-file.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
-import { isAbsent, writeDurably } from './durable-file.ts';
 
 const enrolmentSchema = z.object({
   name: z.string(),

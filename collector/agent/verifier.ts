@@ -4,12 +4,12 @@
  */
 
 import type { Clock } from '#mesh/clock.ts';
+import { isAbsent } from '#mesh/durable-file.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import { isShareError } from '#tahoe/share/share-errors.ts';
-import { isAbsent } from './durable-file.ts';
 import type { EventSink } from './events.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import { manifestTag, stampOf, statLink } from './inspect.ts';
