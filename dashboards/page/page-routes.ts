@@ -58,9 +58,12 @@ export async function loadPage(options: PageOptions): Promise<(app: FastifyInsta
     for (const path of views) serve(app, path, 'text/html; charset=utf-8', index);
     for (const { path, type, body } of loaded) serve(app, path, type, body);
     app.get('/page/facts', { schema: { hide: true } }, async (_request, reply) =>
-      reply
-        .headers(headers)
-        .send({ guide: options.guide, actions: options.actions !== null, dashboards: options.reader !== null }),
+      reply.headers(headers).send({
+        guide: options.guide,
+        actions: options.actions !== null,
+        dashboards: options.reader !== null,
+        callers: app.hasRoute({ method: 'GET', url: '/v1/access/caller' }),
+      }),
     );
     if (options.actions !== null) addActionRoutes(app, options.actions);
     if (options.reader !== null) {

@@ -1,9 +1,12 @@
 /** What the page asks and changes, where it needs a login. */
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { guardedApp } from '#access/testing/guarded-app.ts';
 import { addActionRoutes } from '#dashboards/page/action-routes.ts';
 import { addBoardRoutes } from '#dashboards/page/boards/board-routes.ts';
 import { defaultRetention } from '#store/retention.ts';
+import { expectAccessible, openPage, startBrowser } from './browser.ts';
+import { meshes } from './meshes.ts';
+import { openStage } from './stage.ts';
 
 it('whoever may look may ask dashboards, and only operators silence', async () => {
   const silenced: string[] = [];
@@ -38,4 +41,26 @@ it('whoever may look may ask dashboards, and only operators silence', async () =
   expect(silenced).toEqual([]);
   expect(await post('/page/silences', wish, tokens.operator)).toBe(200);
   expect(silenced).toEqual(['DomainLost']);
+});
+
+it('who logs in sees as whom, and can leave again', async () => {
+  const { access, tokens } = await guardedApp();
+  const stage = await openStage({ mesh: meshes.noon(), access });
+  const browser = await startBrowser();
+  onTestFinished(async () => {
+    await browser.close();
+    await stage.close();
+  });
+  const { page, faults } = await openPage(browser);
+  await page.goto(`${stage.url}/peers`);
+  await page.getByLabel('Access token').fill(tokens.viewer);
+  await page.getByRole('button').click();
+  await page.waitForURL(`${stage.url}/peers`);
+  await page.getByText('wanda (viewer)').waitFor();
+  await expectAccessible(page, 'logged in');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL(`${stage.url}/login`);
+  await page.goto(`${stage.url}/peers`);
+  expect(new URL(page.url()).pathname).toBe('/login');
+  expect(faults).toEqual([]);
 });

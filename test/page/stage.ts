@@ -1,6 +1,7 @@
 /** The page before an acted mesh: the real API, stream and files of the page on a port of loopback; only the mesh is made up. */
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { HttpAccess } from '#access/http-access.ts';
 import { createApi } from '#analyzer/api/api.ts';
 import { campaignRoutes } from '#analyzer/api/campaign-routes.ts';
 import type { HistoryQueries } from '#analyzer/api/history.ts';
@@ -30,6 +31,7 @@ export interface StageOptions {
   readonly guide?: boolean;
   readonly reader?: PageOptions['reader'];
   readonly addRoutes?: (app: FastifyInstance) => void;
+  readonly access?: HttpAccess;
 }
 
 export interface Stage extends AsyncDisposable {
@@ -66,6 +68,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     clock: systemClock,
     logger: silentLogger,
     version: '0.0.0',
+    ...(options.access === undefined ? {} : { access: options.access }),
     addRoutes(routes) {
       addPage(routes);
       campaignRoutes(campaignQueries(mesh.options.files === 0 ? [] : actedCampaigns()), routes);

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Live, useLive } from './live.ts';
+import { SignedIn } from './parts/caller.tsx';
 import type { Tone } from './parts/parts.tsx';
 import { Link, useRoute } from './route.tsx';
 import { verdictOf } from './verdict.ts';
@@ -68,6 +69,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }): J
             </ul>
           ))}
         </nav>
+        <SignedIn />
         <footer>
           <a href="/openapi.json">HTTP API</a>
           <a href="/metrics">metrics</a>

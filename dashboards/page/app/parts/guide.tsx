@@ -10,6 +10,8 @@ export interface PageFacts {
   /** Whether silences and acknowledgements can be said here. */
   readonly actions: boolean;
   readonly dashboards: boolean;
+  /** Whether people log in here. */
+  readonly callers: boolean;
 }
 
 interface Chapter {
