@@ -89,10 +89,13 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
 }
 
 export function titleOf({ coding: { k, n }, sizeBytes, peers, atOnce, missing, syncToDisk }: RepairCase): string {
-  const size =
-    sizeBytes >= 1e9 ? `${sizeBytes / 1e9} GB` : sizeBytes >= 1e6 ? `${sizeBytes / 1e6} MB` : `${sizeBytes / 1e3} KB`;
   const gone = missing === 'half' ? 'half missing' : 'all but k missing';
-  return `${k}-of-${n}, ${size}, ${gone}, ${peers} peers, ${atOnce} at once${syncToDisk ? '' : ', no sync'}`;
+  return `${k}-of-${n}, ${sizeText(sizeBytes)}, ${gone}, ${peers} peers, ${atOnce} at once${syncToDisk ? '' : ', no sync'}`;
+}
+
+export function sizeText(sizeBytes: number): string {
+  if (sizeBytes >= 1e9) return `${sizeBytes / 1e9} GB`;
+  return sizeBytes >= 1e6 ? `${sizeBytes / 1e6} MB` : `${sizeBytes / 1e3} KB`;
 }
 
 /** Shares that damage leaves. */
@@ -106,14 +109,14 @@ function filesFor({ sizeBytes, atOnce }: Omit<RepairCase, 'files'>): number {
   return atOnce === 1 ? turns * 2 : atOnce * turns;
 }
 
-function codingOf(text: string): Coding {
+export function codingOf(text: string): Coding {
   const [k = 0, n = 0] = text.split('/').map(Number);
-  if (!(k >= 1 && n > k && n <= 256)) throw new RangeError(`${text} is no coding such as 25/100\n${usage}`);
+  if (!(k >= 1 && n > k && n <= 256)) throw new RangeError(`${text} is no coding such as 25/100`);
   return { k, n };
 }
 
-function sizeOf(text: string): number {
+export function sizeOf(text: string): number {
   const match = /^(\d+)(KB|MB|GB)$/.exec(text);
-  if (match === null) throw new RangeError(`${text} is no size such as 10MB\n${usage}`);
+  if (match === null) throw new RangeError(`${text} is no size such as 10MB`);
   return Number(match[1]) * { KB: 1e3, MB: 1e6, GB: 1e9 }[match[2] as 'KB' | 'MB' | 'GB'];
 }

@@ -79,7 +79,8 @@ function containerSink(containers: Uint8Array[], number: number): ShareSink {
   };
 }
 
-function* noise(sizeBytes: number): Iterable<Uint8Array> {
+/** Content that nothing makes smaller. */
+export function* noise(sizeBytes: number): Iterable<Uint8Array> {
   const block = createHash('shake256', { outputLength: 1024 * 1024 })
     .update('bench')
     .digest();

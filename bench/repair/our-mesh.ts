@@ -2,15 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { parseNurl } from '#tahoe/identity/nurl.ts';
 import { type Child, startChild } from '../load/child.ts';
 import { keptOf, type RepairCase } from './cases.ts';
 import { layOut, type MadeFile } from './files.ts';
-import type { BatchFigures, FileToRepair, PeersFigures, ProfileFigures } from './protocol.ts';
-
-const peersPerProcess = 30;
-/** A process of one peer has four threads for its disk. */
-const peerThreads = { UV_THREADPOOL_SIZE: String(2 * peersPerProcess) };
+import { PeerHosts } from './peer-hosts.ts';
+import type { BatchFigures, FileToRepair, ProfileFigures } from './protocol.ts';
 
 export interface OurRound extends BatchFigures {
   readonly repairerCpuSeconds: number;
@@ -23,54 +19,30 @@ export interface OurRound extends BatchFigures {
 
 export class OurMesh {
   readonly #repairer: Child;
-  readonly #hosts: readonly Child[];
-  readonly #folders: readonly string[];
-  readonly #peerIds: readonly PeerId[];
+  readonly #hosts: PeerHosts;
 
-  private constructor(
-    repairer: Child,
-    hosts: readonly Child[],
-    folders: readonly string[],
-    peerIds: readonly PeerId[],
-  ) {
+  private constructor(repairer: Child, hosts: PeerHosts) {
     this.#repairer = repairer;
     this.#hosts = hosts;
-    this.#folders = folders;
-    this.#peerIds = peerIds;
   }
 
-  static async start(root: string, { peers, syncToDisk }: RepairCase): Promise<OurMesh> {
-    const folders = Array.from({ length: peers }, (_, at) => join(root, `peer-${at}`));
-    for (const folder of folders) await mkdir(folder, { recursive: true });
-    const hosts: Child[] = [];
-    const nurls: string[] = [];
-    for (let at = 0; at < peers; at += peersPerProcess) {
-      const host = startChild(new URL('./peers-process.ts', import.meta.url), [], peerThreads);
-      hosts.push(host);
-      nurls.push(
-        ...(await host.ask<string[]>('start', { folders: folders.slice(at, at + peersPerProcess), syncToDisk })),
-      );
-    }
+  static async start(root: string, of: RepairCase): Promise<OurMesh> {
+    const hosts = await PeerHosts.start(root, of);
     const repairer = startChild(new URL('./repairer-process.ts', import.meta.url));
-    await repairer.ask('start', { nurls });
-    return new OurMesh(
-      repairer,
-      hosts,
-      folders,
-      nurls.map((text) => parseNurl(text).peerId),
-    );
+    await repairer.ask('start', { nurls: hosts.nurls });
+    return new OurMesh(repairer, hosts);
   }
 
   /** Damaged files, as a list of the analyzer would have them. */
   async prepare(of: RepairCase, made: MadeFile, count: number): Promise<FileToRepair[]> {
     const files: FileToRepair[] = [];
     for (let at = 0; at < count; at++) {
-      const { manifest, kept } = await layOut(made, keptOf(of), this.#folders);
+      const { manifest, kept } = await layOut(made, keptOf(of), this.#hosts.folders);
       files.push({
         manifest,
         placements: kept.map(({ shareNumber, holder }) => ({
           shareNumber,
-          peerId: this.#peerIds[holder] as PeerId,
+          peerId: this.#hosts.peerIds[holder] as PeerId,
           available: true,
         })),
         maxSharesPerPeer: Math.ceil(of.coding.n / of.peers) + 1,
@@ -80,11 +52,11 @@ export class OurMesh {
   }
 
   async repair(files: readonly FileToRepair[], atOnce: number): Promise<OurRound> {
-    const before = await this.#figures();
+    const before = await this.#hosts.figures();
     const [repairerCpu, peersCpu] = await this.#cpu();
     const figures = await this.#repairer.ask<BatchFigures>('repair', { files, atOnce });
     const [repairerCpuAfter, peersCpuAfter] = await this.#cpu();
-    const after = await this.#figures();
+    const after = await this.#hosts.figures();
     if (figures.failures.length > 0) throw new Error(`repairs failed: ${figures.failures.slice(0, 3).join('; ')}`);
     return {
       ...figures,
@@ -102,7 +74,7 @@ export class OurMesh {
     work: () => Promise<unknown>,
   ): Promise<Record<'repairer' | 'peers', ProfileFigures[]>> {
     await mkdir(folder, { recursive: true });
-    const all = [this.#repairer, ...this.#hosts];
+    const all = [this.#repairer, ...this.#hosts.processes];
     await Promise.all(
       all.map((child, at) => child.ask('profile', join(folder, `${at === 0 ? 'repairer' : `peers-${at}`}.cpuprofile`))),
     );
@@ -113,23 +85,10 @@ export class OurMesh {
 
   async stop(): Promise<void> {
     await this.#repairer.end();
-    await Promise.all(this.#hosts.map((host) => host.end()));
+    await this.#hosts.stop();
   }
 
-  async #figures(): Promise<PeersFigures> {
-    const each = await Promise.all(this.#hosts.map((host) => host.ask<PeersFigures>('figures')));
-    const sum = (of: (figures: PeersFigures) => number): number => each.reduce((total, one) => total + of(one), 0);
-    return {
-      requests: sum((one) => one.requests),
-      syncs: sum((one) => one.syncs),
-      connections: sum((one) => one.connections),
-    };
-  }
-
-  async #cpu(): Promise<[number, number]> {
-    const [repairer = 0, ...hosts] = await Promise.all(
-      [this.#repairer, ...this.#hosts].map((child) => child.cpuSeconds()),
-    );
-    return [repairer, hosts.reduce((sum, seconds) => sum + seconds, 0)];
+  #cpu(): Promise<[number, number]> {
+    return Promise.all([this.#repairer.cpuSeconds(), this.#hosts.cpuSeconds()]);
   }
 }

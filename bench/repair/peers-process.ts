@@ -4,14 +4,12 @@ import { type Disk, quickDisk } from '#tahoe/gbs/disk.ts';
 import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
-import { answerParent, ownCpuSeconds } from '../load/child.ts';
-import { type Parts, profileSelf } from './own-profile.ts';
-import type { PeersFigures, ProfileFigures, StartPeers } from './protocol.ts';
+import { answerParent } from '../load/child.ts';
+import { profileAnswers } from './measured-work.ts';
+import type { PeersFigures, StartPeers } from './protocol.ts';
 
 let servers: StorageServer[] = [];
 let syncs = 0;
-let endProfile: (() => Promise<Parts>) | undefined;
-let cpuBefore = 0;
 
 const { atOnce } = quickDisk;
 const counted = <T extends { readonly syncs: number }>(outcome: T): T => {
@@ -56,14 +54,7 @@ answerParent({
       syncs,
     };
   },
-  async profile(path: string): Promise<void> {
-    cpuBefore = ownCpuSeconds();
-    endProfile = await profileSelf(path);
-  },
-  async profiled(): Promise<ProfileFigures> {
-    const cpuSeconds = ownCpuSeconds() - cpuBefore;
-    return { parts: (await endProfile?.()) as Parts, cpuSeconds };
-  },
+  ...profileAnswers(),
   async end(): Promise<void> {
     await Promise.all(servers.map((server) => server.close(0)));
   },

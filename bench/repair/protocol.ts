@@ -34,13 +34,11 @@ export interface RepairBatch {
   readonly atOnce: number;
 }
 
-export interface BatchFigures {
+/** Of some files that a process worked on. */
+export interface WorkFigures {
   readonly seconds: number;
   /** Of each file alone. */
   readonly fileSeconds: readonly number[];
-  readonly sharesWritten: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
   /** Requests that had to wait for another one of the same file, one after the other, in a file. */
   readonly roundTrips: number;
   /** Longest that the event loop was held. */
@@ -51,6 +49,12 @@ export interface BatchFigures {
   readonly waitedSeconds: number;
   /** Most memory of the process since its start. */
   readonly peakMiB: number;
+}
+
+export interface BatchFigures extends WorkFigures {
+  readonly sharesWritten: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   readonly failures: readonly string[];
 }
 

@@ -1,54 +1,25 @@
 /** The repairer as a process of its own: what one repair is made of, and as many of them at once as it is told. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '#mesh/clock.ts';
-import type { PeerId } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { createBudget } from '#peers/budget.ts';
-import { gbsPeerStorage } from '#peers/gbs-storage.ts';
-import { createPeerContact } from '#peers/peer-contact.ts';
-import type { PeerStorage } from '#peers/peer-storage.ts';
-import { createPeerView } from '#peers/peer-view.ts';
-import { createTransfer, defaultTransferLimits } from '#peers/transfer.ts';
 import { startRepair } from '#repairer/repair/repair.ts';
+import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import { defaultRepairSettings, type RepairTools } from '#repairer/repair/tools.ts';
 import { UploadBuffers, uploadWindows } from '#repairer/repair/upload-buffers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
-import { parseNurl } from '#tahoe/identity/nurl.ts';
-import { answerParent, ownCpuSeconds } from '../load/child.ts';
-import { type Parts, profileSelf } from './own-profile.ts';
-import type { BatchFigures, FileToRepair, ProfileFigures, RepairBatch, StartRepairer } from './protocol.ts';
+import { answerParent } from '../load/child.ts';
+import { measuredWork, profileAnswers } from './measured-work.ts';
+import { meshOfPeers } from './mesh-of-peers.ts';
+import type { BatchFigures, FileToRepair, RepairBatch, StartRepairer } from './protocol.ts';
 import { RequestMeter } from './request-meter.ts';
 
 const client = createStorageClient();
 const meter = new RequestMeter();
 let tools: RepairTools | undefined;
-let endProfile: (() => Promise<Parts>) | undefined;
-let cpuBefore = 0;
 
 function toolsFor(nurls: readonly string[]): RepairTools {
-  const storages = new Map<PeerId, PeerStorage>();
-  const peers = nurls.map((text, at) => {
-    const nurl = parseNurl(text);
-    storages.set(nurl.peerId, meter.around(gbsPeerStorage(client.peer(nurl))));
-    return { peerId: nurl.peerId, name: `peer-${at}`, domains: { zone: `z${at % 12}` }, revoked: false };
-  });
-  const facts = peers.map(({ peerId, domains }) => ({ peerId, domains, state: 'up' as const, freeBytes: 1e13 }));
-  const domainsOf = new Map(peers.map(({ peerId, domains }) => [peerId, domains]));
-  const contact = createPeerContact({ clock: systemClock });
   return {
-    mesh: {
-      contact,
-      transfer: createTransfer({
-        storageOf: (peerId) => storages.get(peerId),
-        domainsOf: (peerId) => domainsOf.get(peerId) ?? {},
-        budget: createBudget({ bytesPerSecond: 0 }, systemClock),
-        contact,
-        limits: defaultTransferLimits,
-      }),
-      peerView: createPeerView({ facts: () => facts, ageMs: () => 0 }, 15_000),
-      directory: { peer: (peerId) => peers.find((peer) => peer.peerId === peerId), peers: () => peers },
-    },
+    mesh: meshOfPeers(nurls, client, meter),
     policies: [],
     runtime: {
       clock: systemClock,
@@ -61,7 +32,10 @@ function toolsFor(nurls: readonly string[]): RepairTools {
   };
 }
 
-async function repairOne({ manifest, placements, maxSharesPerPeer }: FileToRepair, with_: RepairTools) {
+function repairOne(
+  { manifest, placements, maxSharesPerPeer }: FileToRepair,
+  with_: RepairTools,
+): Promise<RepairReport> {
   const available = placements.length;
   const policy = defaultPolicy(manifest);
   const entry = {
@@ -94,46 +68,21 @@ answerParent({
     tools = toolsFor(nurls);
   },
   async repair({ files, atOnce }: RepairBatch): Promise<BatchFigures> {
-    const { queuedSeconds, waitedSeconds } = meter;
-    const delay = monitorEventLoopDelay({ resolution: 2 });
-    delay.enable();
-    const beganMs = performance.now();
-    const moved = { sharesWritten: 0, bytesRead: 0, bytesWritten: 0 };
-    const fileSeconds: number[] = [];
-    const failures: string[] = [];
-    const waiting = [...files];
-    const lane = async (): Promise<void> => {
-      for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-        const report = await repairOne(file, tools as RepairTools);
-        fileSeconds.push(report.durationMs / 1000);
-        moved.sharesWritten += report.written.length;
-        moved.bytesRead += report.bytesRead;
-        moved.bytesWritten += report.bytesWritten;
-        if (report.ending !== 'repaired') failures.push(`${report.ending}: ${report.errorMessage}`);
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, lane));
-    const seconds = (performance.now() - beganMs) / 1000;
-    delay.disable();
+    const { results, figures } = await measuredWork(files, atOnce, meter, (file) =>
+      repairOne(file, tools as RepairTools),
+    );
+    const sum = (of: (report: RepairReport) => number): number =>
+      results.reduce((total, report) => total + of(report), 0);
     return {
-      seconds,
-      fileSeconds,
-      ...moved,
-      roundTrips: meter.takeRoundTrips() / files.length,
-      stallMs: delay.max / 1e6,
-      queuedSeconds: meter.queuedSeconds - queuedSeconds,
-      waitedSeconds: meter.waitedSeconds - waitedSeconds,
-      peakMiB: process.resourceUsage().maxRSS / 1024,
-      failures,
+      ...figures,
+      sharesWritten: sum((report) => report.written.length),
+      bytesRead: sum((report) => report.bytesRead),
+      bytesWritten: sum((report) => report.bytesWritten),
+      failures: results
+        .filter((report) => report.ending !== 'repaired')
+        .map(({ ending, errorMessage }) => `${ending}: ${errorMessage}`),
     };
   },
-  async profile(path: string): Promise<void> {
-    cpuBefore = ownCpuSeconds();
-    endProfile = await profileSelf(path);
-  },
-  async profiled(): Promise<ProfileFigures> {
-    const cpuSeconds = ownCpuSeconds() - cpuBefore;
-    return { parts: (await endProfile?.()) as Parts, cpuSeconds };
-  },
+  ...profileAnswers(),
   end: () => client.close(),
 });
