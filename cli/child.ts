@@ -18,13 +18,17 @@ export interface FailedMessage {
 }
 
 export function reportReady(facts: ReadyFacts): void {
-  process.send?.({ kind: 'ready', facts } satisfies ReadyMessage);
+  tell({ kind: 'ready', facts } satisfies ReadyMessage);
 }
 
 export function reportFailed(error: unknown): void {
   if (!(error instanceof MeshwardError)) return;
   const { code, message, next, retryable } = error;
-  process.send?.({ kind: 'failed', code, message, next, retryable } satisfies FailedMessage);
+  tell({ kind: 'failed', code, message, next, retryable } satisfies FailedMessage);
+}
+
+function tell(message: ReadyMessage | FailedMessage): void {
+  if (process.connected) process.send?.(message);
 }
 
 /**
@@ -41,6 +45,9 @@ export function stopRequested(): Promise<string> {
     };
     process.on('SIGINT', () => ask('SIGINT'));
     process.on('SIGTERM', () => ask('SIGTERM'));
-    if (process.send !== undefined) process.once('disconnect', () => ask('supervisor gone'));
+    if (process.send === undefined) return;
+    process.once('disconnect', () => ask('supervisor gone'));
+    // A supervisor that went while this process was still loading its modules was not heard to go.
+    if (!process.connected) ask('supervisor gone');
   });
 }
