@@ -74,6 +74,9 @@ export interface SweepRecord {
   readonly atMs: number;
 }
 
+/** What is kept of a sweep of the whole mesh. */
+export type StoredSweep = Pick<SweepTotals, 'byPolicy' | 'byMargin'> & { readonly atMs: number };
+
 /** What the loss of one domain would do to the files of this analyzer; kind `peer` is a single peer. */
 export interface ExposureRecord extends ExposureRow {
   readonly kind: string;
@@ -121,6 +124,8 @@ export interface AnalyzerStore {
   loadLiveness(): Promise<StoredLiveness>;
   /** Alerts of the mesh that were firing when they were last told of, whoever told it. */
   loadOpenAlerts(): Promise<readonly OpenAlert[]>;
+  /** The last one of the whole mesh; null where none is kept any more. */
+  loadLastSweep(): Promise<StoredSweep | null>;
   /** Files of which the newest proof since then says otherwise than their margin. */
   loadDisputedProofs(sinceMs: number): Promise<DisputedProofs>;
   /** Files by whether they keep the objective, oldest first, in steps of at least a minute and at most as many. */

@@ -18,7 +18,7 @@ describe('an analyzer with room for 100 files', () => {
   });
   afterEach(() => mesh.close());
 
-  const unregistered = ({ analyzer }: RunningAnalyzer): number => analyzer.health().totals.filesWithoutManifest;
+  const unregistered = ({ analyzer }: RunningAnalyzer): number => analyzer.health().totals?.filesWithoutManifest ?? -1;
 
   async function started(flags: Readonly<Record<string, unknown>> = {}): Promise<RunningAnalyzer> {
     if (Object.keys(flags).length > 0) {

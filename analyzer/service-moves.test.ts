@@ -112,7 +112,7 @@ describe('analyzers that come and go', () => {
       await mesh.tick(peers);
       await mesh.seenBy(second);
       expect(gradeOf(second, 1)).toBe('at-risk');
-      expect(second.analyzer.health().totals.settlingFiles).toBe(0);
+      expect(second.analyzer.health().totals?.settlingFiles).toBe(0);
       expect((await mesh.atRisk()).size).toBe(1);
     });
 

@@ -212,7 +212,7 @@ describe('the analyzer and its store', () => {
       store.recover();
       await mesh.pass(2000, peers);
       await mesh.seenBy(running);
-      expect(running.analyzer.health().totals.files).toBe(20);
+      expect(running.analyzer.health().totals?.files).toBe(20);
       await mesh.committed();
     });
   });

@@ -132,7 +132,7 @@ describe('a log that lost records before they were read', () => {
     for (const peer of peers) await inventoryOf(peer, 1, [1, 2, 3]);
     await mesh.seenBy(running);
     expect(owing(running)).toBe(0);
-    expect(running.analyzer.health().totals.filesWithoutManifest).toBe(1);
+    expect(running.analyzer.health().totals?.filesWithoutManifest).toBe(1);
     await eventually(() =>
       expect(running.analyzer.health().freshness.reasons).toEqual([{ kind: 'without-manifest', files: 1 }]),
     );

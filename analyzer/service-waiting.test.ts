@@ -40,6 +40,9 @@ it('says why it waits, serves what the database knows, and goes on when there is
   const { analyzer } = running;
   await eventually(() => expect(analyzer.peers()).toHaveLength(peers.length));
   expect(analyzer.peers().map(({ state }) => state)).toEqual(peers.map(() => 'up'));
+  expect(analyzer.health()).toMatchObject({ totals: { files: 1, settlingFiles: null }, freshness: { state: 'stale' } });
+  expect(analyzer.health().totals?.byGrade.get('healthy')?.files).toBe(1);
+  expect(analyzer.health().sweptAtMs).toBeGreaterThan(0);
   const found = await analyzer.lookUp(fileOf(1));
   expect(found).toMatchObject({ health: { available: 6 }, freshness: { state: 'stale' } });
   expect(staleReasonsInWords(analyzer.meshFreshness().reasons).join()).toContain('the disk is full');
@@ -52,4 +55,5 @@ it('says why it waits, serves what the database knows, and goes on when there is
   await mesh.seenBy(running);
   expect(analyzer.file(fileOf(1))?.health.available).toBe(6);
   expect(analyzer.freshness()).toMatchObject({ state: 'fresh', reasons: [] });
+  expect(analyzer.health().totals).toMatchObject({ files: 1, settlingFiles: 0 });
 });

@@ -31,6 +31,7 @@ import { Sweeper } from './files/sweeper.ts';
 import { WaitingHistory } from './files/waiting-history.ts';
 import { Lifetime } from './lifetime.ts';
 import type { Freshness } from './mesh/freshness.ts';
+import { type KnownTotals, LastTotals } from './mesh/last-totals.ts';
 import { MeshFacts } from './mesh/mesh-facts.ts';
 import { MeshView } from './mesh/mesh-view.ts';
 import { MeshWatch } from './mesh/mesh-watch.ts';
@@ -44,10 +45,11 @@ import { PeersFollower } from './peers/peers-follower.ts';
 export interface MeshHealth {
   /** Of the whole: what other analyzers report of themselves too. */
   readonly freshness: Freshness;
-  /** Of all partitions that any analyzer has told of. */
-  readonly totals: SweepTotals;
+  /** Of all partitions that any analyzer has told of; while there is none, as the store has them; null where that is not known either. */
+  readonly totals: KnownTotals | null;
   /** Of those that are owned here. */
   readonly ownTotals: SweepTotals;
+  /** When that was so; 0 before the first sweep. */
   readonly sweptAtMs: number;
   readonly peers: readonly PeerFacts[];
   readonly alerts: readonly OpenAlert[];
@@ -68,6 +70,7 @@ export class Analyzer {
   readonly #keeper: Keeper;
   readonly #own: OwnPart;
   readonly #facts: MeshFacts;
+  readonly #totals: LastTotals;
   readonly #reports: ReportExchange;
   readonly #alerts: MeshAlerts;
   readonly #watch: MeshWatch;
@@ -101,6 +104,7 @@ export class Analyzer {
     const own = this.#own;
     this.#facts = new MeshFacts(options, own, view);
     const facts = this.#facts;
+    this.#totals = new LastTotals(facts);
     this.#reports = new ReportExchange({ analyzer: options, instance, own, facts, register, complain });
     const reports = this.#reports;
     const { delivery } = options;
@@ -141,6 +145,7 @@ export class Analyzer {
     const { signal } = this.#lifetime;
     this.#board.resume(await whileStoreIsAway(this.#options, signal, 'open alerts', () => store.loadOpenAlerts()));
     this.#peers.resume(await whileStoreIsAway(this.#options, signal, 'the peers', () => store.loadLiveness()));
+    this.#totals.resume(await whileStoreIsAway(this.#options, signal, 'the last sweep', () => store.loadLastSweep()));
   }
 
   /** Resolves once peers are known and the group is joined; partitions arrive after that. */
@@ -190,12 +195,11 @@ export class Analyzer {
   health(): MeshHealth {
     return {
       freshness: this.#facts.freshness(),
-      totals: this.#facts.whole().totals,
+      ...this.#totals.now(this.#sweeper.sweptAtMs),
       ownTotals: [...this.#owned.values()].reduce(
         (sum, { totals }) => mergeTotals(sum, totals ?? emptyTotals()),
         emptyTotals(),
       ),
-      sweptAtMs: this.#sweeper.sweptAtMs,
       peers: this.#peers.register.facts(),
       alerts: this.#board.open(),
       ownedPartitions: this.#owned.size,

@@ -22,10 +22,7 @@ export function describeStatus({ mesh, alerts, repairs }: Status, paint: Paint, 
     .filter(({ files }) => files > 0)
     .reduce((least, { margin }) => Math.min(least, margin), Infinity);
   const facts: [string, string][] = [
-    [
-      'files',
-      `${mesh.files}, ${formatBytes(mesh.bytes)}${mesh.settlingFiles === 0 ? '' : `; ${mesh.settlingFiles} settling`}`,
-    ],
+    ['files', describeFiles(mesh)],
     ['by grade', grades.length === 0 ? '-' : grades.join(', ')],
     ['smallest margin', smallest === Infinity ? '-' : String(smallest)],
     ['peers', peers.length === 0 ? '-' : peers.join(', ')],
@@ -54,4 +51,14 @@ export function describeStatus({ mesh, alerts, repairs }: Status, paint: Paint, 
     repairs.length === 0 ? 'Nothing was repaired yet.' : 'Last repairs:',
     ...repaired,
   ].join('\n');
+}
+
+function describeFiles({ files, bytes, settlingFiles, sweptAtMs, freshness }: MeshAnswer): string {
+  if (files === null || bytes === null) return 'not known yet';
+  const settling = settlingFiles === null || settlingFiles === 0 ? '' : `; ${settlingFiles} settling`;
+  return `${files}, ${formatBytes(bytes)}${settling}${freshness.state === 'fresh' ? '' : asOf(sweptAtMs)}`;
+}
+
+function asOf(sweptAtMs: number): string {
+  return sweptAtMs === 0 ? '' : `, as the sweep of ${new Date(sweptAtMs).toISOString()} found them`;
 }

@@ -67,6 +67,20 @@ test('the mesh at a glance names what matters', () => {
     expect(text).toContain(part);
 });
 
+test('the mesh at a glance tells figures that are old as old, and none for what nobody knows', () => {
+  const stale = { ...sampleMesh, freshness: { ...freshness, state: 'stale' as const, reasons: ['the log is away'] } };
+  const textOf = (mesh: typeof sampleMesh): string =>
+    describeStatus({ mesh, alerts: [], repairs: [] }, plainPaint, nowMs);
+  expect(textOf({ ...stale, sweptAtMs: nowMs })).toMatch(
+    /files +\d+, .* as the sweep of 2025-10-09T08:55:00.000Z found them/,
+  );
+  const none = { files: null, bytes: null, filesWithoutManifest: null, settlingFiles: null, byGrade: [], byMargin: [] };
+  const text = textOf({ ...stale, ...none, sweptAtMs: 0 });
+  expect(text).toMatch(/files +not known yet\n/);
+  expect(text).toContain('stale');
+  expect(text).not.toMatch(/\b0\b/);
+});
+
 test('every command that lists has --csv; what shows a state has --watch', () => {
   const having = (long: string): string[] =>
     everyCommand(createProgram())

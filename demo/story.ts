@@ -140,6 +140,7 @@ class Story {
       const good =
         seen.freshness.state === 'fresh' &&
         seen.settlingFiles === 0 &&
+        seen.files !== null &&
         seen.files >= stored.length &&
         healthy === seen.files;
       return good ? { value: seen } : { seen: describeMesh(seen) };
@@ -147,7 +148,7 @@ class Story {
     const margins = mesh.byMargin.map(({ margin }) => margin);
     this.#promises.check(
       'every file is healthy',
-      mesh.files >= stored.length,
+      (mesh.files ?? 0) >= stored.length,
       `${mesh.files} files, margins ${Math.min(...margins)} to ${Math.max(...margins)} above k`,
     );
   }

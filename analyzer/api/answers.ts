@@ -21,12 +21,15 @@ export function toMeshAnswer(health: MeshHealth): MeshAnswer {
   const { totals } = health;
   return {
     freshness: toFreshnessAnswer(health.freshness),
-    files: totals.files,
-    bytes: totals.bytes,
-    filesWithoutManifest: totals.filesWithoutManifest,
-    settlingFiles: totals.settlingFiles,
-    byGrade: grades.map((grade) => ({ grade, ...(totals.byGrade.get(grade) ?? { files: 0, bytes: 0 }) })),
-    byMargin: [...totals.byMargin].flatMap(([policy, margins]) =>
+    files: totals?.files ?? null,
+    bytes: totals?.bytes ?? null,
+    filesWithoutManifest: totals?.filesWithoutManifest ?? null,
+    settlingFiles: totals?.settlingFiles ?? null,
+    byGrade:
+      totals === null
+        ? []
+        : grades.map((grade) => ({ grade, ...(totals.byGrade.get(grade) ?? { files: 0, bytes: 0 }) })),
+    byMargin: [...(totals?.byMargin ?? [])].flatMap(([policy, margins]) =>
       [...margins].sort(([a], [b]) => a - b).map(([margin, count]) => ({ policy, margin, ...count })),
     ),
     peersByState: countByState(health.peers),

@@ -183,7 +183,7 @@ export class EventStreams {
 
   /** A moment for each sweep; before the history is there, none, so that they stay in order. */
   #remember({ sweptAtMs, totals }: MeshHealth): void {
-    if (!this.#hasHistory || sweptAtMs === 0 || this.#lastMomentMs === sweptAtMs) return;
+    if (!this.#hasHistory || totals === null || sweptAtMs === 0 || this.#lastMomentMs === sweptAtMs) return;
     this.#lastMomentMs = sweptAtMs;
     const byMargin = [...totals.byMargin.values()].flatMap((margins) =>
       [...margins].map(([margin, { files }]) => ({ margin, files })),

@@ -10,7 +10,7 @@ import type { ExposureAnswer, ResilienceAnswer } from './risk-schemas.ts';
 import type { AnswerName } from './schemas.ts';
 
 export interface RiskRoutesOptions {
-  readonly mesh: { peers(): readonly PeerFacts[]; health(): { readonly totals: { readonly files: number } } };
+  readonly mesh: { peers(): readonly PeerFacts[]; health(): { readonly totals: { readonly files: number } | null } };
   readonly history: Pick<HistoryQueries, 'exposure' | 'fileGroups'>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
 }
@@ -44,7 +44,7 @@ export function addRiskRoutes(
     '/v1/exposure',
     { schema: { summary: 'What the loss of each failure domain would do', response: answers('Exposure') } },
     async (): Promise<ExposureAnswer> =>
-      toExposureAnswer(await history.exposure(), mesh.peers(), mesh.health().totals.files),
+      toExposureAnswer(await history.exposure(), mesh.peers(), mesh.health().totals?.files ?? null),
   );
 
   app.get<{ Querystring: { lostPeers?: number; repairedTo?: number } }>(
@@ -101,7 +101,7 @@ export function domainsOf(peers: readonly Pick<PeerFacts, 'domains' | 'state'>[]
 export function toExposureAnswer(
   exposed: readonly Exposure[],
   peers: readonly PeerFacts[],
-  files: number,
+  files: number | null,
 ): ExposureAnswer {
   const figures = new Map(exposed.map((row) => [`${row.kind} ${row.domain}`, row]));
   const names = new Map(peers.map(({ peer, name }) => [peer as string, name]));

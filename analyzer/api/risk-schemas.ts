@@ -12,7 +12,7 @@ const point = z.object({
 export const exposureAnswer = z
   .object({
     atMs: count.meta({ description: 'The newest sweep that told of exposure; 0 before the first.' }),
-    files: count,
+    files: count.nullable().meta({ description: 'Of the mesh; null where it is not known.' }),
     kinds: z.array(
       z.object({
         kind: z.string(),

@@ -37,17 +37,24 @@ export const alert = z.object({
   sinceMs: count,
 });
 
+const unknownFigure = 'Null where it is not known: no analyzer has judged anything yet, and no last sweep is stored.';
+const unknownLive = 'Null where no analyzer tells of any partition: the store does not keep it.';
+
 export const meshAnswer = z
   .object({
     freshness,
-    files: count,
-    bytes: count,
-    filesWithoutManifest: count,
-    settlingFiles: count,
-    byGrade: z.array(z.object({ grade, files: count, bytes: count })),
-    byMargin: z.array(z.object({ policy: z.string(), margin: z.number().int(), files: count, bytes: count })),
+    files: count.nullable().meta({ description: `${unknownFigure} freshness says why.` }),
+    bytes: count.nullable().meta({ description: unknownFigure }),
+    filesWithoutManifest: count.nullable().meta({ description: unknownLive }),
+    settlingFiles: count.nullable().meta({ description: unknownLive }),
+    byGrade: z
+      .array(z.object({ grade, files: count, bytes: count }))
+      .meta({ description: 'Empty where it is not known.' }),
+    byMargin: z
+      .array(z.object({ policy: z.string(), margin: z.number().int(), files: count, bytes: count }))
+      .meta({ description: 'Empty where it is not known.' }),
     peersByState: z.array(z.object({ state: z.enum(peerStates), peers: count })),
-    sweptAtMs: count,
+    sweptAtMs: count.meta({ description: 'When these figures were so; 0 where it is not known.' }),
     ownedPartitions: count,
     partitions: count,
     alerts: z.array(alert),

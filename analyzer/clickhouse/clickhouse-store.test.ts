@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
-import type { Grade } from '#mesh/grade.ts';
+import { type Grade, grades } from '#mesh/grade.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { newPeer, type PeerLife } from '#peers/liveness/peer-liveness.ts';
@@ -16,7 +16,7 @@ import { healthOf } from '../files/share-map/health.ts';
 import type { PlacementRow } from '../files/share-map/kept-rows.ts';
 import { type ShareMapChanges, unknownRegistration } from '../files/share-map/share-map.ts';
 import { emptyTotals } from '../files/share-map/totals.ts';
-import type { HealthRow } from '../ports.ts';
+import type { HealthRow, SweepRecord } from '../ports.ts';
 import { always } from '../testing/always.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
 import { eventually, peers, TestMesh } from '../testing/mesh.ts';
@@ -265,6 +265,26 @@ describe('the analyzer on ClickHouse', () => {
       `SELECT ${tables.marginHistory.columnNames.join(', ')} FROM ${database.qualified('margin_history')}`,
     );
     expect(margins).toEqual([{ at: atMs, analyzer: 'mesh', policy: '2-of-6', margin: -1, files: 2, bytes: 20 }]);
+  });
+
+  it('knows the last sweep, and that there was none', async () => {
+    expect(await store.loadLastSweep()).toBeNull();
+    const sweepOf = (files: number, at: number): SweepRecord => {
+      const count = { files, bytes: 10 * files };
+      const byMargin = new Map([['2-of-6', new Map([[files, count]])]]);
+      const byPolicy = new Map([['2-of-6', new Map([['lost' as Grade, count]])]]);
+      return { totals: { ...emptyTotals(), byMargin, byPolicy }, atMs: at };
+    };
+    await store.saveSweeps([sweepOf(1, atMs), sweepOf(2, atMs + 1000)]);
+    await store.flush();
+    const none = { files: 0, bytes: 0 };
+    expect(await store.loadLastSweep()).toEqual({
+      byPolicy: new Map([
+        ['2-of-6', new Map(grades.map((grade) => [grade, grade === 'lost' ? { files: 2, bytes: 20 } : none]))],
+      ]),
+      byMargin: new Map([['2-of-6', new Map([[2, { files: 2, bytes: 20 }]])]]),
+      atMs: atMs + 1000,
+    });
   });
 
   it('shows peers as they are now, with their vitals now and then, and how their states changed', async () => {

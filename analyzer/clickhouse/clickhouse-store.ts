@@ -8,6 +8,7 @@ import type { Store } from '#store/client.ts';
 import { enqueuePlacements } from '#store/placement-columns.ts';
 import { openAlerts } from '#store/queries/audit.ts';
 import { type DisputedProofs, disputedProofs } from '#store/queries/disputed-proofs.ts';
+import { newestSweep } from '#store/queries/newest-sweep.ts';
 import { livenessMarksOf, peerLivesOf } from '#store/queries/peers.ts';
 import { uint64 } from '#store/row-binary/columns.ts';
 import { encodeRows } from '#store/row-binary/table.ts';
@@ -17,6 +18,7 @@ import type { WriteGuard } from '#store/write-batch.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import type { AlertChange, OpenAlert } from '../alerts/alert-board.ts';
 import type { ObjectiveCount } from '../alerts/objective.ts';
+import { type Count, innerOf } from '../files/share-map/totals.ts';
 import type {
   AnalyzerStore,
   ExposureRecord,
@@ -27,6 +29,7 @@ import type {
   PartitionSink,
   StoredFile,
   StoredPartition,
+  StoredSweep,
   SweepRecord,
   WorstFiles,
   WorstQuery,
@@ -109,6 +112,17 @@ export class ClickHouseAnalyzerStore implements AnalyzerStore {
 
   async loadOpenAlerts(): Promise<readonly OpenAlert[]> {
     return (await openAlerts(this.#store)).map(alertOfRow);
+  }
+
+  async loadLastSweep(): Promise<StoredSweep | null> {
+    const sweep = await newestSweep(this.#store, wholeMesh);
+    if (sweep === null) return null;
+    const byPolicy = new Map<string, Map<Grade, Count>>();
+    for (const { policy, grade, files, bytes } of sweep.grades) innerOf(byPolicy, policy).set(grade, { files, bytes });
+    const byMargin = new Map<string, Map<number, Count>>();
+    for (const { policy, margin, files, bytes } of sweep.margins)
+      innerOf(byMargin, policy).set(margin, { files, bytes });
+    return { byPolicy, byMargin, atMs: sweep.at };
   }
 
   loadDisputedProofs(sinceMs: number): Promise<DisputedProofs> {

@@ -72,6 +72,11 @@ export class MeshFacts {
     return { state: reasons.length === 0 ? 'fresh' : 'stale', asOfMs: own.asOfMs, reasons };
   }
 
+  /** Whether anybody has told of any partition of late. */
+  get isAnyKnown(): boolean {
+    return this.#knownPartitions().size > 0;
+  }
+
   /** Whether every partition that is owned here has been judged. */
   get areAllJudged(): boolean {
     return this.#own.judged().length === this.#own.ownedPartitions;

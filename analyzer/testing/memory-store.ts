@@ -28,6 +28,7 @@ import type {
   PartitionSink,
   StoredFile,
   StoredPartition,
+  StoredSweep,
   SweepRecord,
   WorstFiles,
   WorstQuery,
@@ -154,6 +155,12 @@ export class MemoryStore implements AnalyzerStore {
   async loadLiveness(): Promise<StoredLiveness> {
     await this.#reachable();
     return { marks: this.rows.marks, lives: new Map(structuredClone([...this.rows.lives])) };
+  }
+
+  async loadLastSweep(): Promise<StoredSweep | null> {
+    await this.#reachable();
+    const last = this.rows.sweeps.at(-1);
+    return last === undefined ? null : { ...last.totals, atMs: last.atMs };
   }
 
   async loadDisputedProofs(): Promise<DisputedProofs> {

@@ -28,9 +28,21 @@ describe('the files', () => {
     expect(judgeFiles(mesh({ healthy: 90, degraded: 10 })).state).toBe('ok');
   });
 
-  test('are not known while health is stale and none is', () => {
+  test('are not known where nobody knows them, and judged as they were while health is stale', () => {
     const freshness = { state: 'stale' as const, asOfMs: 0, reasons: ['the log cannot be opened'] };
-    expect(judgeFiles({ ...mesh({}), files: 0, freshness }).state).toBe('skipped');
+    expect(judgeFiles({ ...mesh({}), files: null, freshness })).toMatchObject({
+      state: 'skipped',
+      detail: 'no file is known yet: the log cannot be opened',
+    });
+    const old = '; so the sweep of 2026-06-01T00:00:00.000Z found them';
+    expect(judgeFiles({ ...mesh({ healthy: 100 }), freshness })).toMatchObject({
+      state: 'ok',
+      detail: `100 files, none of them at risk${old}`,
+    });
+    expect(judgeFiles({ ...mesh({ lost: 1 }), freshness })).toMatchObject({
+      state: 'failed',
+      detail: `of 100 files 1 cannot be recovered now${old}`,
+    });
   });
 
   test.each([

@@ -47,20 +47,25 @@ function whereAway(error: unknown): Finding {
   throw error;
 }
 
-export function judgeFiles({ files, byGrade, filesWithoutManifest, freshness }: MeshAnswer): Finding {
-  if (files === 0 && freshness.state === 'stale') return skipped('no file is known while health is stale');
+export function judgeFiles({ files, byGrade, filesWithoutManifest, freshness, sweptAtMs }: MeshAnswer): Finding {
+  if (files === null)
+    return skipped(`no file is known yet: ${freshness.reasons.join('; ') || 'nothing was judged so far'}`);
   const of = (grade: string): number => byGrade.find((each) => each.grade === grade)?.files ?? 0;
   const [lost, critical, atRisk] = [of('lost'), of('critical'), of('at-risk')];
   const unwatched =
-    filesWithoutManifest === 0 ? '' : `; shares of ${filesWithoutManifest} files without a manifest are there`;
-  if (lost + critical + atRisk === 0) return passed(`${files} files, none of them at risk${unwatched}`);
+    (filesWithoutManifest ?? 0) === 0 ? '' : `; shares of ${filesWithoutManifest} files without a manifest are there`;
+  const dated =
+    freshness.state === 'fresh' || sweptAtMs === 0
+      ? ''
+      : `; so the sweep of ${new Date(sweptAtMs).toISOString()} found them`;
+  if (lost + critical + atRisk === 0) return passed(`${files} files, none of them at risk${unwatched}${dated}`);
   const words = [
     ...(lost > 0 ? [`${lost} cannot be recovered now`] : []),
     ...(critical > 0 ? [`${critical} are critical`] : []),
     ...(atRisk > 0 ? [`${atRisk} are at risk`] : []),
   ];
   return failed(
-    `of ${files} files ${words.join(', ')}${unwatched}`,
+    `of ${files} files ${words.join(', ')}${unwatched}${dated}`,
     lost > 0
       ? 'Bring peers back that hold their shares: `meshward file at-risk --grade lost` lists the files, `meshward file show FILE --placements` the peers.'
       : '`meshward file at-risk` lists them with their causes; the line on repairs says whether they are being mended.',

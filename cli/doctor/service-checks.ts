@@ -42,7 +42,7 @@ export function serviceChecks(context: Context, run: RunFile | null): readonly C
       async run() {
         const url = run?.apiUrl ?? config.repairer.apiUrl;
         const mesh = await createApiClient(url, answerTimeoutMs, send).mesh();
-        const said = `${url} has ${mesh.files} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
+        const said = `${url} has ${mesh.files ?? 'not yet found out its'} files in ${mesh.ownedPartitions} of ${mesh.partitions} partitions; health is ${describeFreshness(mesh.freshness)}`;
         if (mesh.freshness.state === 'fresh') return passed(said);
         return failed(
           said,

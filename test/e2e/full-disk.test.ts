@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { FileAnswerBody } from '#analyzer/api/schemas.ts';
+import type { FileAnswerBody, MeshAnswer } from '#analyzer/api/schemas.ts';
 import { fillDisk, mountSmallDisk, smallDisks } from '../setup/small-disks.ts';
 import { RunningDemo, tick } from './running-demo.ts';
 
@@ -103,7 +103,7 @@ describe.each(smallDisks('24m'))('with a log on a disk of %s that is full', (siz
     });
     const file = () => fileOf(run.apiUrl, index);
     await until('the health of the file', async () => (await file()).available === 1);
-    for (const table of ['placements', 'peer_lives'])
+    for (const table of ['placements', 'peer_lives', 'margin_history'])
       await until(`rows in ${table}`, async () => (await stored(mesh, run.clickhouseUrl, table)) > 0);
 
     const makeRoom = fillDisk(log);
@@ -118,6 +118,9 @@ describe.each(smallDisks('24m'))('with a log on a disk of %s that is full', (siz
     await until('the peer again', async () => (await peersOf(run.apiUrl)).peers.length === 1);
     expect(await peersOf(run.apiUrl)).toMatchObject({ peers: [{ state: 'up' }], freshness: { state: 'stale' } });
     expect(await file()).toMatchObject({ available: 1, freshness: { state: 'stale' } });
+    const figures = async () => (await get(run.apiUrl, '/v1/mesh')).body as MeshAnswer;
+    expect(await figures()).toMatchObject({ files: 1, bytes: 3000, freshness: { state: 'stale' } });
+    expect((await mesh.meshward('status')).stdout).toMatch(/files +1, 2\.93 KiB, as the sweep of /);
     expect((await get(run.apiUrl, '/livez')).status).toBe(200);
     const doctor = await mesh.meshward(...settings, 'doctor');
     expect(doctor.exitCode).toBe(4);

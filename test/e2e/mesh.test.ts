@@ -227,7 +227,9 @@ describe('the page', () => {
     await page.goto(demo.run().apiUrl);
     const { peersByState } = await eventually('the count of files on the page', async () => {
       const mesh = await api.mesh();
-      return mesh.files > 0 && (await page.textContent('#files')) === String(mesh.files) ? mesh : null;
+      return mesh.files !== null && mesh.files > 0 && (await page.textContent('#files')) === String(mesh.files)
+        ? mesh
+        : null;
     });
     expect(await page.locator('#domains i').count()).toBe(peersByState.reduce((sum, { peers }) => sum + peers, 0));
     expect(await page.textContent('#answer')).toMatch(/can be recovered$/);

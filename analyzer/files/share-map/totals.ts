@@ -1,7 +1,7 @@
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { FileHealth, SweepTotals } from './share-map.ts';
 
-interface Count {
+export interface Count {
   readonly files: number;
   readonly bytes: number;
 }
@@ -36,7 +36,10 @@ export function mergeTotals(a: SweepTotals, b: SweepTotals): SweepTotals {
   };
 }
 
-function mergeCounts<K>(a: ReadonlyMap<K, Count> = new Map(), b: ReadonlyMap<K, Count> = new Map()): Map<K, Count> {
+export function mergeCounts<K>(
+  a: ReadonlyMap<K, Count> = new Map(),
+  b: ReadonlyMap<K, Count> = new Map(),
+): Map<K, Count> {
   const merged = new Map(a);
   for (const [key, { files, bytes }] of b) {
     const known = merged.get(key);
@@ -95,7 +98,7 @@ function addTo<K>(counts: Map<K, Count>, key: K, sizeBytes: number): void {
   counts.set(key, { files: files + 1, bytes: bytes + sizeBytes });
 }
 
-function innerOf<K>(outer: Map<string, Map<K, Count>>, name: string): Map<K, Count> {
+export function innerOf<K>(outer: Map<string, Map<K, Count>>, name: string): Map<K, Count> {
   const known = outer.get(name) ?? new Map<K, Count>();
   outer.set(name, known);
   return known;

@@ -130,7 +130,7 @@ export interface AlertChange {
 
 export interface ExposureAnswer {
   readonly atMs: number;
-  readonly files: number;
+  readonly files: number | null;
   readonly kinds: readonly {
     readonly kind: string;
     readonly count: number;

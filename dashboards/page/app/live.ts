@@ -58,10 +58,11 @@ export interface EndedRepair {
 }
 
 export interface Figures {
-  readonly files: number;
-  readonly bytes: number;
-  readonly filesWithoutManifest: number;
-  readonly settlingFiles: number;
+  /** Null where it is not known, here and below; then `byGrade` is empty. */
+  readonly files: number | null;
+  readonly bytes: number | null;
+  readonly filesWithoutManifest: number | null;
+  readonly settlingFiles: number | null;
   readonly byGrade: readonly { readonly grade: Grade; readonly files: number; readonly bytes: number }[];
   readonly peersByState: readonly { readonly state: PeerState; readonly peers: number }[];
   readonly ownedPartitions: number;

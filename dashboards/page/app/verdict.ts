@@ -20,7 +20,7 @@ export function verdictOf({ state, isConnected }: Live): Verdict {
   const { mesh } = state;
   if (mesh.freshness.state === 'stale')
     return { tone: 'warn', words: 'Not known: health is stale', more: mesh.freshness.reasons.join('; ') };
-  if (mesh.files === 0) return { tone: 'quiet', words: 'No file is known yet', more: '' };
+  if (mesh.files === null || mesh.files === 0) return { tone: 'quiet', words: 'No file is known yet', more: '' };
   const lost = filesOf(state, 'lost');
   if (lost > 0)
     return {

@@ -29,7 +29,7 @@ export function chapterOf(state: LiveState): Chapter {
     .filter(({ state: name }) => name === 'suspect' || name === 'down')
     .reduce((sum, { peers }) => sum + peers, 0);
   const lost = filesOf(state, 'lost');
-  if (mesh.files === 0)
+  if (mesh.files === null || mesh.files === 0)
     return {
       now: 'Peers are starting, and files are being stored on them.',
       because: 'Each file becomes 100 shares on 100 peers; any 25 of them give it back.',

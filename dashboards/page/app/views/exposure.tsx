@@ -55,7 +55,7 @@ function Exposure({ answer }: { readonly answer: ExposureAnswer }): JSX.Element 
       >
         <ul class="expose" id="exposure">
           {kind.domains.slice(0, shown).map((domain) => (
-            <DomainTile key={domain.domain} kind={kind.kind} domain={domain} files={answer.files} />
+            <DomainTile key={domain.domain} kind={kind.kind} domain={domain} files={answer.files ?? 0} />
           ))}
         </ul>
         {kind.count > shown ? (
@@ -71,7 +71,8 @@ function Exposure({ answer }: { readonly answer: ExposureAnswer }): JSX.Element 
 
 function Worst({ answer, kind }: { readonly answer: ExposureAnswer; readonly kind: Kind }): JSX.Element {
   const [worst] = kind.domains;
-  if (worst === undefined || answer.files === 0) return <Notice tone="quiet">No file is known yet.</Notice>;
+  if (worst === undefined || answer.files === null || answer.files === 0)
+    return <Notice tone="quiet">No file is known yet.</Notice>;
   const { domain, filesBelowK, filesBelowRepair } = worst;
   if (filesBelowK > 0)
     return (

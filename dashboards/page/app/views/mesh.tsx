@@ -63,6 +63,8 @@ function Alerts({ state }: { readonly state: LiveState }): JSX.Element | null {
 
 function Figures({ state }: { readonly state: LiveState }): JSX.Element {
   const { mesh, atRisk, running } = state;
+  const settling = mesh.settlingFiles ?? 0;
+  const unwatched = mesh.filesWithoutManifest ?? 0;
   const margin = smallestMargin(state);
   const up = mesh.peersByState.find(({ state: name }) => name === 'up')?.peers ?? 0;
   const all = mesh.peersByState.reduce((sum, { peers }) => sum + peers, 0);
@@ -89,20 +91,22 @@ function Figures({ state }: { readonly state: LiveState }): JSX.Element {
           name="peers up"
           tone={up < all - gone ? 'warn' : ''}
         />
-        <Figure id="files" value={short(mesh.files)} name="files" />
-        <Figure id="bytes" value={bytes(mesh.bytes)} name="of data" />
+        <Figure id="files" value={mesh.files === null ? unknown : short(mesh.files)} name="files" />
+        <Figure id="bytes" value={mesh.bytes === null ? unknown : bytes(mesh.bytes)} name="of data" />
       </div>
-      {mesh.settlingFiles > 0 || mesh.filesWithoutManifest > 0 ? (
+      {settling > 0 || unwatched > 0 ? (
         <p class="quiet small">
-          {mesh.settlingFiles > 0 ? `${whole(mesh.settlingFiles)} new files are still being reported. ` : ''}
-          {mesh.filesWithoutManifest > 0
-            ? `Of ${whole(mesh.filesWithoutManifest)} files nobody has sent the manifest: their health cannot be told.`
+          {settling > 0 ? `${whole(settling)} new files are still being reported. ` : ''}
+          {unwatched > 0
+            ? `Of ${whole(unwatched)} files nobody has sent the manifest: their health cannot be told.`
             : ''}
         </p>
       ) : null}
     </section>
   );
 }
+
+const unknown = '–';
 
 const meanings = {
   lost: 'cannot be recovered now',
@@ -114,6 +118,7 @@ const meanings = {
 
 function ByGrade({ state }: { readonly state: LiveState }): JSX.Element {
   const { mesh } = state;
+  const partOf = (files: number): number => (mesh.files === null || mesh.files === 0 ? 0 : files / mesh.files);
   return (
     <Card title="Files by grade" size="slim">
       <table class="grades" id="grades">
@@ -127,24 +132,21 @@ function ByGrade({ state }: { readonly state: LiveState }): JSX.Element {
         <tbody>
           {grades.map((grade) => {
             const files = filesOf(state, grade);
-            const part = mesh.files === 0 ? 0 : files / mesh.files;
+            const part = partOf(files);
             return (
               <tr key={grade} class={files === 0 ? 'none' : ''}>
                 <td>
                   <Mark of={grade} />
                   <small>{meanings[grade]}</small>
                 </td>
-                <td class="number">{short(files)}</td>
-                <td class="number quiet">{percent(part)}</td>
+                <td class="number">{mesh.files === null ? unknown : short(files)}</td>
+                <td class="number quiet">{mesh.files === null ? '' : percent(part)}</td>
               </tr>
             );
           })}
         </tbody>
       </table>
-      <Bar
-        parts={grades.map((grade) => [grade, mesh.files === 0 ? 0 : filesOf(state, grade) / mesh.files])}
-        label="Files by grade"
-      />
+      <Bar parts={grades.map((grade) => [grade, partOf(filesOf(state, grade))])} label="Files by grade" />
     </Card>
   );
 }
