@@ -98,6 +98,7 @@ describe('the analyzer and its store', () => {
     const running = await mesh.start(store, { log });
     await mesh.seenBy(running);
     await mesh.committed();
+    await eventually(() => expect(store.rows.health.get(fileOf(1))?.health.grade).toBe('healthy'));
     moved = true;
     await mesh.lose(1, [0, 1, 2]);
     await eventually(() => expect(gradeOf(running, 1)).toBe('at-risk'));
@@ -120,12 +121,16 @@ describe('the analyzer and its store', () => {
     const junk = { partition: 0, key: null, value: new Uint8Array([255]) };
     const [junkAt] = await mesh.log.append(mesh.topics.shareEvents.name, [junk]);
     await mesh.tick(peers);
-    const running = await mesh.start(store, { log });
-    await eventually(() => expect(running.counted.malformedRecords).toBe(1));
-    const { sweeps } = running.counted;
-    await eventually(() => expect(running.counted.sweeps).toBeGreaterThan(sweeps + 3));
-    expect((await mesh.offsets()).committed[0] ?? 0).toBeLessThanOrEqual(junkAt?.offset ?? 0);
-    held.resolve();
+    try {
+      const running = await mesh.start(store, { log });
+      await eventually(() => expect(running.counted.malformedRecords).toBe(1));
+      const { sweeps } = running.counted;
+      await eventually(() => expect(running.counted.sweeps).toBeGreaterThan(sweeps + 3));
+      expect((await mesh.offsets()).committed[0] ?? 0).toBeLessThanOrEqual(junkAt?.offset ?? 0);
+    } finally {
+      // A failure must not hold up the end of the analyzer too.
+      held.resolve();
+    }
     await mesh.committed();
     expect(await mesh.deadLetters()).toHaveLength(1);
   });
