@@ -111,6 +111,7 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
     clock,
     log,
     ...(timing?.gatherMs === undefined ? {} : { gatherMs: timing.gatherMs }),
+    ...(timing?.laterMs === undefined ? {} : { laterMs: timing.laterMs }),
     onEvent: (change) => metrics.event(change),
     onOverflow: () => lost(true),
   });

@@ -46,6 +46,8 @@ export interface AgentTiming {
   readonly sender: Partial<SenderLimits>;
   /** How long changes are gathered into a batch. @default 50 */
   readonly gatherMs: number;
+  /** How long what says only that all is as it was is gathered. @default 30 s */
+  readonly laterMs: number;
   /** A round of the verifier takes at least so long. @default 1 h */
   readonly verifyRoundMs: number;
   /** How often the central settings are asked for. @default 60 s */

@@ -40,6 +40,31 @@ test('changes are gathered for a moment into one batch, in their order', async (
   ]);
 });
 
+test('what says only that all is as it was is gathered for longer', async () => {
+  const { clock, batches, outbox } = bench(100);
+  for (const number of [1, 2, 3]) {
+    outbox.share(new Uint8Array(16), number, 'verified', 'later');
+    await clock.advance(1000);
+  }
+  await clock.advance(26_999);
+  expect(batches).toEqual([]);
+  expect(outbox.isEmpty).toBe(false);
+  await clock.advance(1);
+  expect(batches.map(({ numbers }) => numbers)).toEqual([[1, 2, 3]]);
+});
+
+test('a change takes along what waits for longer, in its order', async () => {
+  const { clock, batches, say, outbox } = bench(100);
+  outbox.share(new Uint8Array(16), 1, 'verified', 'later');
+  await clock.advance(1000);
+  say(2);
+  outbox.share(new Uint8Array(16), 3, 'verified', 'later');
+  await clock.advance(50);
+  expect(batches.map(({ numbers }) => numbers)).toEqual([[1, 2, 3]]);
+  await clock.advance(60_000);
+  expect(batches).toHaveLength(1);
+});
+
 test('a full batch does not wait, and no batch is larger than it may be', async () => {
   const { clock, batches, say } = bench();
   for (let i = 0; i < 10; i++) say(i);

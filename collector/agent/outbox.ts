@@ -1,7 +1,8 @@
 /**
- * Gathers what happened for a moment, so that a thousand changes become a batch and not a thousand. Holds changes back while
- * an inventory is being written, so that nothing comes between its parts. Bounded: producers wait for {@link Outbox.room};
- * those that cannot wait overflow it, and then an inventory is owed.
+ * Gathers what happened for a moment, so that a thousand changes become a batch and not a thousand; and for longer what says
+ * only that all is as it was, so that a mesh at rest is one. Whatever is gathered goes together, in its order, with what is due
+ * first. Holds changes back while an inventory is being written, so that nothing comes between its parts. Bounded: producers wait
+ * for {@link Outbox.room}; those that cannot wait overflow it, and then an inventory is owed.
  */
 
 import type { Clock } from '#mesh/clock.ts';
@@ -9,7 +10,7 @@ import { maxEventsPerBatch, maxManifestsPerBatch } from '#mesh/limits.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { BatchSink } from './batch-writer.ts';
-import { type EventSink, kindOfChange, type ShareChange } from './events.ts';
+import { type EventSink, kindOfChange, type ShareChange, type Urgency } from './events.ts';
 
 export interface OutboxOptions {
   readonly batches: Pick<BatchSink, 'append'>;
@@ -17,6 +18,8 @@ export interface OutboxOptions {
   readonly log: Logger;
   /** How long changes are gathered. @default 50 */
   readonly gatherMs?: number;
+  /** How long changes are gathered that are told later. @default {@link defaultLaterMs} */
+  readonly laterMs?: number;
   /** @default as the collector allows */
   readonly eventsPerBatch?: number;
   readonly manifestsPerBatch?: number;
@@ -26,6 +29,9 @@ export interface OutboxOptions {
 
 /** Most events held, in batches. */
 const heldBatches = 4;
+const defaultGatherMs = 50;
+/** What is lost with the process is said again by the next round of the verifier. */
+export const defaultLaterMs = 30_000;
 
 export class Outbox implements EventSink {
   readonly #options: OutboxOptions;
@@ -37,6 +43,8 @@ export class Outbox implements EventSink {
   #count = 0;
   #manifests: Manifest[] = [];
   #callOff: (() => void) | null = null;
+  /** When what is gathered goes, in the clock's monotonic time. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #flushing: Promise<void> = Promise.resolve();
   #isFlushing = false;
   #waiting: (() => void)[] = [];
@@ -54,7 +62,7 @@ export class Outbox implements EventSink {
     return this.#count === 0 && this.#manifests.length === 0 && !this.#isFlushing;
   }
 
-  share(storageIndex: Uint8Array, shareNumber: number, change: ShareChange): void {
+  share(storageIndex: Uint8Array, shareNumber: number, change: ShareChange, urgency: Urgency = 'soon'): void {
     this.#options.onEvent?.(change);
     if (this.#count === this.#eventsPerBatch * heldBatches) {
       this.#count = 0;
@@ -68,7 +76,7 @@ export class Outbox implements EventSink {
     this.#numbers[this.#count] = shareNumber;
     this.#kinds[this.#count] = kindOfChange[change];
     this.#count++;
-    this.#flushSoon(this.#count >= this.#eventsPerBatch);
+    this.#flushWithin(this.#count >= this.#eventsPerBatch ? 0 : this.#delayMs(urgency));
   }
 
   manifest(manifest: Manifest): void {
@@ -77,7 +85,7 @@ export class Outbox implements EventSink {
       return;
     }
     this.#manifests.push(manifest);
-    this.#flushSoon(this.#manifests.length >= this.#manifestsPerBatch);
+    this.#flushWithin(this.#manifests.length >= this.#manifestsPerBatch ? 0 : this.#delayMs('soon'));
   }
 
   async room(): Promise<void> {
@@ -88,8 +96,7 @@ export class Outbox implements EventSink {
 
   /** Resolves when everything said so far is in the spool. */
   flush(): Promise<void> {
-    this.#callOff?.();
-    this.#callOff = null;
+    this.stop();
     return this.#run(() => this.#write());
   }
 
@@ -104,25 +111,29 @@ export class Outbox implements EventSink {
   stop(): void {
     this.#callOff?.();
     this.#callOff = null;
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
   }
 
-  #flushSoon(now: boolean): void {
-    if (now) {
-      this.#callOff?.();
-      this.#callOff = null;
-    } else if (this.#callOff !== null) {
-      return;
-    }
-    if (now && this.#isFlushing) return; // what runs takes it along
+  #delayMs(urgency: Urgency): number {
+    const { gatherMs = defaultGatherMs, laterMs = defaultLaterMs } = this.#options;
+    return urgency === 'soon' ? gatherMs : laterMs;
+  }
+
+  #flushWithin(delayMs: number): void {
+    const { clock, log, onOverflow } = this.#options;
+    const dueAtMs = clock.monotonicMs() + delayMs;
+    if (dueAtMs >= this.#dueAtMs) return;
+    this.stop();
+    if (delayMs === 0 && this.#isFlushing) return; // what runs takes it along
     const run = (): void => {
-      this.#callOff = null;
       this.flush().catch((error: unknown) => {
-        this.#options.log.error({ error: String(error) }, 'changes could not be written to the spool');
-        this.#options.onOverflow();
+        log.error({ error: String(error) }, 'changes could not be written to the spool');
+        onOverflow();
       });
     };
-    if (now) run();
-    else this.#callOff = this.#options.clock.after(this.#options.gatherMs ?? 50, run);
+    if (delayMs === 0) return run();
+    this.#dueAtMs = dueAtMs;
+    this.#callOff = clock.after(delayMs, run);
   }
 
   #run<T>(work: () => Promise<T>): Promise<T> {
@@ -144,7 +155,7 @@ export class Outbox implements EventSink {
   /** A full batch may have gathered while an inventory was written. */
   #afterFlush(): void {
     this.#wake();
-    if (this.#count > 0 || this.#manifests.length > 0) this.#flushSoon(false);
+    if (this.#count > 0 || this.#manifests.length > 0) this.#flushWithin(this.#delayMs('soon'));
   }
 
   async #write(): Promise<void> {

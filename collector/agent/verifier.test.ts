@@ -6,7 +6,7 @@ import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { realFile } from '#tahoe/share/example-shares.ts';
 import { checkShareFile } from './check-share-file.ts';
-import type { EventSink } from './events.ts';
+import type { EventSink, Urgency } from './events.ts';
 import { inspectFile, manifestTag } from './inspect.ts';
 import { type CheckShare } from './ports.ts';
 import { ShareRoot } from './share-root.ts';
@@ -19,6 +19,7 @@ let root: ShareRoot;
 let table: ShareTable;
 let clock: ManualClock;
 let said: string[];
+let urgencies: (Urgency | undefined)[];
 let changed: string[];
 const verifiers: Verifier[] = [];
 beforeEach(async () => {
@@ -28,6 +29,7 @@ beforeEach(async () => {
   table = new ShareTable();
   clock = new ManualClock();
   said = [];
+  urgencies = [];
   changed = [];
 });
 afterEach(async () => {
@@ -36,7 +38,10 @@ afterEach(async () => {
 });
 
 const sink: EventSink = {
-  share: (key, shareNumber, change) => said.push(`${change} ${storageIndexFromBytes(key)}/${shareNumber}`),
+  share(key, shareNumber, change, urgency) {
+    said.push(`${change} ${storageIndexFromBytes(key)}/${shareNumber}`);
+    urgencies.push(urgency);
+  },
   manifest: () => undefined,
   room: () => Promise.resolve(),
 };
@@ -119,6 +124,17 @@ test('a byte that rotted is found, said once, and taken back when the share is s
   await know(1, 2);
   await until(() => said.at(-1) === `verified ${indexOf(1)}/2`);
   expect(table.corruptCount).toBe(0);
+  // That a share is still sound has time; that it is sound again has none.
+  expect(urgencies[0]).toBe('later');
+  expect(urgencies.at(-1)).not.toBe('later');
+});
+
+test('that a share which was reported is sound is told soon', async () => {
+  await add(1, 2);
+  const verifier = verify({ bytesPerSecond: 0 });
+  verifier.reported(storageIndexToBytes(indexOf(1)), 2);
+  await until(() => said.length === 1);
+  expect([said, urgencies]).toEqual([[`verified ${indexOf(1)}/2`], ['soon']]);
 });
 
 test('a share that changed while it was read gets no verdict; it is looked at anew', async () => {

@@ -10,7 +10,7 @@ import type { Logger } from '#mesh/logger.ts';
 import { storageIndexFromBytes } from '#mesh/storage-index.ts';
 import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import { isShareError } from '#tahoe/share/share-errors.ts';
-import type { EventSink } from './events.ts';
+import type { EventSink, Urgency } from './events.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import { manifestTag, stampOf, statLink } from './inspect.ts';
 import type { CheckShare } from './ports.ts';
@@ -146,7 +146,7 @@ export class Verifier {
         continue;
       }
       try {
-        await this.#verify(target, (bytes) => this.#bucket.pay(bytes, signal));
+        await this.#verify(target, 'later', (bytes) => this.#bucket.pay(bytes, signal));
       } catch (error) {
         if (signal.aborted) return;
         this.#options.log.warn({ error: describeError(error) }, 'a share could not be verified');
@@ -167,7 +167,7 @@ export class Verifier {
       if (this.#isPaused || this.#stopping.signal.aborted) return;
       this.#reported.delete(name);
       try {
-        await this.#verify(target, (bytes) => Promise.resolve(void this.#bucket.take(bytes)));
+        await this.#verify(target, 'soon', (bytes) => Promise.resolve(void this.#bucket.take(bytes)));
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         this.#options.log.warn({ error: describeError(error) }, 'a share that was reported could not be verified');
@@ -205,7 +205,12 @@ export class Verifier {
     return null;
   }
 
-  async #verify({ key, shareNumber }: Target, spend: (bytes: number) => Promise<void>): Promise<void> {
+  /** @param urgency of the word that the share is sound: somebody who doubts it waits for that. */
+  async #verify(
+    { key, shareNumber }: Target,
+    urgency: Urgency,
+    spend: (bytes: number) => Promise<void>,
+  ): Promise<void> {
     const { table, root, check, log } = this.#options;
     const { signal } = this.#stopping;
     const slot = table.find(key, shareNumber);
@@ -247,15 +252,15 @@ export class Verifier {
       return;
     }
     if (fault !== null && (await root.check(table.shareCount)) !== 'present') return;
-    this.#ifUnchanged(key, shareNumber, stamp, (same) => this.#judge(same, key, shareNumber, fault));
+    this.#ifUnchanged(key, shareNumber, stamp, (same) => this.#judge(same, key, shareNumber, fault, urgency));
     if (fault !== null) log.debug({ storageIndex, shareNumber, fault }, 'a share does not verify');
   }
 
-  #judge(slot: number, key: Uint8Array, shareNumber: number, fault: string | null): void {
+  #judge(slot: number, key: Uint8Array, shareNumber: number, fault: string | null, urgency: Urgency): void {
     const { table, sink, log, keeper } = this.#options;
     const wasCorrupt = table.has(slot, corruptFlag);
     if (fault === null) this.#verifiedCount++;
-    if (fault === null) sink.share(key, shareNumber, 'verified');
+    if (fault === null) sink.share(key, shareNumber, 'verified', wasCorrupt ? 'soon' : urgency);
     else if (!wasCorrupt) {
       sink.share(key, shareNumber, 'corrupt');
       log.warn({ storageIndex: storageIndexFromBytes(key), shareNumber, fault }, 'a share is corrupt');

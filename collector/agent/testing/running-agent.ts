@@ -13,6 +13,7 @@ export const quickTiming: AgentTiming = {
   follower: { rootCheckMs: 50, pollMs: 50, gatherMs: 5, unwatchedScanMs: 50 },
   sender: { firstPauseMs: 5, longestPauseMs: 20, unwelcomePauseMs: 20 },
   gatherMs: 5,
+  laterMs: 5,
   verifyRoundMs: 3_600_000,
   settingsMs: 20,
 };
