@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
 import { loadConfig } from '#mesh/config/load.ts';
 import type { Grade } from '#mesh/grade.ts';
+import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { fileOf } from '#mesh/testing/share-events.ts';
 import type { HealthRow, PartitionChanges } from '../ports.ts';
 import { MemoryStore } from '../testing/memory-store.ts';
@@ -171,5 +172,70 @@ describe('a pass of the keeper', () => {
     expect(found).toBeGreaterThan(0);
     expect(unsavedHealth.size).toBe(0);
     expect(waiting).toBe(0);
+  });
+});
+
+describe('when a pass of the keeper is due', () => {
+  const restMs = 10_000;
+  const flushMs = 1000;
+  const partitionOf = (): OwnedPartition => {
+    const unsavedHealth = new UnsavedHealth(() => true);
+    return { number: 1, nextOffset: 5, committedOffset: 5, unsavedHealth } as unknown as OwnedPartition;
+  };
+
+  async function resting() {
+    const clock = new ManualClock();
+    const partition = partitionOf();
+    const history = new WaitingHistory(() => undefined);
+    const done = (): Promise<void> => Promise.resolve();
+    const store = { savePartitions: done, saveSweeps: done, saveExposure: done, saveAlerts: done, flush: done };
+    const { config } = loadConfig({
+      flags: { 'analyzer.flushIntervalMs': flushMs, 'analyzer.restFlushIntervalMs': restMs },
+    });
+    const keeper = new Keeper({
+      analyzer: {
+        store,
+        config,
+        clock,
+        metrics: { flushes: { add: () => undefined } },
+      } as unknown as KeeperOptions['analyzer'],
+      owned: new Map([[1, partition]]),
+      publisher: {} as KeeperOptions['publisher'],
+      history,
+      peers: {} as KeeperOptions['peers'],
+      rebuilds: { count: 0 },
+      group: { commit: done },
+    });
+    await keeper.keep();
+    await clock.advance(flushMs);
+    return { clock, partition, history, keeper };
+  }
+
+  it('is seldom while nothing changes', async () => {
+    const { clock, keeper, partition } = await resting();
+    partition.nextOffset += 100;
+    expect(keeper.isDue).toBe(false);
+    await clock.advance(restMs - flushMs - 1);
+    expect(keeper.isDue).toBe(false);
+    await clock.advance(1);
+    expect(keeper.isDue).toBe(true);
+  });
+
+  it('is soon for health that changes, for histories, and for many records', async () => {
+    const changed = await resting();
+    changed.partition.unsavedHealth.set(fileOf(1), 1);
+    expect(changed.keeper.isDue).toBe(true);
+    const told = await resting();
+    told.history.addAlertChanges([{} as never]);
+    expect(told.keeper.isDue).toBe(true);
+    const busy = await resting();
+    busy.partition.nextOffset += 256;
+    expect(busy.keeper.isDue).toBe(true);
+  });
+
+  it('is at once where somebody needs room', async () => {
+    const { keeper } = await resting();
+    keeper.keepSoon();
+    expect(keeper.isDue).toBe(true);
   });
 });

@@ -29,6 +29,8 @@ export interface KeeperOptions {
 
 /** While a long save is under way, what changes goes to the store this often. */
 const changesIntervalMs = 500;
+/** Records that wait to be committed make a pass due: they are read again after a crash, and count as unread until then. */
+const mostUncommitted = 256;
 /** As many as the publisher looks at before it asks whether to go on. */
 const filesAPiece = 1000;
 
@@ -43,6 +45,7 @@ export class Keeper {
   #underWay: Promise<void> | null = null;
   #startedMs = 0;
   #nextMs = 0;
+  #nextAtRestMs = 0;
   #failed = false;
   readonly #ownerships = new WeakMap<OwnedPartition, Ownership>();
 
@@ -52,12 +55,30 @@ export class Keeper {
 
   /** Whether it is time for a pass, and none is under way. */
   get isDue(): boolean {
-    return this.#underWay === null && !this.#failed && this.#options.analyzer.clock.monotonicMs() >= this.#nextMs;
+    if (this.#underWay !== null || this.#failed) return false;
+    const now = this.#options.analyzer.clock.monotonicMs();
+    return now >= this.#nextMs && (now >= this.#nextAtRestMs || this.#hasNews());
   }
 
   /** The next pass is due at once. */
   keepSoon(): void {
     this.#nextMs = 0;
+    this.#nextAtRestMs = 0;
+  }
+
+  /**
+   * Whether anything waits that somebody may look for. That peers were heard, and that shares are as they were, is none: it makes
+   * rows all the time, and each insert costs ClickHouse several parts whatever stands in it.
+   */
+  #hasNews(): boolean {
+    const { owned, history } = this.#options;
+    if (!history.isEmpty) return true;
+    let uncommitted = 0;
+    for (const { unsavedHealth, nextOffset, committedOffset } of owned.values()) {
+      if (unsavedHealth.size > 0) return true;
+      uncommitted += nextOffset - (committedOffset ?? 0);
+    }
+    return uncommitted >= mostUncommitted;
   }
 
   /** Resolves when nothing is under way; never rejects. */
@@ -81,6 +102,7 @@ export class Keeper {
       const { clock, config } = this.#options.analyzer;
       this.#startedMs = clock.monotonicMs();
       this.#nextMs = this.#startedMs + config.analyzer.flushIntervalMs;
+      this.#nextAtRestMs = this.#startedMs + config.analyzer.restFlushIntervalMs;
       this.#underWay = this.#keep().finally(() => {
         this.#underWay = null;
       });

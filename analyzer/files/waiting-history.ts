@@ -26,6 +26,11 @@ export class WaitingHistory {
     this.#dropped = dropped;
   }
 
+  get isEmpty(): boolean {
+    const waiting = [this.#sweeps, this.#exposure, this.#stateChanges, this.#alertChanges];
+    return waiting.every((rows) => rows.length === 0);
+  }
+
   addSweep(sweep: SweepRecord): void {
     this.#sweeps.push(sweep);
     this.#trim(this.#sweeps, maxSweeps);

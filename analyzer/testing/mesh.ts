@@ -96,6 +96,7 @@ export class TestMesh {
         'log.topicPrefix': 'test.',
         'analyzer.sweepIntervalMs': 40,
         'analyzer.flushIntervalMs': 10,
+        'analyzer.restFlushIntervalMs': 10,
         'analyzer.suspectAfterHeartbeats': 2.5,
         'agent.heartbeatMs': 1000,
         'analyzer.graceMs': graceMs,

@@ -121,6 +121,12 @@ export const configSchema = z.strictObject({
       'How often every file is looked at; changes are noticed at once besides.',
     ),
     flushIntervalMs: key(durationMs, 1000, 'ms', 'How often changes go to ClickHouse and offsets are committed.'),
+    restFlushIntervalMs: key(
+      durationMs,
+      10_000,
+      'ms',
+      'The same while nothing changes but that peers are heard and say that their shares are as they were.',
+    ),
     suspectAfterHeartbeats: key(
       z.number().min(1),
       2.5,

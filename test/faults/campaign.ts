@@ -111,6 +111,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       'analyzer.settleMs': 1,
       'analyzer.sweepIntervalMs': 1000,
       'analyzer.flushIntervalMs': 250,
+      'analyzer.restFlushIntervalMs': 250,
       'agent.heartbeatMs': 2000,
       'analyzer.graceMs': 600_000,
       'api.port': 0,
