@@ -3,7 +3,8 @@
  *
  * Every case is measured in one run, its peers taking turns on the same blocks, in processor time of one thread; figures are
  * medians. "Staggered" blocks are 64-byte aligned and spread over the page; "node" blocks lie as Node allocates large Buffers,
- * each 16 bytes into a page. leopard and reed-solomon-simd are other codes (their shares are not zfec's). "memcpy" and
+ * each 16 bytes into a page. Where the processor has more than AVX2, every case is measured a second time with ours and the
+ * peers held to that. leopard and reed-solomon-simd are other codes (their shares are not zfec's). "memcpy" and
  * "xor" are no codes: they read each source and write each output once, in tiles of a page and 256 columns at a time.
  */
 import { spawn } from 'node:child_process';
@@ -13,7 +14,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
   hashMany,
+  hashTags,
   isaLevel,
+  isaLevelsSupported,
+  loadNative,
   regenerate,
   regenerateAsync,
   regenerateSegments,
@@ -45,13 +49,20 @@ export async function* run(options: BenchOptions): AsyncIterable<BenchCase> {
   const encode = options.arguments.includes('encode');
   const usual = encode ? allShapes.filter(([, , missing]) => missing === 0) : allShapes.slice(0, quick ? 1 : 4);
   const shapes = options.arguments.includes('all') ? allShapes : usual;
-  options.note(`instruction level ${isaLevel()}; ISA-L is 2.31 (crate isal-sys 0.5.3); one thread, processor time`);
+  const levels = levelsToMeasure(isaLevel());
+  options.note(`levels ${levels.join(' and ')}; ISA-L is 2.31 (crate isal-sys 0.5.3); one thread, processor time`);
   const peers = buildPeers(options.note);
-  yield* againstLibraries(peers, shapes, quick ? [4096, tahoeBlockBytes] : allLengths, quick ? 100 : 400);
+  yield* againstLibraries(peers, shapes, levels, quick ? [4096, tahoeBlockBytes] : allLengths, quick ? 100 : 400);
   if (encode) return;
   yield* repairWithHashes(peers, quick ? 5 : 15);
+  yield* hashing(quick ? 5 : 15);
   yield inNode(quick ? 5 : 15);
   yield* onAllThreadsAtAllSizes(quick ? 5 : 25);
+}
+
+/** What this process runs at, and AVX2 too where that is less: most processors have no more. */
+function levelsToMeasure(level: string): readonly string[] {
+  return level === 'avx512' || level === 'gfni' ? [level, 'avx2'] : [level];
 }
 
 const peerTitles: Readonly<Record<string, string>> = { isal: 'ISA-L', rssimd: 'reed-solomon-simd' };
@@ -65,6 +76,7 @@ interface Measured {
 async function* againstLibraries(
   peers: Peers,
   shapes: readonly Shape[],
+  levels: readonly string[],
   lengths: readonly number[],
   milliseconds: number,
 ): AsyncIterable<BenchCase> {
@@ -73,8 +85,8 @@ async function* againstLibraries(
   try {
     for (const [k, n, missing] of shapes) {
       for (const alignment of ['staggered', 'node'] satisfies Alignment[]) {
-        for (const length of lengths) {
-          driver.stdin.write(`${k} ${n} ${missing} ${length} ${alignment} ${milliseconds}\n`);
+        for (const [level, length] of levels.flatMap((one) => lengths.map((bytes) => [one, bytes] as const))) {
+          driver.stdin.write(`${k} ${n} ${missing} ${length} ${alignment} ${level} ${milliseconds}\n`);
           const { value, done } = await lines.next();
           if (done === true) throw new Error('the measuring program ended early');
           const { unequal, ours, ...others } = JSON.parse(value) as { unequal: string; ours: Measured } & Record<
@@ -84,7 +96,7 @@ async function* againstLibraries(
           if (unequal !== '') throw new Error(`${unequal} computed other bytes`);
           const gigabytes = (measured: Measured): number => (k * length) / measured.median;
           yield {
-            case: `${missing === 0 ? 'encode' : 'repair'} ${k}/${n}${missing === 0 ? '' : `, ${missing} missing`}, ${sizeOf(length)}, ${alignment}`,
+            case: `${missing === 0 ? 'encode' : 'repair'} ${k}/${n}${missing === 0 ? '' : `, ${missing} missing`}, ${sizeOf(length)}, ${alignment}, ${level}`,
             unit: 'GB/s in',
             ours: gigabytes(ours),
             peers: Object.fromEntries(
@@ -132,11 +144,38 @@ async function* repairWithHashes(peers: Peers, rounds: number): AsyncIterable<Be
     peers: straightforward.length > 0 ? { 'zfec with hashlib': median(straightforward) } : {},
   };
   const separate = (): void => {
-    hashMany('allmydata_encoded_subshare_v1', request.sources);
-    hashMany('allmydata_encoded_subshare_v1', regenerate(blocks));
+    hashMany(hashTags.block, request.sources);
+    hashMany(hashTags.block, regenerate(blocks));
   };
   const apart = Array.from({ length: rounds }, () => gigabytes / threadSeconds(separate, 80));
   yield { case: 'the same in one call, against three', ...figure, peers: { 'three calls': median(apart) } };
+}
+
+/**
+ * Block hashes as this processor does them, and as one without the SHA extensions: sixteen messages side by side where it has
+ * AVX-512, one at a time where it has not.
+ */
+function* hashing(rounds: number): Iterable<BenchCase> {
+  const { sources, outputs } = repairRequest(tahoeBlockBytes);
+  const blocks = [...sources, ...outputs];
+  const gigabytes = blocks.length * tahoeBlockBytes * 1e-9;
+  const own = isaLevel();
+  const levels = [own, ...isaLevelsSupported().filter((level) => level === 'avx512' || level === 'scalar')];
+  const figures = new Map(levels.map((level) => [level, [] as number[]]));
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const [level, measured] of figures) {
+        loadNative().setIsaLevel(level);
+        measured.push(gigabytes / threadSeconds(() => hashMany(hashTags.block, blocks), 10));
+      }
+    }
+  } finally {
+    loadNative().setIsaLevel(own);
+  }
+  for (const [level, measured] of figures) {
+    const figure = { unit: 'GB/s', ours: median(measured), peers: {}, spread: spreadOf(measured) };
+    yield { case: `hash ${blocks.length} blocks of 41,944 B, ${level}`, ...figure };
+  }
 }
 
 /** What the call from JavaScript costs: regenerate() at 4 KiB. */

@@ -1,7 +1,7 @@
 /** Builds what the codec bench measures against, from package registries, into .tools/bench-peers; what cannot be built is left out. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const sourceFolder = fileURLToPath(new URL('.', import.meta.url));
@@ -21,9 +21,10 @@ export interface Peers {
 export function buildPeers(note: (line: string) => void): Peers {
   mkdirSync(outFolder, { recursive: true });
   const builders: [names: string[], what: string, build: () => string][] = [
-    [['isal', 'rssimd'], 'ISA-L and reed-solomon-simd (cargo, nasm, autotools)', buildRust],
-    [['klauspost', 'leopard'], 'klauspost/reedsolomon (go)', buildGo],
-    [['zfec'], 'zfec (pip, gcc)', buildZfec],
+    [['isal'], 'ISA-L', buildIsal],
+    [['rssimd'], 'reed-solomon-simd', buildRust],
+    [['klauspost', 'leopard'], 'klauspost/reedsolomon', buildGo],
+    [['zfec'], 'zfec', buildZfec],
   ];
   const driverArguments: string[] = [];
   for (const [names, what, build] of builders) {
@@ -35,6 +36,46 @@ export function buildPeers(note: (line: string) => void): Peers {
     }
   }
   return { driver: buildDriver(), driverArguments, pythonPath: installZfec(note) };
+}
+
+/** From the sources that a crate holds, by their own makefile: nasm is then all they need beside a compiler. */
+function buildIsal(): string {
+  const rust = join(sourceFolder, 'rust');
+  run('cargo', ['fetch', '--quiet', '--locked'], rust);
+  const metadata = JSON.parse(
+    run('cargo', ['metadata', '--format-version', '1', '--all-features', '--locked', '--offline'], rust),
+  ) as { packages: readonly { name: string; manifest_path: string }[] };
+  const crate = metadata.packages.find(({ name }) => name === 'isal-sys');
+  if (crate === undefined) throw new Error('its crate is not among the dependencies');
+  const folder = join(outFolder, 'isa-l');
+  cpSync(join(dirname(crate.manifest_path), 'isa-l'), folder, { recursive: true });
+  const assembler = process.arch === 'x64' ? [`AS=${findNasm()}`] : [];
+  const make = ['-s', '-f', 'Makefile.unx', 'lib', 'units=erasure_code', 'CFLAGS_gcc=-fPIC', 'DEBUG=', ...assembler];
+  run('make', make, folder);
+  const library = join(outFolder, 'libisal-peer.so');
+  const includes = [`-I${sourceFolder}`, `-I${join(folder, 'include')}`];
+  const inputs = [join(sourceFolder, 'isal.cc'), join(folder, 'bin/isa-l.a')];
+  run('g++', ['-std=c++20', '-O2', '-fPIC', '-shared', ...includes, ...inputs, '-o', library], outFolder);
+  return library;
+}
+
+/** The machine's own nasm, or where that has none and apt the one of its packages, unpacked beside the peers: that needs no root. */
+function findNasm(): string {
+  if (isThere('nasm')) return 'nasm';
+  const folder = join(outFolder, 'nasm');
+  const unpacked = join(folder, 'usr/bin/nasm');
+  if (!existsSync(unpacked) && isThere('apt-get')) {
+    mkdirSync(folder, { recursive: true });
+    spawnSync('apt-get', ['download', '--quiet', 'nasm'], { cwd: folder });
+    const file = readdirSync(folder).find((name) => /^nasm_.*\.deb$/.test(name));
+    if (file !== undefined) spawnSync('dpkg', ['-x', file, '.'], { cwd: folder });
+  }
+  if (!existsSync(unpacked)) throw new Missing('nasm');
+  return unpacked;
+}
+
+function isThere(command: string): boolean {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
 function buildRust(): string {
@@ -113,7 +154,33 @@ function buildDriver(): string {
   return driver;
 }
 
-function run(command: string, args: readonly string[], cwd: string): void {
-  const { status, error, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command}: ${error?.message ?? stderr.trim().split('\n').slice(-3).join(' ')}`);
+/** What to install, by command. */
+const packagesOf: Readonly<Record<string, string>> = {
+  cargo: 'Rust (rustup.rs, or the packages cargo and rustc)',
+  go: 'Go 1.24 or later (go.dev, or the package golang)',
+  nasm: 'the package nasm',
+  make: 'the package make',
+  gcc: 'the package gcc',
+  'g++': 'the package g++',
+  python3: 'the packages python3 and python3-pip',
+};
+
+class Missing extends Error {
+  constructor(command: string) {
+    super(`${command} is missing: install ${packagesOf[command] ?? command}`);
+  }
+}
+
+/** @returns what the command wrote. @throws an error of one line. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (error !== undefined) throw new Missing(command);
+  if (status === 0) return stdout;
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const reason = lines.find((line) => /error|fatal|No module/i.test(line)) ?? lines.findLast((line) => line !== '');
+  throw new Error(`${command} ${args[0]} failed: ${reason ?? `status ${status}`}`);
 }

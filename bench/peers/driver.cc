@@ -1,6 +1,7 @@
 // Measures this codec and its peers in one run: every round lets each of them do the case once, in some order, on the same
 // blocks, and counts the thread's processor time. Cases come as lines on standard input:
-//   k n missing length alignment milliseconds      (missing = 0: encode; alignment: staggered | node)
+//   k n missing length alignment level milliseconds      (missing = 0: encode; alignment: staggered | node; level: ours, as
+// MESHWARD_ISA names them; with avx2 the peers use nothing newer either)
 // and each gives one line of JSON: the peers' samples as nanoseconds a run.
 // Arguments: name=library.so for each peer.
 
@@ -77,6 +78,9 @@ void* moving_create(const PeerCase* arguments) {
                     {arguments->wanted_numbers, arguments->wanted_numbers + arguments->wanted_count},
                     arguments->length};
 }
+
+/** With registers of 64 bytes. */
+void* xor_create(const PeerCase* arguments) { return arguments->avx2_only ? nullptr : moving_create(arguments); }
 
 int moving_run(void* coder, uint8_t* const* shares) {
   const auto* moving = static_cast<const Moving*>(coder);
@@ -159,6 +163,7 @@ class Blocks {
 struct Shape {
   size_t k, n, missing, length;
   std::string alignment;
+  isa::Level level;
   double milliseconds;
 };
 
@@ -189,7 +194,9 @@ void measure(const Shape& shape, const std::vector<Peer>& peers) {
   const Numbers numbers(shape);
   const Blocks blocks(shape.n, shape.length, shape.alignment);
   const PeerCase arguments{shape.k,        shape.n,             numbers.sources.data(), numbers.wanted.data(), numbers.wanted.size(),
-                           numbers.rows.data(), shape.length, numbers.present.data()};
+                           numbers.rows.data(), shape.length, numbers.present.data(),
+                           shape.level == isa::Level::avx2};
+  isa::set(shape.level);
   std::vector<void*> coders;
   std::vector<std::vector<double>> samples(peers.size());
   std::vector<size_t> repeats(peers.size(), 1);
@@ -250,7 +257,7 @@ void measure(const Shape& shape, const std::vector<Peer>& peers) {
 int main(int count, char** arguments) {
   std::vector<Peer> peers{{"ours", ours_create, ours_run, ours_destroy}, {"memcpy", moving_create, moving_run, moving_destroy}};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) peers.push_back({"xor", moving_create, xor_run, moving_destroy});
+  if (__builtin_cpu_supports("avx512f")) peers.push_back({"xor", xor_create, xor_run, moving_destroy});
 #endif
   for (int i = 1; i < count; i++) {
     const std::string argument = arguments[i];
@@ -268,6 +275,11 @@ int main(int count, char** arguments) {
   while (std::getline(std::cin, line)) {
     std::istringstream fields(line);
     Shape shape;
-    if (fields >> shape.k >> shape.n >> shape.missing >> shape.length >> shape.alignment >> shape.milliseconds) measure(shape, peers);
+    std::string level;
+    if (!(fields >> shape.k >> shape.n >> shape.missing >> shape.length >> shape.alignment >> level >> shape.milliseconds)) continue;
+    const auto named = isa::level_named(level);
+    if (!named || !isa::is_supported(*named)) return 1;
+    shape.level = *named;
+    measure(shape, peers);
   }
 }

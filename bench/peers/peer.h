@@ -15,6 +15,7 @@ struct PeerCase {
   const uint8_t* rows;  // wanted_count × k weights of our code: ISA-L computes what rows it is given
   size_t length;
   const uint8_t* present;  // n flags: the shares that are there (a repair has more than k of them)
+  uint8_t avx2_only;       // not 0: nothing newer than AVX2, whatever the processor has
 };
 
 /** Null where the peer's code cannot do the case. */

@@ -14,6 +14,7 @@ struct PeerCase {
   const uint8_t* rows;
   size_t length;
   const uint8_t* present;
+  uint8_t avx2_only;
 };
 */
 import "C"
@@ -38,6 +39,9 @@ var lastID uintptr
 
 func create(arguments *C.struct_PeerCase, options ...reedsolomon.Option) unsafe.Pointer {
 	k, n := int(arguments.k), int(arguments.n)
+	if arguments.avx2_only != 0 {
+		options = append(options, reedsolomon.WithAVX512(false), reedsolomon.WithGFNI(false), reedsolomon.WithAVXGFNI(false))
+	}
 	encoder, err := reedsolomon.New(k, n-k, append(options, reedsolomon.WithMaxGoroutines(1), reedsolomon.WithAutoGoroutines(0))...)
 	if err != nil {
 		return nil
