@@ -45,7 +45,41 @@ void every_count_of_sources_and_outputs() {
 void tile_borders() {
   Random random(3);
   for (const std::size_t length : {2047u, 2048u, 4095u, 4096u, 4097u, 8191u, 12345u, 41944u}) {
-    for (const Against against : {Against::page_before, Against::page_after}) levels_agree(Case(17, 14, length, against, random), isa::Level::scalar);
+    for (const Against against : {Against::page_before, Against::page_after}) {
+      for (const std::size_t r : {1u, 3u, 14u}) levels_agree(Case(17, r, length, against, random), isa::Level::scalar);
+    }
+  }
+}
+
+/** Every beginning in a line, of the outputs and of the sources, and every end: what is peeled before the whole steps and left after them. */
+void every_alignment() {
+  Random random(13);
+  for (const auto& [k, r] : {std::pair<std::size_t, std::size_t>{25, 9}, {25, 2}, {6, 1}, {3, 7}}) {
+    for (std::size_t shift = 0; shift < 64; shift++) {
+      const std::size_t length = 300 + random.below(64);
+      const Case test(k, r, length, Against::page_after, random);
+      const auto expected = test.run(isa::Level::scalar);
+      const std::size_t stride = (length + 127) / 64 * 64;
+      for (const isa::Level level : isa::supported()) {
+        Regeneration work = test.work(level);
+        std::vector<std::uint8_t> area((k + r) * stride + 128, 0x5a);
+        std::uint8_t* next = area.data() + (64 - reinterpret_cast<std::uintptr_t>(area.data()) % 64) % 64;
+        for (auto& source : work.sources) {
+          source = static_cast<const std::uint8_t*>(std::memcpy(next + random.below(64), source, length));
+          next += stride;
+        }
+        for (auto& output : work.outputs) {
+          output = next + shift;
+          next += stride;
+        }
+        codec::regenerate_columns(work, 0, length, nullptr);
+        for (std::size_t j = 0; j < expected.size(); j++) {
+          CHECK(std::memcmp(work.outputs[j], expected[j].data(), length) == 0);
+          CHECK(work.outputs[j][length] == 0x5a);
+          if (shift > 0) CHECK(work.outputs[j][-1] == 0x5a);
+        }
+      }
+    }
   }
 }
 
@@ -235,6 +269,7 @@ int main(int count, char**) {
   every_short_length_against_both_guards();
   every_count_of_sources_and_outputs();
   few_sources_in_every_way();
+  every_alignment();
   if (!quick) {
     tile_borders();
     blocks_from_memory();

@@ -61,7 +61,8 @@ struct ToeplitzProgram {
 };
 
 /**
- * outputs[j][c] = sum over i of weight(i, j) * sources[i][c], for begin <= c < end.
+ * outputs[j][c] = sum over i of weight(i, j) * sources[i][c], for begin <= c < end. The weights of each output add up to 1,
+ * since they interpolate constants too.
  * Buffers have any alignment; outputs overlap neither sources nor each other; nothing outside [begin, end) is touched.
  */
 struct KernelCall {
@@ -72,7 +73,7 @@ struct KernelCall {
   size_t begin;
   size_t end;
   size_t length;       // of the whole blocks: says what comes from memory and what from a cache
-  const void* tables;  // what the kernel's `fill_table` made: entry (i, j) at index i * output_count + j
+  const void* tables;  // what the kernel's `fill_table` made, as `outputs_a_group` says
   const ToeplitzProgram* toeplitz;  // null where the matrix has no such structure
 };
 
@@ -87,7 +88,18 @@ struct Kernel {
   size_t products_per_microsecond;
   /** Whether it can run a ToeplitzProgram. */
   bool runs_toeplitz = false;
+  /**
+   * Outputs are taken in groups of `group_size`: the entries of one group's outputs, source by source, lie before the next
+   * group's. By default all outputs are one group: entry (i, j) at index i * output_count + j.
+   */
+  size_t outputs_a_group = 256;
 };
+
+/** Of the next group: nearly equal groups, since a small last one would load as much for less work. */
+static constexpr size_t group_size(size_t outputs_left, size_t most) {
+  const size_t groups = (outputs_left + most - 1) / most;
+  return (outputs_left + groups - 1) / groups;
+}
 
 extern const Kernel scalar_kernel;
 #if defined(__x86_64__)

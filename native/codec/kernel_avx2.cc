@@ -1,73 +1,122 @@
-// As kernel_ssse3.cc, 32 columns at a time.
+// The AVX2 level, which is all that most processors have: many outputs in groups of four, over a tile of the sources that the first
+// group takes apart and copies together, so that the others need neither, and blocks may lie as they like. Limits were measured.
 
-#include <immintrin.h>
 #include <string.h>
 
-#include "codec/kernel.h"
+#include "codec/columns_avx2.h"
 
 namespace meshward::codec {
 namespace {
 
-constexpr size_t width = 32;
+// Of a tile, where one step is not more: in the first-level cache beside a group's tables and outputs.
+constexpr size_t packed_bytes = 16 * 1024;
+constexpr size_t most_steps = 16;
+// Above this, blocks come from beyond a core's own cache.
+constexpr size_t near_cached_bytes = 512 * 1024;
+// How far ahead sources are fetched that are gone through once; those that are packed, by the next tile.
+constexpr size_t columns_ahead = 1024;
+// Adding source 0 to all others costs an addition each, and spares a product in each output.
+constexpr size_t outputs_worth_adding(size_t sources) { return sources / 3 + 1; }
 
-template <int outputs>
-void column_group(const KernelCall& call, size_t first, const uint8_t* const* sources, size_t at, uint8_t* const* results,
-                  size_t result_at) {
-  const __m256i low_nibble = _mm256_set1_epi8(0x0f);
-  __m256i sums[outputs];
-  for (int j = 0; j < outputs; j++) sums[j] = _mm256_setzero_si256();
-  const auto* table = static_cast<const __m128i*>(call.tables) + first * 2;
-  for (size_t i = 0; i < call.source_count; i++, table += call.output_count * 2) {
-    const __m256i value = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sources[i] + at));
-    const __m256i low = _mm256_and_si256(value, low_nibble);
-    const __m256i high = _mm256_and_si256(_mm256_srli_epi64(value, 4), low_nibble);
-    for (int j = 0; j < outputs; j++) {
-      const __m256i of_low = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + j * 2));
-      const __m256i of_high = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + j * 2 + 1));
-      const __m256i product = _mm256_xor_si256(_mm256_shuffle_epi8(of_low, low), _mm256_shuffle_epi8(of_high, high));
-      sums[j] = _mm256_xor_si256(sums[j], product);
-    }
+/** Where the steps of a tile begin: aligned, but for the first and the last of all, which share columns with those beside them. */
+struct Tile {
+  size_t at[most_steps];
+  size_t steps;
+};
+
+// A function for each, so that none keeps what another needs in a register.
+template <int outputs, From from, bool adds>
+__attribute__((noinline)) void tile_group(const Group& group, const Tile& tile, uint8_t* packed) {
+  for (size_t s = 0; s < tile.steps; s++) {
+    column_group<outputs, from, adds>(group, tile.at[s], packed);
+    if constexpr (from != From::blocks) packed += group.source_count * packed_step_bytes;
   }
-  for (int j = 0; j < outputs; j++) _mm256_storeu_si256(reinterpret_cast<__m256i*>(results[j] + result_at), sums[j]);
 }
 
-template <int outputs>
-void output_group(const KernelCall& call, size_t first) {
-  uint8_t* const* results = call.outputs + first;
-  size_t at = call.begin;
-  for (; at + width <= call.end; at += width) column_group<outputs>(call, first, call.sources, at, results, at);
-  const size_t rest = call.end - at;
-  if (rest == 0) return;
-  // The last columns go through a buffer, so that nothing beyond a block is read or written.
-  uint8_t copies[256][width];
-  const uint8_t* copied[256];
-  uint8_t staged[outputs][width];
-  uint8_t* staged_results[outputs];
-  for (size_t i = 0; i < call.source_count; i++) {
-    memset(copies[i], 0, width);
-    memcpy(copies[i], call.sources[i] + at, rest);
-    copied[i] = copies[i];
+template <From from, bool adds>
+void run_group(size_t outputs, const Group& group, const Tile& tile, uint8_t* packed) {
+  switch (outputs) {
+    case 1: return tile_group<1, from, adds>(group, tile, packed);
+    case 2: return tile_group<2, from, adds>(group, tile, packed);
+    case 3: return tile_group<3, from, adds>(group, tile, packed);
+    default: return tile_group<4, from, adds>(group, tile, packed);
   }
-  for (int j = 0; j < outputs; j++) staged_results[j] = staged[j];
-  column_group<outputs>(call, first, copied, 0, staged_results, 0);
-  for (int j = 0; j < outputs; j++) memcpy(results[j] + at, staged[j], rest);
+}
+
+template <bool adds>
+void run_tile(const KernelCall& call, const Tile& tile, size_t ahead, uint8_t* packed) {
+  Group group{call.sources + (adds ? 1 : 0), call.source_count - (adds ? 1 : 0), call.sources[0], nullptr, call.outputs, ahead};
+  const bool packs = call.output_count > most_outputs;
+  for (size_t first = 0; first < call.output_count;) {
+    const size_t outputs = group_size(call.output_count - first, most_outputs);
+    group.tables = static_cast<const uint8_t*>(call.tables) + 32 * (first * call.source_count + (adds ? outputs : 0));
+    group.outputs = call.outputs + first;
+    if (!packs) {
+      run_group<From::blocks, adds>(outputs, group, tile, packed);
+    } else if (first == 0) {
+      run_group<From::blocks_and_pack, adds>(outputs, group, tile, packed);
+    } else {
+      run_group<From::packed, adds>(outputs, group, tile, packed);
+    }
+    first += outputs;
+  }
+}
+
+template <bool adds>
+void run_tiles(const KernelCall& call) {
+  alignas(64) uint8_t packed[256 * packed_step_bytes];
+  const size_t fit = packed_bytes / (packed_step_bytes * call.source_count);
+  const size_t steps = fit < 1 ? 1 : fit > most_steps ? most_steps : fit;
+  const bool is_near = (call.source_count + call.output_count) * call.length <= near_cached_bytes;
+  const size_t ahead = is_near ? 0 : call.output_count > most_outputs ? steps * step : columns_ahead;
+  size_t at = call.begin;
+  Tile tile;
+  while (at < call.end) {
+    for (tile.steps = 0; tile.steps < steps && at < call.end; tile.steps++) {
+      tile.at[tile.steps] = at + step <= call.end ? at : call.end - step;
+      // A store across two lines costs more than a load: after the first step as the first output's lines lie.
+      at += step - ((reinterpret_cast<uintptr_t>(call.outputs[0]) + at) & (step - 1));
+    }
+    run_tile<adds>(call, tile, ahead, packed);
+  }
+}
+
+/** Fewer columns than a step go through buffers, so that nothing beyond a block is read or written. */
+void run_short(const KernelCall& call) {
+  const size_t columns = call.end - call.begin;
+  uint8_t copies[256][step];
+  uint8_t results[256][step];
+  const uint8_t* sources[256];
+  uint8_t* outputs[256];
+  for (size_t i = 0; i < call.source_count; i++) {
+    memset(copies[i], 0, step);
+    memcpy(copies[i], call.sources[i] + call.begin, columns);
+    sources[i] = copies[i];
+  }
+  for (size_t j = 0; j < call.output_count; j++) outputs[j] = results[j];
+  KernelCall whole = call;
+  whole.sources = sources;
+  whole.outputs = outputs;
+  whole.begin = 0;
+  whole.end = step;
+  run_tiles<false>(whole);
+  for (size_t j = 0; j < call.output_count; j++) memcpy(call.outputs[j] + call.begin, results[j], columns);
 }
 
 void run_avx2(const KernelCall& call) {
-  size_t first = 0;
-  for (; first + 6 <= call.output_count; first += 6) output_group<6>(call, first);
-  switch (call.output_count - first) {
-    case 5: output_group<5>(call, first); break;
-    case 4: output_group<4>(call, first); break;
-    case 3: output_group<3>(call, first); break;
-    case 2: output_group<2>(call, first); break;
-    case 1: output_group<1>(call, first); break;
-    default: break;
+  if (call.output_count == 0 || call.begin == call.end) return;
+  if (call.end - call.begin < step) return run_short(call);
+  if (call.output_count == 1 && call.source_count > 1) return run_single_avx2(call);
+  if (call.source_count >= 2 && call.source_count <= 4) return run_narrow_avx2(call);
+  if (call.output_count >= outputs_worth_adding(call.source_count)) {
+    run_tiles<true>(call);
+  } else {
+    run_tiles<false>(call);
   }
 }
 
 }  // namespace
 
-const Kernel avx2_kernel{32, fill_nibble_table, run_avx2, 4096, 25'000};
+const Kernel avx2_kernel{32, fill_nibble_table, run_avx2, 256 * 1024, 60'000, false, most_outputs};
 
 }  // namespace meshward::codec

@@ -55,9 +55,12 @@ Plan::Plan(std::span<const std::uint8_t> source_numbers, std::span<const std::ui
   table_bytes_ = weights.size() * kernel_.table_entry_bytes;
   tables_.reset(::operator new(table_bytes_, table_alignment));
   auto* entry = static_cast<std::uint8_t*>(tables_.get());
-  for (std::size_t i = 0; i < source_count_; i++) {
-    for (std::size_t j = 0; j < computed_.size(); j++, entry += kernel_.table_entry_bytes) {
-      kernel_.fill_table(weights[j * source_count_ + i], entry);
+  for (std::size_t first = 0, end; first < computed_.size(); first = end) {
+    end = first + group_size(computed_.size() - first, kernel_.outputs_a_group);
+    for (std::size_t i = 0; i < source_count_; i++) {
+      for (std::size_t j = first; j < end; j++, entry += kernel_.table_entry_bytes) {
+        kernel_.fill_table(weights[j * source_count_ + i], entry);
+      }
     }
   }
   if (kernel_.runs_toeplitz) toeplitz_ = ToeplitzPlan::make(source_numbers, computed_numbers, weights);
