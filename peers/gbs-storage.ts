@@ -1,16 +1,16 @@
 /** The port `PeerStorage` on a client of Tahoe's storage protocol. */
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerClient } from '#tahoe/gbs/client.ts';
-import { takesWholeShares } from '#tahoe/gbs/message.ts';
+import { freeAtOnce } from '#tahoe/gbs/free-at-once.ts';
+import { wholeShareMaxBytesOf } from '#tahoe/gbs/message.ts';
 import { refusalReason } from '#tahoe/gbs/refused-error.ts';
-import { wholeShareMaxBytes } from '#tahoe/gbs/whole-shares.ts';
 import type { PeerStorage } from './peer-storage.ts';
 
 export function gbsPeerStorage(client: PeerClient): PeerStorage {
   let wholeBytes: Promise<number> | undefined;
   return {
     async wholeShareMaxBytes(control) {
-      wholeBytes ??= client.version(control).then((version) => (takesWholeShares(version) ? wholeShareMaxBytes : 0));
+      wholeBytes ??= client.version(control).then((version) => wholeShareMaxBytesOf(version));
       try {
         return await wholeBytes;
       } catch {
@@ -33,6 +33,7 @@ export function gbsPeerStorage(client: PeerClient): PeerStorage {
     listShares: (storageIndex, control) => client.listShares(storageIndex, control),
     read: (storageIndex, shareNumber, offset, length, control) =>
       client.read(storageIndex, shareNumber, offset, length, control),
+    letGo: freeAtOnce,
     allocate: (storageIndex, { shareBytes, ...request }, control) =>
       tellFenced(client.allocate(storageIndex, { ...request, allocatedBytes: shareBytes }, control)),
     async write(storageIndex, { shareNumber, offset, bytes, uploadSecret, fence }, control) {

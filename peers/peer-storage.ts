@@ -61,6 +61,8 @@ export interface PeerStorage {
     length: number,
     options?: RequestOptions,
   ): Promise<Uint8Array>;
+  /** Told of bytes of `read` that nobody will look at again. */
+  letGo?(bytes: Uint8Array): void;
   allocate(storageIndex: StorageIndex, request: AllocateShares, options?: RequestOptions): Promise<AllocatedShares>;
   /** True when the share is complete and has appeared. */
   write(storageIndex: StorageIndex, piece: SharePiece, options?: RequestOptions): Promise<boolean>;

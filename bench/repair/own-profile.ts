@@ -51,7 +51,8 @@ function classify(node: Node, parents: ReadonlyMap<number, Node>): PartName {
     if (url === '' && /^(writeBuffer|writev|writeUtf8String|writeLatin1String|shutdown|start|setSession)$/.test(name))
       return 'tls';
     if (/tls_wrap|_tls|tls_common|secure|pinned-connector/.test(url)) return 'tls';
-    if (/undici|_http|internal\/http|http-exchange|bounded-exchange|https/.test(url)) return 'http';
+    if (/undici|_http|internal\/http|http-exchange|peer-connection|response-parser|body-sink|https/.test(url))
+      return 'http';
     if (/native\/(hash|bytes)|hash-tree|internal\/crypto/.test(url)) return 'hashing';
     if (/native\/(codec|segments)/.test(url)) return 'codec';
     if (/node:fs|internal\/fs|gbs\/disk/.test(url)) return 'disk';

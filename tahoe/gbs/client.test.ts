@@ -278,6 +278,29 @@ describe('requests', () => {
     });
   });
 
+  it('refused before they were sent whole leave no connection behind that waits for the rest', async () => {
+    const { peer, requests } = await impostor((request, response) => {
+      if (requests.length > 1) request.resume();
+      response.writeHead(requests.length > 1 ? 201 : 507).end();
+    });
+    const bytes = new Uint8Array(8 * 1024 * 1024);
+    const share = { bytes, renewSecret: secret, cancelSecret: secret, uploadSecret: secret };
+    await expect(peer.putWhole(index, 1, share)).rejects.toMatchObject({ details: { status: 507 } });
+    expect(await peer.putWhole(index, 1, { ...share, bytes: bytes.subarray(0, 100) })).toBe('stored');
+    expect(await peer.putWhole(index, 1, share)).toBe('stored');
+  });
+
+  it('follow one another on a connection, whatever their bodies', async () => {
+    const { peer, handshakes } = await impostor((request, response) => {
+      request.resume().once('end', () => response.writeHead(201).end());
+    });
+    for (const length of [0, 1, 16_384, 16_385, 65_536, 65_537, 3_000_000, 1]) {
+      const share = { bytes: new Uint8Array(length), renewSecret: secret, cancelSecret: secret, uploadSecret: secret };
+      expect(await peer.putWhole(index, 1, share)).toBe('stored');
+    }
+    expect(handshakes()).toEqual({ full: 1, resumed: 0 });
+  });
+
   it('end at once when they are aborted, while running and while waiting', async () => {
     const { peer, client } = await impostor(() => undefined, { limits: { maxConnectionsPerPeer: 1 } });
     const abort = new AbortController();
@@ -326,13 +349,14 @@ describe('requests', () => {
   });
 
   it('fail once the client is closed', async () => {
-    const { peer, client } = await impostor(() => undefined);
+    const { peer, client, requests } = await impostor(() => undefined);
     const running = peer.version();
     const failed = expect(running).rejects.toMatchObject({ code: 'gbs-unreachable' });
     await until(() => client.stats().runningRequests === 1);
     await client.close();
     await failed;
     await expect(peer.version()).rejects.toMatchObject({ code: 'cancelled' });
+    expect(requests.length).toBeLessThanOrEqual(1);
   });
 
   it('of a share source read what is there', async () => {

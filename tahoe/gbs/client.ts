@@ -4,9 +4,9 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { Nurl, parseNurl } from '../identity/nurl.ts';
 import { fenceHeader, type SecretName, secretsHeader, secretValue } from './authorization.ts';
-import type { Answer } from './bounded-exchange.ts';
 import { type Fence, formatFence } from './fence.ts';
 import * as message from './message.ts';
+import type { Answer } from './peer-connection.ts';
 import {
   defaultStorageClientLimits,
   type PeerAnswer,
@@ -45,7 +45,7 @@ export interface AllocateOptions extends LeaseSecrets {
 
 /** A share as it goes to a peer in one exchange. */
 export interface WholeShareData extends LeaseSecrets {
-  /** At most `wholeShareMaxBytes`. */
+  /** At most as long as `wholeShareMaxBytesOf` tells of the peer's version. */
   readonly bytes: Uint8Array;
   readonly uploadSecret: Uint8Array;
   readonly fence?: Fence | undefined;

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TokenBucket } from '#mesh/token-bucket.ts';
+import { freeAtOnce, SpentChunks } from './free-at-once.ts';
 import { cborType, encodeRefusal, messageMaxBytes, shareType } from './message.ts';
 import type { ReadableShare } from './share-folder.ts';
 
@@ -82,26 +83,36 @@ export async function* bodyPieces(request: IncomingMessage, lengthBytes: number)
   if (sizeBytes > 0) yield { parts, sizeBytes };
 }
 
+/** Of bodies that were copied or written. */
+export const spentChunks = new SpentChunks();
+
 /**
  * The whole body, of a length that was checked: by events, since an iterator costs several turns of the event loop for each chunk of a
  * connection. Rejects where it breaks off. @throws Refusal 400 where it has another length.
  */
-export function wholeBody(request: IncomingMessage, lengthBytes: number): Promise<readonly Uint8Array[]> {
+export function wholeBody(request: IncomingMessage, lengthBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
+    const body = Buffer.allocUnsafeSlow(lengthBytes);
     let sizeBytes = 0;
     request.on('data', (part: Buffer) => {
+      if (sizeBytes + part.length > lengthBytes) return reject(new Refusal(400, 'the body is longer than was said'));
+      body.set(part, sizeBytes);
       sizeBytes += part.length;
-      if (sizeBytes > lengthBytes) reject(new Refusal(400, 'the body is longer than was said'));
-      else parts.push(part);
+      spentChunks.add(part);
     });
     request.once('end', () => {
-      if (sizeBytes === lengthBytes) resolve(parts);
+      if (sizeBytes === lengthBytes) resolve(body);
       else reject(new Refusal(400, 'the body is too short'));
     });
     request.once('error', reject);
     request.once('close', () => reject(new Error('the connection broke amid the body')));
   });
+}
+
+/** Sends the only part of a body, and gives its memory back, of which it has all, when it has gone. */
+export function endWith(response: ServerResponse, bytes: Uint8Array): void {
+  // A connection that breaks before may have it under way still.
+  response.end(bytes, () => freeAtOnce(bytes));
 }
 
 /** Waits until `bytes` may pass. The connection stands still by our will then, so its idle timeout is suspended. */
@@ -125,15 +136,15 @@ export async function sendShareData(
   response.setHeader('Content-Length', end - begin);
   let position = begin;
   while (position < end && !response.destroyed) {
-    const piece = Buffer.allocUnsafe(Math.min(pieceBytes, end - position));
+    const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, end - position));
     await pace(response.socket, bandwidth, piece.length);
     if ((await share.read(piece, position)) < piece.length) {
       // Cut short under our hands. The length is promised, so the connection must break for the client to see it.
       throw new Error('the share file became shorter while it was read');
     }
     position += piece.length;
-    if (position === end) response.end(piece);
-    else if (!response.write(piece)) await drained(response);
+    if (position === end) endWith(response, piece);
+    else if (!response.write(piece, (error) => (error ? undefined : freeAtOnce(piece)))) await drained(response);
   }
   if (begin === end) response.end();
   return position - begin;

@@ -11,8 +11,8 @@ export const shareType = 'application/octet-stream';
 export const messageMaxBytes = 64 * 1024;
 /** Longest text of a corruption advisory, in UTF-8 (Tahoe's own limit). */
 export const reasonMaxBytes = 32_765;
-/** What servers of ours say that they are: from 0.2 on they take whole shares in one exchange. */
-export const ownVersion = 'meshward/0.2';
+/** What servers of ours say that they are: from 0.2 on they take whole shares in one exchange, from 0.3 on longer ones. */
+export const ownVersion = 'meshward/0.3';
 const setTag = 258;
 const v1Key = 'http://allmydata.org/tahoe/protocols/storage/v1';
 
@@ -62,10 +62,15 @@ export function decodeVersion(body: Uint8Array): StorageVersion {
   };
 }
 
-/** Whether a server takes whole shares in one exchange (FORMAT section 11). */
-export function takesWholeShares({ applicationVersion }: StorageVersion): boolean {
-  const [, major, minor] = /^meshward\/(\d{1,4})\.(\d{1,4})/.exec(applicationVersion) ?? [];
-  return major !== undefined && (Number(major) > 0 || Number(minor) >= 2);
+const mebibyte = 1024 * 1024;
+/** Longest share that a server of ours takes in one exchange: it is held in memory until it is on the disk. */
+export const wholeShareMaxBytes = 4 * mebibyte;
+
+/** Longest share that the server takes in one exchange; 0 where it takes none. */
+export function wholeShareMaxBytesOf({ applicationVersion }: StorageVersion): number {
+  const [, major = '', minor = ''] = /^meshward\/(\d{1,4})\.(\d{1,4})/.exec(applicationVersion) ?? [];
+  if (Number(major) > 0 || Number(minor) >= 3) return wholeShareMaxBytes;
+  return Number(minor) === 2 ? mebibyte : 0;
 }
 
 export function encodeShareNumbers(numbers: Iterable<number>): Uint8Array {

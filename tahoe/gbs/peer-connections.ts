@@ -1,13 +1,21 @@
 /** Connections to many peers: a small keep-alive pool for each, all of them bounded, the longest unused closed first. */
-import { Pool } from 'undici';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Nurl } from '../identity/nurl.ts';
-import { pinnedConnector, pinnedContext, SessionCache } from '../identity/pinned-connector.ts';
+import { connectPinned, pinnedContext, SessionCache } from '../identity/pinned-connector.ts';
 import { authorizationValue } from './authorization.ts';
-import { type Answer, type ExchangeOptions, OverlongBody, startExchange } from './bounded-exchange.ts';
+import { OverlongBody } from './body-sink.ts';
 import { connectFailures, unreachable } from './connect-failures.ts';
+import {
+  type Answer,
+  BrokenConnection,
+  type Connect,
+  type ExchangeRequest,
+  PeerConnection,
+  type RunningExchange,
+} from './peer-connection.ts';
 import { RequestQueue } from './request-queue.ts';
+import { ImproperResponse } from './response-parser.ts';
 
 export interface StorageClientLimits {
   /** Requests at once to all peers. @default 256 */
@@ -54,7 +62,7 @@ export interface PeerRequest {
   /** Names and values in turn; the authorization is added. */
   readonly headers: readonly string[];
   readonly body?: Uint8Array;
-  readonly bodyMaxBytes: ExchangeOptions['bodyMaxBytes'];
+  readonly bodyMaxBytes: ExchangeRequest['bodyMaxBytes'];
   /** Share bytes that this request moves: they lengthen its deadline. */
   readonly transferBytes: number;
   readonly control?: RequestControl | undefined;
@@ -66,9 +74,15 @@ export type PeerAnswer = Answer & { readonly wasRepeated: boolean };
 interface PeerEntry {
   readonly nurl: Nurl;
   readonly key: string;
-  readonly pool: Pool;
   readonly authorization: string;
+  readonly connect: Connect;
+  readonly connections: Set<PeerConnection>;
+  /** The one that was used last comes last. */
+  readonly idle: { readonly connection: PeerConnection; readonly sinceMs: number }[];
 }
+
+/** What a connection brings at a time: TLS has no longer records. */
+const readBytes = 16 * 1024;
 
 export class PeerConnections {
   readonly #clock: Clock;
@@ -78,6 +92,8 @@ export class PeerConnections {
   readonly #queue: RequestQueue;
   /** In order of use, oldest first. */
   readonly #peers = new Map<string, PeerEntry>();
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBytes);
+  #callOffSweep: (() => void) | undefined;
   #isClosed = false;
 
   constructor(clock: Clock, limits: StorageClientLimits) {
@@ -117,7 +133,7 @@ export class PeerConnections {
     let released = Promise.resolve();
     try {
       for (let attempt = 1; ; attempt++) {
-        const exchange = this.#start(entry, request);
+        const exchange = this.#start(entry, request, attempt);
         released = exchange.released;
         const callOffDeadline = this.#clock.after(deadlineMs, () =>
           exchange.abort(unreachable(nurl, `no full answer within ${Math.round(deadlineMs)} ms`)),
@@ -128,7 +144,8 @@ export class PeerConnections {
           return { ...(await exchange.answer), wasRepeated: attempt > 1 };
         } catch (error) {
           // An idle connection that the peer closed just now breaks like this. Every request of GBS may be sent twice.
-          if (attempt === 1 && isBroken(error) && !exchange.hasResponse() && !isAborted(signal)) continue;
+          const mayGoOn = !this.#isClosed && !isAborted(signal);
+          if (attempt === 1 && isBroken(error) && !exchange.hasResponse() && mayGoOn) continue;
           throw isAborted(signal) ? error : typed(nurl, error);
         } finally {
           callOffDeadline();
@@ -141,23 +158,52 @@ export class PeerConnections {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosed = true;
-    const entries = [...this.#peers.values()];
+    this.#callOffSweep?.();
+    for (const entry of this.#peers.values()) closeAll(entry);
     this.#peers.clear();
-    await Promise.all(entries.map((entry) => entry.pool.destroy()));
+    return Promise.resolve();
   }
 
-  #start(entry: PeerEntry, request: PeerRequest): ReturnType<typeof startExchange> {
-    return startExchange(entry.pool, {
-      request: {
-        origin: `https://${entry.nurl.authority}`,
-        path: request.path,
-        method: request.method,
-        headers: ['Authorization', entry.authorization, ...request.headers],
-        body: request.body ?? null,
-      },
-      bodyMaxBytes: request.bodyMaxBytes,
+  #start(entry: PeerEntry, request: PeerRequest, attempt: number): RunningExchange {
+    // What broke an idle connection broke the others as well, as a rule.
+    if (attempt > 1) for (const { connection } of entry.idle.splice(0)) connection.destroy();
+    const connection = this.#connectionTo(entry);
+    const { body, bodyMaxBytes } = request;
+    return connection.start({ head: headOf(entry, request), body, bodyMaxBytes });
+  }
+
+  #connectionTo(entry: PeerEntry): PeerConnection {
+    for (let last = entry.idle.pop(); last !== undefined; last = entry.idle.pop()) {
+      if (!last.connection.isClosed) return last.connection;
+      entry.connections.delete(last.connection);
+    }
+    for (const one of entry.connections) if (one.isClosed) entry.connections.delete(one);
+    const connection = new PeerConnection(entry.connect, this.#readBuffer, () => {
+      entry.idle.push({ connection, sinceMs: this.#clock.monotonicMs() });
+      this.#scheduleSweep();
+    });
+    entry.connections.add(connection);
+    return connection;
+  }
+
+  #scheduleSweep(): void {
+    if (this.#isClosed) return;
+    const { idleConnectionMs } = this.#limits;
+    this.#callOffSweep ??= this.#clock.after(idleConnectionMs / 2, () => {
+      this.#callOffSweep = undefined;
+      const beforeMs = this.#clock.monotonicMs() - idleConnectionMs;
+      let isAnyIdle = false;
+      for (const { idle, connections } of this.#peers.values()) {
+        while (idle[0] !== undefined && (idle[0].sinceMs <= beforeMs || idle[0].connection.isClosed)) {
+          idle[0].connection.destroy();
+          connections.delete(idle[0].connection);
+          idle.shift();
+        }
+        isAnyIdle ||= idle.length > 0;
+      }
+      if (isAnyIdle) this.#scheduleSweep();
     });
   }
 
@@ -174,26 +220,21 @@ export class PeerConnections {
       this.#peers.set(key, known);
       return known;
     }
-    const { maxConnectionsPerPeer, connectTimeoutMs, idleConnectionMs } = this.#limits;
-    const pool = new Pool(`https://${nurl.authority}`, {
-      connect: pinnedConnector(
-        { host: nurl.host, port: nurl.port, pin: nurl.peerId, context: this.#context },
-        { clock: this.#clock, sessions: this.#sessions, connectTimeoutMs, failures: connectFailures(nurl) },
-      ),
-      connections: maxConnectionsPerPeer,
-      pipelining: 1,
-      keepAliveTimeout: idleConnectionMs,
-      keepAliveMaxTimeout: idleConnectionMs,
-      maxHeaderSize: 8 * 1024,
-      // One deadline for the whole request stands in `send`.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const entry = {
+    const { connectTimeoutMs } = this.#limits;
+    const server = { host: nurl.host, port: nurl.port, pin: nurl.peerId, context: this.#context };
+    const options = {
+      clock: this.#clock,
+      sessions: this.#sessions,
+      connectTimeoutMs,
+      failures: connectFailures(nurl),
+    };
+    const entry: PeerEntry = {
       nurl,
       key,
-      pool,
       authorization: authorizationValue(nurl.revealSwissnum()),
+      connect: (onread, callback) => connectPinned(server, options, (...[error]) => callback(error), onread),
+      connections: new Set(),
+      idle: [],
     };
     this.#peers.set(key, entry);
     if (this.#peers.size > this.#limits.maxPeers) this.#closeUnused();
@@ -202,11 +243,11 @@ export class PeerConnections {
 
   /** Peers in use stay: there are never more of them than requests running and waiting. */
   #closeUnused(): void {
-    for (const [key, { pool }] of this.#peers) {
+    for (const [key, entry] of this.#peers) {
       if (this.#peers.size <= this.#limits.maxPeers) return;
       if (!this.#queue.isIdle(key)) continue;
       this.#peers.delete(key);
-      void pool.destroy();
+      closeAll(entry);
     }
   }
 }
@@ -215,17 +256,30 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-const brokenConnectionCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+function closeAll({ connections, idle }: PeerEntry): void {
+  idle.length = 0;
+  for (const connection of connections) connection.destroy();
+}
+
+function headOf({ nurl, authorization }: PeerEntry, { method, path, headers, body }: PeerRequest): string {
+  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${nurl.authority}`, `Authorization: ${authorization}`];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  if (method !== 'GET') lines.push(`Content-Length: ${body?.length ?? 0}`);
+  // A line that ends within itself would be two headers, or another request.
+  if (!lines.every((line) => /^[\x20-\x7e]*$/.test(line))) throw new RangeError('a header that HTTP cannot carry');
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+const brokenConnectionCodes = new Set(['ECONNRESET', 'EPIPE']);
 
 function isBroken(error: unknown): boolean {
-  return !(error instanceof MeshwardError) && brokenConnectionCodes.has((error as { code?: string }).code ?? '');
+  if (error instanceof MeshwardError) return false;
+  return error instanceof BrokenConnection || brokenConnectionCodes.has((error as { code?: string }).code ?? '');
 }
 
 function typed(nurl: Nurl, error: unknown): Error {
   if (error instanceof MeshwardError) return error;
-  const { code = '', name = '' } = error as { code?: string; name?: string };
-  const isNonsense = error instanceof OverlongBody || code.startsWith('HPE_') || name === 'HTTPParserError';
-  if (isNonsense || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+  if (error instanceof OverlongBody || error instanceof ImproperResponse) {
     return protocolError(nurl, 'its answer is not proper HTTP or longer than was asked for', error);
   }
   return unreachable(nurl, 'the connection broke', error);

@@ -3,8 +3,8 @@
 import { MeshwardError } from '#mesh/errors.ts';
 import type { Nurl } from '../identity/nurl.ts';
 import { shareError } from '../share/share-errors.ts';
-import type { Answer } from './bounded-exchange.ts';
 import { decodeRefusal } from './message.ts';
+import type { Answer } from './peer-connection.ts';
 import { protocolError } from './peer-connections.ts';
 
 /** Why a peer refused; `details.reason` of a `gbs-refused` error. */

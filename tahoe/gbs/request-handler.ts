@@ -9,7 +9,19 @@ import { authorizationValue, fenceHeader, SecretDigest, type Secrets } from './a
 import type { Disk } from './disk.ts';
 import { errorCodeOf } from './disk.ts';
 import { type Fence, type FenceRegister, parseFence } from './fence.ts';
-import { bodyPieces, pace, Refusal, readMessage, refuse, reply, sendShareData, wholeBody } from './http-exchange.ts';
+import { freeAtOnce } from './free-at-once.ts';
+import {
+  bodyPieces,
+  endWith,
+  pace,
+  Refusal,
+  readMessage,
+  refuse,
+  reply,
+  sendShareData,
+  spentChunks,
+  wholeBody,
+} from './http-exchange.ts';
 import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import * as message from './message.ts';
 import { damagedShareStatus } from './refused-error.ts';
@@ -18,7 +30,7 @@ import type { StorageServerLimits } from './server-limits.ts';
 import { type ReadableShare, type ShareFolder, UnreadableShare } from './share-folder.ts';
 import type { StorageEvent } from './storage-event.ts';
 import type { Upload, Uploads } from './uploads.ts';
-import { type WholeShares, wholeShareMaxBytes } from './whole-shares.ts';
+import type { WholeOutcome, WholeShares } from './whole-shares.ts';
 
 export interface RequestHandlerOptions {
   readonly root: string;
@@ -145,7 +157,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
           'Content-Type': message.shareType,
           'Content-Length': part.bytes.length,
         });
-        response.end(part.bytes);
+        endWith(response, part.bytes);
         return;
       }
     }
@@ -219,6 +231,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     for await (const piece of bodyPieces(request, end - begin)) {
       await pace(request.socket, bandwidth, piece.sizeBytes);
       const outcome = await uploads.write(upload, position, piece.parts);
+      for (const part of piece.parts) spentChunks.add(part);
       if (outcome.kind === 'conflict') throw new Refusal(409, 'other bytes are there already');
       if (outcome.kind === 'too-scattered') throw new Refusal(413, 'too many separate pieces');
       if (outcome.kind === 'gone') throw new Refusal(404, 'no such upload');
@@ -242,7 +255,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   async function putWhole({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
     const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
     if (!(sizeBytes >= 1)) throw new Refusal(411, 'say how long the share is');
-    if (sizeBytes > wholeShareMaxBytes) throw new Refusal(413, 'allocate a share of that length');
+    if (sizeBytes > message.wholeShareMaxBytes) throw new Refusal(413, 'allocate a share of that length');
     const fence = await fenceOf(request);
     const current = uploads.find(index, shareNumber);
     if (current !== undefined) {
@@ -256,19 +269,21 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     }
     if (wholeShares.promisedBytes + sizeBytes > limits.maxWholeShareBytes) throw new Refusal(503, 'too much at once');
     const leaseSecrets = leaseSecretsOf(secrets);
-    await pace(request.socket, bandwidth, sizeBytes);
-    const parts = await wholeBody(request, sizeBytes);
-    const outcome = await wholeShares.store({
-      index,
-      shareNumber,
-      parts,
-      sizeBytes,
-      lease: leaseRecord(2, 0, leaseSecrets, clock.nowMs() + leaseDurationMs),
-      check: () => {
-        // Whoever sends it was replaced meanwhile: the share must not appear.
-        if (fence !== undefined && fences.isOutdated(fence)) throw new Refusal(409, 'fenced');
-      },
-    });
+    const lease = leaseRecord(2, 0, leaseSecrets, clock.nowMs() + leaseDurationMs);
+    const check = (): void => {
+      // Whoever sends it was replaced meanwhile: the share must not appear.
+      if (fence !== undefined && fences.isOutdated(fence)) throw new Refusal(409, 'fenced');
+    };
+    const giveBack = wholeShares.promise(sizeBytes);
+    let outcome: WholeOutcome;
+    try {
+      await pace(request.socket, bandwidth, sizeBytes);
+      const body = await wholeBody(request, sizeBytes);
+      outcome = await wholeShares.store({ index, shareNumber, parts: [body], sizeBytes, lease, check });
+      freeAtOnce(body);
+    } finally {
+      giveBack();
+    }
     if (outcome === 'held') {
       if (!isReadOnly) await shares.addOrRenewLeases(index, leaseSecrets, 0);
       return reply(response, 200);

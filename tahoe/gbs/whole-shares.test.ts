@@ -6,7 +6,7 @@ import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { lease, leases, secrets, storeShare, upload, uploadSecret } from './example-upload.ts';
-import { ownVersion, takesWholeShares } from './message.ts';
+import { ownVersion, wholeShareMaxBytes, wholeShareMaxBytesOf } from './message.ts';
 import { refusalReason } from './refused-error.ts';
 import { type StartedPeer, startPeer, until } from './started-peer.ts';
 
@@ -85,7 +85,7 @@ describe('a whole share in one exchange', () => {
     started.server.configure({ readOnly: true });
     expect(await refusal(started.peer.putWhole(index, 0, share))).toBe('no-space');
     started.server.configure({ readOnly: false });
-    const tooLong = { ...share, bytes: new Uint8Array(1024 * 1024 + 1) };
+    const tooLong = { ...share, bytes: new Uint8Array(wholeShareMaxBytes + 1) };
     await expect(started.peer.putWhole(index, 0, tooLong)).rejects.toMatchObject({ details: { status: 413 } });
     const busy = await startPeer({ limits: { maxWholeShareBytes: 10 } });
     try {
@@ -161,9 +161,11 @@ describe('shares that come together', () => {
   });
 });
 
-it('a version tells whether whole shares are taken', () => {
+it('a version tells how long the shares may be that are taken whole', () => {
   const of = (applicationVersion: string) =>
-    takesWholeShares({ applicationVersion, availableBytes: 0, maximumShareBytes: 0 });
-  expect([ownVersion, 'meshward/0.2', 'meshward/1.0', 'meshward/0.12'].map(of)).toEqual([true, true, true, true]);
-  expect(['meshward/0.1', 'tahoe-lafs/1.20.0', '', 'meshward/x'].map(of)).toEqual([false, false, false, false]);
+    wholeShareMaxBytesOf({ applicationVersion, availableBytes: 0, maximumShareBytes: 0 });
+  const versions = [ownVersion, 'meshward/0.3', 'meshward/1.0', 'meshward/0.12'];
+  expect(versions.map(of)).toEqual(versions.map(() => wholeShareMaxBytes));
+  expect(of('meshward/0.2')).toBe(1024 * 1024);
+  expect(['meshward/0.1', 'tahoe-lafs/1.20.0', '', 'meshward/x', 'meshward/0'].map(of)).toEqual([0, 0, 0, 0, 0]);
 });

@@ -11,9 +11,6 @@ import { writeContainerHeader } from '../share/container.ts';
 import { type Disk, type DiskAtOnce, diskError, makeFolders, syncFolder } from './disk.ts';
 import type { ShareFolder } from './share-folder.ts';
 
-/** Longest share that is taken in one exchange: it is held in memory until it is on the disk. */
-export const wholeShareMaxBytes = 1024 * 1024;
-
 export interface WholeShare {
   readonly index: StorageIndex;
   readonly shareNumber: number;
@@ -57,9 +54,17 @@ export class WholeShares {
     this.#options = options;
   }
 
-  /** Bytes that are here and not on the disk yet. */
+  /** Bytes that are here, or about to come, and not on the disk yet. */
   get promisedBytes(): number {
     return this.#promisedBytes;
+  }
+
+  /** Memory and room for a share that is about to come. @returns what gives them back. */
+  promise(bytes: number): () => void {
+    this.#promisedBytes += bytes;
+    return () => {
+      this.#promisedBytes -= bytes;
+    };
   }
 
   /** Resolves when the share is in its place, and durable. */
@@ -70,13 +75,11 @@ export class WholeShares {
     }
     const settle = Promise.withResolvers<WholeOutcome>();
     this.#under.set(key, settle.promise);
-    this.#promisedBytes += share.sizeBytes;
     this.#waiting.push({ share, settle });
     this.#go();
     try {
       return await settle.promise;
     } finally {
-      this.#promisedBytes -= share.sizeBytes;
       this.#under.delete(key);
     }
   }

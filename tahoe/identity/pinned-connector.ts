@@ -4,6 +4,7 @@
  * certificates are self-signed (FORMAT section 11).
  */
 import { timingSafeEqual } from 'node:crypto';
+import type { OnReadOpts } from 'node:net';
 import {
   connect as connectTls,
   createSecureContext,
@@ -73,60 +74,75 @@ export interface PinnedConnectorOptions {
   readonly failures: ConnectFailures;
 }
 
-/** For undici's `connect` option. Resumes the last session where the server lets it. */
+/** For undici's `connect` option. */
 export function pinnedConnector(server: PinnedServer, options: PinnedConnectorOptions): buildConnector.connector {
-  const { clock, sessions, connectTimeoutMs, failures } = options;
-  return (_request, callback) => {
-    const pins = typeof server.pin === 'function' ? server.pin() : [server.pin];
-    const key = `${pins.join()}@${server.host}:${server.port}`;
-    const session = sessions.get(key);
-    const socket = connectTls({
-      host: server.host,
-      port: server.port,
-      rejectUnauthorized: false, // the pin is checked below instead
-      secureContext: server.context,
-      ALPNProtocols: ['http/1.1'],
-      ...(session === undefined ? {} : { session }),
-    });
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
-    let isSettled = false;
-    const settle = (error: Error | null): void => {
-      if (isSettled) return;
-      isSettled = true;
-      callOffTimeout();
-      socket.removeListener('error', onError);
-      socket.removeListener('close', onClose);
-      if (error === null) {
-        callback(null, socket);
-        return;
-      }
-      sessions.delete(key);
-      socket.on('error', () => undefined);
-      socket.destroy();
-      callback(error, null);
-    };
-    const callOffTimeout = clock.after(connectTimeoutMs, () =>
-      settle(failures.unreachable(`no connection within ${connectTimeoutMs} ms`)),
-    );
-    const onError = (error: Error): void => settle(failures.unreachable('the connection failed', error));
-    const onClose = (): void => settle(failures.unreachable('the connection was closed during the handshake'));
-    socket.once('error', onError);
-    socket.once('close', onClose);
-    socket.once('secureConnect', () => {
-      // A resumed session brings no certificate. It proves the key all the same: only sessions whose first handshake showed a
-      // pinned key are kept, under the keys that were pinned then, and none but its server can resume them.
-      const isProven = session !== undefined && socket.isSessionReused();
-      const shown = isProven ? null : shownKey(socket);
-      if (!isProven && !pins.some((pin) => shown !== null && isSame(shown, pin))) {
-        settle(failures.pinMismatch(shown));
-        return;
-      }
-      // Only from here on: a session of somebody else must not be resumed.
-      socket.on('session', (ticket) => sessions.set(key, ticket));
-      settle(null);
-    });
+  return (_request, callback) => void connectPinned(server, options, callback);
+}
+
+/** Where all that a connection brings is put and looked at, piece by piece, instead of in memory that is fresh for each piece. */
+export type ReadInto = OnReadOpts;
+
+/**
+ * Resumes the last session where the server lets it.
+ * @returns the socket, which is nobody's to write to before the callback.
+ */
+export function connectPinned(
+  server: PinnedServer,
+  { clock, sessions, connectTimeoutMs, failures }: PinnedConnectorOptions,
+  callback: (...result: [null, TLSSocket] | [Error, null]) => void,
+  onread?: ReadInto,
+): TLSSocket {
+  const pins = typeof server.pin === 'function' ? server.pin() : [server.pin];
+  const key = `${pins.join()}@${server.host}:${server.port}`;
+  const session = sessions.get(key);
+  const socket = connectTls({
+    host: server.host,
+    port: server.port,
+    rejectUnauthorized: false, // the pin is checked below instead
+    secureContext: server.context,
+    ALPNProtocols: ['http/1.1'],
+    ...(session === undefined ? {} : { session }),
+    ...(onread === undefined ? {} : { onread }),
+  });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 60_000);
+  let isSettled = false;
+  const settle = (error: Error | null): void => {
+    if (isSettled) return;
+    isSettled = true;
+    callOffTimeout();
+    socket.removeListener('error', onError);
+    socket.removeListener('close', onClose);
+    if (error === null) {
+      callback(null, socket);
+      return;
+    }
+    sessions.delete(key);
+    socket.on('error', () => undefined);
+    socket.destroy();
+    callback(error, null);
   };
+  const callOffTimeout = clock.after(connectTimeoutMs, () =>
+    settle(failures.unreachable(`no connection within ${connectTimeoutMs} ms`)),
+  );
+  const onError = (error: Error): void => settle(failures.unreachable('the connection failed', error));
+  const onClose = (): void => settle(failures.unreachable('the connection was closed during the handshake'));
+  socket.once('error', onError);
+  socket.once('close', onClose);
+  socket.once('secureConnect', () => {
+    // A resumed session brings no certificate. It proves the key all the same: only sessions whose first handshake showed a
+    // pinned key are kept, under the keys that were pinned then, and none but its server can resume them.
+    const isProven = session !== undefined && socket.isSessionReused();
+    const shown = isProven ? null : shownKey(socket);
+    if (!isProven && !pins.some((pin) => shown !== null && isSame(shown, pin))) {
+      settle(failures.pinMismatch(shown));
+      return;
+    }
+    // Only from here on: a session of somebody else must not be resumed.
+    socket.on('session', (ticket) => sessions.set(key, ticket));
+    settle(null);
+  });
+  return socket;
 }
 
 function shownKey(socket: TLSSocket): PeerId | null {
