@@ -20,6 +20,7 @@ export function budgetedTransfer(transfer: Transfer, budget: Budget): Transfer {
         source(peerId, storageIndex, shareNumber, signal = work.signal) {
           const source = inner.source(peerId, storageIndex, shareNumber, signal);
           return {
+            ...source,
             async read(offset, length) {
               await pay(peerId, length, 'source', signal);
               return source.read(offset, length);

@@ -156,6 +156,7 @@ export function createTransfer(options: TransferOptions): Transfer {
             moved.read += bytes.length;
             return bytes;
           },
+          letGo: (bytes) => options.storageOf(peerId)?.letGo?.(bytes),
         }),
         allocate: (peerId, storageIndex, request) =>
           run(peerId, asked('POST', '', storageIndex), work, (storage, control) =>

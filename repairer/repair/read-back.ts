@@ -57,7 +57,8 @@ async function checkOne(
 ): Promise<unknown> {
   try {
     const share = await openShare(transfer.source(peerId, manifest.storageIndex, shareNumber), manifest, shareNumber);
-    await share.readBlocks(Math.floor(random() * share.layout.segmentCount), 1);
+    share.letGo(await share.readBlocks(Math.floor(random() * share.layout.segmentCount), 1));
+    await share.close();
     return undefined;
   } catch (error) {
     return error ?? new Error('it could not be read');

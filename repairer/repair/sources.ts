@@ -5,6 +5,7 @@ import type { Manifest } from '#mesh/manifest.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, openShare, type VerifiedShare } from '#tahoe/share/index.ts';
+import type { ShareSource } from '#tahoe/share/reader.ts';
 
 export interface SourceFault extends PlacedShare {
   readonly error: unknown;
@@ -62,10 +63,11 @@ export class SourcePool {
       transfer.signal.throwIfAborted();
       if (!this.#hasNext() && !(await this.#findMore())) throw this.#notEnough(count);
       const enough = new AbortController();
+      const racing = AbortSignal.any([transfer.signal, enough.signal]);
       const searches: Promise<void>[] = [];
       const startSearches = (wanted: number): void => {
         for (let started = 0; started < wanted; started++) {
-          const search = this.#search(count, enough);
+          const search = this.#search(count, enough, racing);
           // A failure is met below, in the search's turn; the others fail alike.
           search.catch(() => undefined);
           searches.push(search);
@@ -124,11 +126,11 @@ export class SourcePool {
   }
 
   /** Opens one share, from the first candidate that has it. */
-  async #search(count: number, enough: AbortController): Promise<void> {
+  async #search(count: number, enough: AbortController, racing: AbortSignal): Promise<void> {
     while (!enough.signal.aborted) {
       const next = this.#next();
       if (next === undefined) return;
-      const share = await this.#tryOpen(next, AbortSignal.any([this.#options.transfer.signal, enough.signal]));
+      const share = await this.#tryOpen(next, racing);
       if (this.#opened.size >= count) enough.abort();
       if (share !== null) return;
     }
@@ -155,7 +157,10 @@ export class SourcePool {
       let opening = true;
       const racing = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber, signal);
       const lasting = transfer.source(at.peerId, manifest.storageIndex, at.shareNumber);
-      const source = { read: (offset: number, length: number) => (opening ? racing : lasting).read(offset, length) };
+      const source: ShareSource = {
+        ...lasting,
+        read: (offset, length) => (opening ? racing : lasting).read(offset, length),
+      };
       const share = await openShare(source, manifest, at.shareNumber, headBytes);
       opening = false;
       if (this.#opened.has(at.shareNumber)) {

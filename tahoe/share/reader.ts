@@ -13,6 +13,8 @@ export interface ShareSource {
    * says nothing about the share itself.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Told of bytes of a read that nobody will look at again, so that their memory can be used for others. */
+  letGo?(bytes: Uint8Array): void;
   /** Lets go of what the source holds open. */
   close?(): Promise<void>;
 }
@@ -75,7 +77,13 @@ export class PrefetchedSource implements ShareSource {
     return this.#source.read(offset, length);
   }
 
+  letGo(bytes: Uint8Array): void {
+    if (bytes.buffer !== this.#head.buffer) this.#source.letGo?.(bytes);
+  }
+
+  /** Nobody looks at anything that was read any more. */
   async close(): Promise<void> {
+    this.#source.letGo?.(this.#head);
     await this.#source.close?.();
   }
 

@@ -5,12 +5,12 @@
  */
 import { regenerateSegmentsAsync, type SegmentBlocks } from '#native/segments.ts';
 import { hashBytes, type ShareLayout } from './layout.ts';
-import type { BadBlock, BlockWindow, SourceSet, UncheckedWindow } from './source-set.ts';
+import type { BadBlock, SourceSet, UncheckedWindow } from './source-set.ts';
 import { blockBytesIn, type Scratch, type SegmentSpan } from './window.ts';
 
 export interface MadeWindow {
   /** The sources, every block of them checked. */
-  readonly window: BlockWindow;
+  readonly window: UncheckedWindow;
   /** The new blocks, one share after another: good until the scratch is taken again. */
   readonly made: Uint8Array;
   /** Their hashes, 32 bytes for each block, in the same order. */

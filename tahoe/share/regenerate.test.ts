@@ -97,6 +97,35 @@ const shapes: MadeFileOptions[] = [
 describe.each(shapes)('made-up files $k-of-$n, $sizeBytes bytes', (shape) => {
   const { k, n } = shape;
 
+  test('nothing that was let go of is looked at again', async () => {
+    const file = await makeFile(shape);
+    const [wanted, ...others] = shuffled([...file.shares.keys()], seededRandom(n + 1)) as [number, ...number[]];
+    const numbers = k === n ? [wanted, ...others] : others.slice(0, k);
+    for (const headBytes of [0, undefined]) {
+      let letGoBytes = 0;
+      const sources = await Promise.all(
+        numbers.map((number) => {
+          const share = file.shares[number] as Uint8Array;
+          const source = {
+            read: (offset: number, length: number) => Promise.resolve(share.slice(offset, offset + length)),
+            letGo: ({ buffer }: Uint8Array) => {
+              letGoBytes += buffer.byteLength;
+              (buffer as ArrayBuffer).transfer(0);
+            },
+          };
+          return openShare(source, file.manifest, number, headBytes);
+        }),
+      );
+      const made = await regenerated(sources, [wanted], {
+        windowBytes: 5000,
+        versionOf: () => shape.shareVersion ?? 1,
+      });
+      await Promise.all(sources.map((share) => share.close()));
+      expectSame(made.get(wanted), file.shares[wanted]);
+      expect(letGoBytes).toBeGreaterThanOrEqual(shape.sizeBytes);
+    }
+  });
+
   test('any missing shares come back from any k, whatever the window', async () => {
     const file = await makeFile(shape);
     const random = seededRandom(n);

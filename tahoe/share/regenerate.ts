@@ -72,6 +72,7 @@ export async function regenerateShares(request: RegenerateRequest): Promise<Rege
   const job = new RegenerateJob(set, request);
   try {
     await job.makeBlocks(request.windowBytes ?? defaultWindowBytes);
+    job.freeScratch();
     await job.finish();
   } catch (error) {
     await job.abort(error);
@@ -126,8 +127,9 @@ class RegenerateJob {
     const layout = this.#layout;
     const madeNumbers = this.#writers.map((writer) => writer.shareNumber);
     const primary = primaryNumbers(layout);
-    // Sources, new shares, and the primary blocks that have to be made to check the segments.
-    const rowCount = layout.k + madeNumbers.length + layout.k;
+    const lent = primary.filter((shareNumber) => !madeNumbers.includes(shareNumber));
+    // Sources, new shares, and the primary blocks that may have to be made besides to check the segments.
+    const rowCount = layout.k + madeNumbers.length + lent.length;
     await Promise.all(this.#writers.map((writer) => writer.begin()));
     const read = (span: SegmentSpan): Promise<UncheckedWindow> =>
       this.#set.readUnchecked(span.firstSegment, span.count);
@@ -141,7 +143,6 @@ class RegenerateJob {
         this.#madeScratch,
         this.#signal,
       );
-      const lent = primary.filter((shareNumber) => !madeNumbers.includes(shareNumber));
       const blocks = new Map(await completeWindow(layout, window, lent, this.#lentScratch));
       const spanBytes = made.length / madeNumbers.length;
       madeNumbers.forEach((shareNumber, i) =>
@@ -149,6 +150,7 @@ class RegenerateJob {
       );
       await this.#hashSegments(span, pick(blocks, primary));
       await appendHashedBlocks(span, this.#writers, made, madeHashes);
+      letGo(window);
       this.#throwIfNobodyListens();
     }
   }
@@ -167,6 +169,10 @@ class RegenerateJob {
       const hashes = blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment');
       this.#crypttextHashes.set(hashes, part.firstSegment * hashBytes);
     }
+  }
+
+  freeScratch(): void {
+    for (const scratch of [this.#madeScratch, this.#lentScratch, this.#joinScratch]) scratch.free();
   }
 
   async finish(): Promise<void> {
@@ -223,6 +229,11 @@ class RegenerateJob {
     const failed = this.#writers.find((writer) => writer.error !== null);
     if (failed !== undefined && !this.#writers.some((writer) => writer.isWritten)) throw failed.error;
   }
+}
+
+/** What was read for a window is done with; of small shares, which came whole, all windows are one piece. */
+function letGo({ shares, blocks }: UncheckedWindow): void {
+  for (const [slot, share] of shares.entries()) share.letGo(blocks[slot] as Uint8Array);
 }
 
 function treeKnownFrom(n: number, shares: readonly VerifiedShare[]): ShareHashTree {

@@ -139,6 +139,11 @@ export class VerifiedShare {
     return { blocks, expectedHashes };
   }
 
+  /** Of blocks that nobody looks at any more. */
+  letGo(blocks: Uint8Array): void {
+    this.#source.letGo?.(blocks);
+  }
+
   /** Hashes of `count` ciphertext segments from `firstSegment` on, out of this share's copy of the crypttext hash tree. */
   async crypttextHashes(firstSegment: number, count: number): Promise<Uint8Array> {
     const tree = await this.#openCrypttextTree();
@@ -152,6 +157,7 @@ export class VerifiedShare {
     await tree.verifyEveryNode();
   }
 
+  /** Only when nobody looks at any of its blocks and hashes any more. */
   async close(): Promise<void> {
     await this.#source.close?.();
   }
