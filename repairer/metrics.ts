@@ -90,7 +90,8 @@ export function createRepairerMetrics(meter: Meter, observed: ObservedRepairs): 
 
   meter
     .createObservableGauge('meshward_repairer_upload_memory_bytes', {
-      description: 'Memory of shares that are held whole until their peer has them; repairs beyond the limit wait.',
+      description:
+        'Memory of shares that repairs hold whole, as sources and until their new peer has them; repairs beyond the limit wait.',
       unit: 'By',
     })
     .addCallback((result) => result.observe(observed.uploadBytes()));

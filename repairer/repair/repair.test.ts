@@ -332,7 +332,7 @@ describe('a repair', () => {
   });
 
   it('a target that dies mid-way costs its share only', async () => {
-    file = await storeFile(mesh, coding, 3_000_000, 2, 60 * 1024);
+    file = await storeFile(mesh, coding, 13_000_000, 2, 60 * 1024); // longer shares than are held whole
     await loseShares(0, 1, 2, 3, 4, 5);
     peerAt(11).writesLeft = 2;
     const report = await repair();
@@ -372,7 +372,7 @@ describe('a repair', () => {
   });
 
   it('called off in the middle, aborts its uploads and lets no share appear', async () => {
-    file = await storeFile(mesh, coding, 3_000_000, 2, 60 * 1024);
+    file = await storeFile(mesh, coding, 13_000_000, 2, 60 * 1024); // longer shares than are held whole
     await loseShares(0, 1, 2, 3, 4, 5);
     const stop = new AbortController();
     const started = new Promise<void>((resolve) => {

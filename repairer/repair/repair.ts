@@ -6,60 +6,25 @@ import { describeError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { policyFor } from '#mesh/policy.ts';
 import type { PlacedShare } from '#peers/locate.ts';
-import type { Fence } from '#peers/peer-storage.ts';
 import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share/index.ts';
-import type { AtRiskEntry } from '../queue/at-risk.ts';
 import { copyShare } from './copy.ts';
-import { type Look, lookAtFile, searchWidely } from './look.ts';
+import { lookAtFile, searchWidely } from './look.ts';
 import { withPlaces } from './placement.ts';
 import { isRepairUnneeded, type KnownShare, planRepair, type RepairPlan } from './plan.ts';
 import { checkedSample, type ReadBack } from './read-back.ts';
+import type { RepairJob, RepairPhase, RepairProgress } from './repair-job.ts';
+import { headBytesFor, RepairMemory } from './repair-memory.ts';
 import { errorFacts, judge, judgeError, type RepairEnding, type RepairReport } from './repair-report.ts';
 import { sendTurns } from './send-turns.ts';
-import { bytesOfNewShare, expectedShareBytes } from './share-bytes.ts';
+import { areHeldWhole, bytesOfNewShare, expectedShareBytes } from './share-bytes.ts';
 import { type SourceFault, SourcePool } from './sources.ts';
 import { type RefusedTarget, Targets } from './targets.ts';
 import type { RepairTools } from './tools.ts';
 import { pieceBytesFor, Upload } from './upload.ts';
 
-export interface RepairJob {
-  readonly id: string;
-  readonly entry: AtRiskEntry;
-  /** Left out where nobody else works on the file: a person's own repair. */
-  readonly fence?: Fence | undefined;
-  /** Restores just these, and not as many as the policy asks for. */
-  readonly wanted?: readonly number[] | undefined;
-  /** Does not wait for the budget. */
-  readonly urgent: boolean;
-  /** Shares that an earlier repair wrote, which the entry may not show yet. */
-  readonly placed: readonly PlacedShare[];
-  /** How closely the file is looked at before. @default all */
-  readonly look?: Look;
-  /** Of a repair that places elsewhere what is there. */
-  readonly moves?: ShareMoves;
-  readonly signal: AbortSignal;
-}
-
-export interface ShareMoves {
-  /** The share is to be elsewhere: it is copied from, and does not count. */
-  leaves(share: PlacedShare): boolean;
-  /** The peer is not to take any. */
-  avoids(peerId: PeerId): boolean;
-}
-
-export type RepairPhase = 'checking' | 'opening' | 'allocating' | 'transferring' | 'verifying';
-
-export interface RepairProgress {
-  readonly phase: RepairPhase;
-  readonly wanted: readonly number[];
-  readonly sources: readonly PeerId[];
-  readonly targets: readonly PeerId[];
-  readonly sharesDone: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-}
+export type { RepairJob, RepairPhase, RepairProgress, ShareMoves } from './repair-job.ts';
 
 export interface RunningRepair {
   readonly job: RepairJob;
@@ -86,6 +51,8 @@ class Repairing {
   readonly #targets: Targets[] = [];
   readonly #copiedFrom: PeerId[] = [];
   #uploads: readonly Upload[] = [];
+  /** Once the repair has what it needs of it. */
+  #memory: RepairMemory | undefined;
   #written: readonly PlacedShare[] = [];
   #found: readonly PlacedShare[] = [];
   /** Corrupt shares beside those among the sources. */
@@ -223,22 +190,30 @@ class Repairing {
   }
 
   async #restore(missing: readonly number[], plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
-    const { entry } = this.#job;
-    this.#phase = 'opening';
-    const sources = new SourcePool({
-      manifest: entry.manifest,
-      candidates: plan.sources,
-      transfer: this.#transfer,
-      clock: this.#tools.runtime.clock,
-      hedgeAfterMs: this.#tools.settings.hedgeAfterMs,
-      // A share that fits is read in one request, its blocks with what proves them.
-      headBytes: Math.floor(this.#tools.settings.windowBytes / entry.manifest.k),
-      more: () => searchWidely(entry, shares, this.#transfer, this.#tools),
+    const { entry, urgent } = this.#job;
+    const { uploadBuffers, settings } = this.#tools;
+    const memory = new RepairMemory(uploadBuffers, entry.manifest, missing.length, settings.windowBytes);
+    const uploads = await memory.use({ urgent, signal: this.#transfer.signal }, async () => {
+      this.#memory = memory;
+      this.#phase = 'opening';
+      const sources = new SourcePool({
+        manifest: entry.manifest,
+        candidates: plan.sources,
+        transfer: this.#transfer,
+        clock: this.#tools.runtime.clock,
+        hedgeAfterMs: settings.hedgeAfterMs,
+        headBytes: headBytesFor(entry.manifest, settings.windowBytes),
+        more: () => searchWidely(entry, shares, this.#transfer, this.#tools),
+      });
+      this.#sources = sources;
+      const opened = await sources.open(entry.manifest.k);
+      const started = await this.#startUploads(missing, shares, bytesOfNewShare(opened));
+      memory.uploadsHaveTheirs();
+      if (started.length > 0) await this.#regenerate(opened, sources, started);
+      // Of a repair that broke off somebody may look at them still: then they are left to the collector of garbage.
+      await Promise.all(opened.map((share) => share.close()));
+      return started;
     });
-    this.#sources = sources;
-    const opened = await sources.open(entry.manifest.k);
-    const uploads = await this.#startUploads(missing, shares, bytesOfNewShare(opened));
-    if (uploads.length > 0) await this.#regenerate(opened, sources, uploads);
     await this.#verify(uploads);
   }
 
@@ -273,9 +248,11 @@ class Repairing {
     this.#phase = 'allocating';
     const held = [...shares, ...this.#written.map((share) => ({ ...share, counted: true }))];
     const secrets = { leaseSecret: runtime.leaseSecret, uploadSecret: this.#uploadSecret, fence };
+    const areWhole = areHeldWhole(shareNumbers.length, shareBytes);
     const targets = new Targets({
       storageIndex,
       shareBytes,
+      areWhole,
       field,
       held: withPlaces(
         held.map((share) => ({ ...share, domains: this.#domainsOf(share.peerId), counts: share.counted })),
@@ -288,10 +265,10 @@ class Repairing {
     this.#targets.push(targets);
     const chosen = await targets.allocate(shareNumbers, (share) => this.#isSound(share));
     this.#found = [...this.#found, ...targets.found];
-    const pieceBytes = pieceBytesFor(chosen.length, settings.windowBytes / 2, shareBytes);
+    const pieceBytes = areWhole ? shareBytes : pieceBytesFor(shareNumbers.length, settings.windowBytes / 2, shareBytes);
     const buffers = shareBytes <= pieceBytes ? this.#tools.uploadBuffers : undefined;
     // Whoever holds some of it does not wait for the rest: two that did would wait for each other.
-    await targets.reserve(buffers, chosen, this.#job.urgent || this.#uploads.length > 0);
+    await targets.reserve(buffers, chosen, this.#memory !== undefined || this.#job.urgent || this.#uploads.length > 0);
     const uploads = chosen.map(
       (target) =>
         new Upload({

@@ -4,8 +4,17 @@ import { chooseSegmentBytes, computeLayout, shareTotalBytes, type VerifiedShare 
 
 const usualUebBytes = 336;
 
-/** Shares up to this length are held whole, and sent in one exchange to peers that take them so. */
-export const wholeShareMemoryBytes = 512 * 1024;
+const alwaysWholeBytes = 512 * 1024;
+const mostWholeBytes = 4 * 1024 * 1024;
+const wholeMemoryBytes = 32 * 1024 * 1024;
+
+/**
+ * Whether new shares of a file are held whole until their peers have them, and sent in one exchange to those that take them so: small
+ * ones always, larger ones where few are missing.
+ */
+export function areHeldWhole(count: number, shareBytes: number): boolean {
+  return shareBytes <= alwaysWholeBytes || (shareBytes <= mostWholeBytes && count * shareBytes <= wholeMemoryBytes);
+}
 
 /** For the plan, before a share tells. */
 export function expectedShareBytes({ manifest: { k, n, sizeBytes } }: { readonly manifest: Manifest }): number {

@@ -14,12 +14,14 @@ import {
   type PlacementLimits,
   type PlacementRequest,
 } from './placement.ts';
-import { wholeShareMemoryBytes } from './share-bytes.ts';
+import { areHeldWhole } from './share-bytes.ts';
 import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface TargetsOptions {
   readonly storageIndex: StorageIndex;
   readonly shareBytes: number;
+  /** The shares are held whole: peers that take them so need not be asked for room. @default whether such are whatever their number */
+  readonly areWhole?: boolean;
   readonly field: PlacementField;
   readonly held: readonly HeldShare[];
   readonly limits: PlacementLimits;
@@ -184,9 +186,10 @@ export class Targets {
 
   async #ask(peerId: PeerId, shareNumbers: readonly number[]): Promise<ChosenTarget[]> {
     const { transfer, storageIndex, shareBytes, secrets } = this.#options;
+    const { areWhole = areHeldWhole(Number.POSITIVE_INFINITY, shareBytes) } = this.#options;
     const { leaseSecret, uploadSecret, fence } = secrets;
     try {
-      if (shareBytes <= Math.min(wholeShareMemoryBytes, await transfer.wholeShareMaxBytes(peerId))) {
+      if (areWhole && shareBytes <= (await transfer.wholeShareMaxBytes(peerId))) {
         return shareNumbers.map((shareNumber) => ({ shareNumber, peerId, whole: true }));
       }
       const leases = leaseSecretsFor(leaseSecret, storageIndex, leaseSeedOfPeer(peerId));

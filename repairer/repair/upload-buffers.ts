@@ -1,12 +1,13 @@
 /**
- * Memory for shares that are held whole until their peer has them. All repairs of a process share it: one that finds it taken waits in
+ * Memory for shares that are held whole: those that are read, and new ones until their peer has them. All repairs of a process share it: one that finds it taken waits in
  * turn for as much as it needs at once, so that none holds a part and waits for the rest. What was given back is used again: fresh
  * memory of this size costs the process more in collecting it than the codec takes to fill it.
  */
 import { MeshwardError } from '#mesh/errors.ts';
+import { freeAtOnce } from '#tahoe/gbs/free-at-once.ts';
 
 /** What a process has for it, in windows of a repair. */
-export const uploadWindows = 4;
+export const uploadWindows = 6;
 
 interface Waiting {
   readonly bytes: number;
@@ -82,11 +83,13 @@ export class UploadBuffers {
 
   /** Others are forgotten for it: files of one size follow one another as a rule. */
   #keep(buffer: Uint8Array): void {
-    if (buffer.length > this.#limitBytes / 2) return;
+    if (buffer.length > this.#limitBytes / 2) return freeAtOnce(buffer);
     for (const [length, buffers] of this.#free) {
       if (this.#freeBytes + buffer.length <= this.#limitBytes / 2) break;
+      if (length === buffer.length) return freeAtOnce(buffer);
       this.#freeBytes -= length * buffers.length;
       this.#free.delete(length);
+      for (const each of buffers) freeAtOnce(each);
     }
     const same = this.#free.get(buffer.length) ?? [];
     same.push(buffer);

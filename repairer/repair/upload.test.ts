@@ -198,4 +198,6 @@ it('pieces keep all uploads within the memory, but are not so small that request
   expect(pieceBytesFor(10, 8 * 1024 * 1024, 1e9)).toBe(Math.floor((8 * 1024 * 1024) / 20));
   expect(pieceBytesFor(100, 1024, 1e9)).toBe(128 * 1024);
   expect(pieceBytesFor(100, 1024, 400_000)).toBe(400_000);
+  expect(pieceBytesFor(7, 1024, 4_000_000)).toBe(4_000_000);
+  expect(pieceBytesFor(50, 1024, 4_000_000)).toBe(128 * 1024);
 });

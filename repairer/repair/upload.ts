@@ -12,7 +12,7 @@ import type { Fence, WholeOutcome } from '#peers/peer-storage.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
 import type { ShareSink } from '#tahoe/share/index.ts';
 import type { ChosenTarget } from './placement.ts';
-import { wholeShareMemoryBytes } from './share-bytes.ts';
+import { areHeldWhole } from './share-bytes.ts';
 import type { UploadBuffers } from './upload-buffers.ts';
 
 export interface UploadOptions {
@@ -46,10 +46,10 @@ const largestPieceBytes = 1024 * 1024;
 
 /**
  * The piece for which `count` uploads, two pieces each, keep within the memory; never less than {@link wholeShareBytes}, and a
- * whole share up to {@link wholeShareMemoryBytes}.
+ * share itself where they are held whole.
  */
 export function pieceBytesFor(count: number, memoryBytes: number, shareBytes: number): number {
-  if (shareBytes <= wholeShareMemoryBytes) return shareBytes;
+  if (areHeldWhole(count, shareBytes)) return shareBytes;
   return Math.max(wholeShareBytes, Math.min(largestPieceBytes, Math.floor(memoryBytes / (2 * Math.max(1, count)))));
 }
 
