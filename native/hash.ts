@@ -30,10 +30,15 @@ export function hashMany(tag: string, blocks: readonly Uint8Array[]): Uint8Array
 
 /** The hashes of `data` cut into blocks of `blockBytes`, 32 bytes each; the last block may be short. */
 export function blockHashes(data: Uint8Array, blockBytes: number, tag: BlockHashTag): Uint8Array {
-  if (!Number.isSafeInteger(blockBytes) || blockBytes < 1) throw badInput(`a block size of ${blockBytes} bytes`);
+  refuseBlockBytes(blockBytes);
   const digests = new Uint8Array(Math.ceil(data.length / blockBytes) * digestBytes);
   runNative(() => loadNative().blockHashes(hashTags[tag], data, blockBytes, digests));
   return digests;
+}
+
+/** @throws MeshwardError `bad-input` for what is no length of blocks. */
+export function refuseBlockBytes(blockBytes: number): void {
+  if (!Number.isSafeInteger(blockBytes) || blockBytes < 1) throw badInput(`a block size of ${blockBytes} bytes`);
 }
 
 /**

@@ -5,3 +5,4 @@ export * from './disk.ts';
 export * from './hash.ts';
 export { isaLevel, isaLevelsSupported, loadNative } from './load.ts';
 export * from './segments.ts';
+export * from './threaded-hash.ts';

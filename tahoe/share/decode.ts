@@ -1,12 +1,21 @@
 /** From verified shares back to ciphertext (FORMAT sections 5 and 8). */
 import { MeshwardError } from '#mesh/errors.ts';
 import { regenerateAsync } from '#native/codec.ts';
-import { blockHashes } from '#native/hash.ts';
+import { blockHashesAsync } from '#native/threaded-hash.ts';
 import { sameHash } from './hash-tree.ts';
 import type { ShareLayout } from './layout.ts';
-import { type BlockWindow, type ReplaceSource, SourceSet } from './source-set.ts';
+import { type MadeWindow, makeWindow } from './regenerate-window.ts';
+import { type BlockWindow, type ReplaceSource, SourceSet, type UncheckedWindow } from './source-set.ts';
 import type { VerifiedShare } from './verified-share.ts';
-import { cutEvenly, defaultWindowBytes, joinSegments, Scratch, type SegmentSpan, segmentSpans } from './window.ts';
+import {
+  blockBytesIn,
+  cutEvenly,
+  defaultWindowBytes,
+  joinSegments,
+  Scratch,
+  type SegmentSpan,
+  segmentSpans,
+} from './window.ts';
 
 export interface DecodeOptions {
   readonly replace?: ReplaceSource | undefined;
@@ -15,8 +24,12 @@ export interface DecodeOptions {
   readonly windowBytes?: number | undefined;
 }
 
+/** Ciphertext that is put together and checked at a time: the event loop is not held for long, and calls cost little. */
+const handedOutBytes = 4 * 1024 * 1024;
+
 /**
- * The ciphertext in order, segment by segment, each checked against the crypttext hash tree before it is handed out.
+ * The ciphertext in order, some segments at a time, each checked against the crypttext hash tree before it is handed out. What is
+ * handed out is good until the next is asked for.
  *
  * @param sources at least `k` verified shares of one file; more are spares.
  * @throws MeshwardError `not-enough-shares`, `file-irrecoverable` (the shares do not belong to one file), `cancelled`.
@@ -26,19 +39,53 @@ export async function* decodeCiphertext(
   options: DecodeOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const set = new SourceSet(sources, options);
+  const { signal } = options;
   const { layout } = set.first;
   const spans = segmentSpans(layout, 2 * layout.k, options.windowBytes ?? defaultWindowBytes);
   const primary = primaryNumbers(layout);
-  const read = (span: SegmentSpan): Promise<BlockWindow> => set.readWindow(span.firstSegment, span.count);
-  for await (const { span, window } of readAhead(spans, read)) {
-    const blocks = await completeWindow(layout, window, primary);
-    const ciphertext = joinSegments(layout, span, pick(blocks, primary));
-    const expected = await readCrypttextHashes(set, span);
-    if (!sameHash(blockHashes(ciphertext, layout.segmentBytes, 'crypttext-segment'), expected)) throw notOneCodeword();
-    for (let i = 0; i < span.count; i++) {
-      yield ciphertext.subarray(i * layout.segmentBytes, (i + 1) * layout.segmentBytes);
+  const missing = (numbers: readonly number[]): number[] => primary.filter((number) => !numbers.includes(number));
+  const [madeScratch, joinScratch] = [new Scratch(), new Scratch()];
+  const read = (span: SegmentSpan): Promise<UncheckedWindow> => set.readUnchecked(span.firstSegment, span.count);
+  for await (const { span, window: unchecked } of readAhead(spans, read)) {
+    const made = await makeWindow(set, layout, span, unchecked, missing, madeScratch, signal);
+    const blocks = pick(blocksOf(made), primary);
+    for (const part of parts(layout, span)) {
+      const ciphertext = joinSegments(layout, part, cut(layout, span, part, blocks), joinScratch);
+      const [hashes, expected] = await Promise.all([
+        blockHashesAsync(ciphertext, layout.segmentBytes, 'crypttext-segment', { signal }),
+        readCrypttextHashes(set, part),
+      ]);
+      if (!sameHash(hashes, expected)) throw notOneCodeword();
+      yield ciphertext;
     }
   }
+}
+
+/** What was read and what was made of it, by share number. */
+function blocksOf({ window, madeNumbers, made }: MadeWindow): ReadonlyMap<number, Uint8Array> {
+  const blocks = new Map(window.numbers.map((number, i) => [number, window.blocks[i] as Uint8Array]));
+  const spanBytes = made.length / madeNumbers.length;
+  madeNumbers.forEach((number, i) => blocks.set(number, made.subarray(i * spanBytes, (i + 1) * spanBytes)));
+  return blocks;
+}
+
+function* parts(layout: ShareLayout, span: SegmentSpan): Generator<SegmentSpan> {
+  const atOnce = Math.max(1, Math.floor(handedOutBytes / layout.segmentBytes));
+  for (let first = 0; first < span.count; first += atOnce) {
+    yield { firstSegment: span.firstSegment + first, count: Math.min(atOnce, span.count - first) };
+  }
+}
+
+/** The blocks of a part of the span. */
+function cut(
+  layout: ShareLayout,
+  span: SegmentSpan,
+  part: SegmentSpan,
+  blocks: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  const blockBytes = blockBytesIn(layout, span);
+  const first = part.firstSegment - span.firstSegment;
+  return blocks.map((each) => each.subarray(first * blockBytes, (first + part.count) * blockBytes));
 }
 
 /** Reads each span while the one before it is being worked on. @param read of the source set, checked or not. */

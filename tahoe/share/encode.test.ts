@@ -21,7 +21,7 @@ import { openShare } from './verified-share.ts';
 
 async function gathered(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk.slice());
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
 }
 
@@ -56,16 +56,16 @@ describe.each(realFiles())('a file that a real Tahoe-LAFS uploaded, $name', ({ m
 describe('ciphertext', () => {
   const sizes = [56, 299, 300, 301, 599, 600, 601, 300 * 8, 300 * 8 + 1, 300 * 13 - 1];
 
-  test.each(sizes)('of %i bytes comes back from any k shares, a segment at a time', async (sizeBytes) => {
+  test.each(sizes)('of %i bytes comes back from any k shares, whole segments at a time', async (sizeBytes) => {
     const file = await makeFile({ k: 3, n: 7, sizeBytes, segmentBytes: 300, windowBytes: 2500 });
     const random = seededRandom(sizeBytes);
     for (const windowBytes of [1, 1500, undefined]) {
       const numbers = shuffled([0, 1, 2, 3, 4, 5, 6], random).slice(0, 3);
       const sources = await openShares(file.manifest, numbers, (number) => file.shares[number] as Uint8Array);
       const found: Uint8Array[] = [];
-      for await (const segment of decodeCiphertext(sources, { windowBytes })) found.push(segment.slice());
+      for await (const piece of decodeCiphertext(sources, { windowBytes })) found.push(Buffer.from(piece));
       expect(Buffer.compare(Buffer.concat(found), file.ciphertext)).toBe(0);
-      expect(found.slice(0, -1).every((segment) => segment.length === 300)).toBe(true);
+      expect(found.slice(0, -1).every((piece) => piece.length % 300 === 0)).toBe(true);
     }
   });
 

@@ -5,7 +5,8 @@ import { MeshwardError } from '#mesh/errors.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { encodeAsync } from '#native/codec.ts';
-import { blockHashes } from '#native/hash.ts';
+import { blockHashesAsync } from '#native/threaded-hash.ts';
+import { readAhead } from './decode.ts';
 import { computeTree, ShareHashTree, treeNode } from './hash-tree.ts';
 import {
   chooseSegmentBytes,
@@ -16,10 +17,18 @@ import {
   segmentSpanBytes,
 } from './layout.ts';
 import { buildChain } from './share-chain.ts';
-import { appendBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
+import { appendHashedBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
 import { throwIfCancelled } from './source-set.ts';
 import { buildUeb, deriveManifest, type Ueb, uebBytesOf } from './ueb.ts';
-import { cutEvenly, defaultWindowBytes, Scratch, segmentSpans, splitSegments } from './window.ts';
+import {
+  blockBytesIn,
+  cutEvenly,
+  defaultWindowBytes,
+  Scratch,
+  type SegmentSpan,
+  segmentSpans,
+  splitSegments,
+} from './window.ts';
 
 export interface EncodeRequest {
   readonly storageIndex: StorageIndex;
@@ -90,32 +99,55 @@ async function encodeBlocks(
   writers: readonly ShareWriter[],
 ): Promise<CrypttextHashes> {
   const { k, n } = layout;
+  const { signal } = request;
   const segmentHashes = new Uint8Array(layout.segmentCount * hashBytes);
   const tag = 'allmydata_crypttext_v1';
   const whole = createHash('sha256').update(`${tag.length}:${tag},`);
   const wantedNumbers = Array.from({ length: n - k }, (_, i) => k + i);
-  const reader = new ExactReader(request.ciphertext);
   const primaryScratch = new Scratch();
   const secondaryScratch = new Scratch();
+  const windows = segmentWindows(layout, request);
+  for await (const { span, segments } of windows) {
+    throwIfCancelled(signal);
+    const blockBytes = blockBytesIn(layout, span);
+    const primary = splitSegments(layout, span, segments, primaryScratch);
+    const spanBytes = primary.length / k;
+    const secondary = secondaryScratch.take(spanBytes * (n - k));
+    const outputs = cutEvenly(secondary, spanBytes);
+    const working = Promise.all([
+      encodeAsync({ k, n, primary: cutEvenly(primary, spanBytes), wantedNumbers, outputs }),
+      blockHashesAsync(segments, layout.segmentBytes, 'crypttext-segment'),
+      blockHashesAsync(primary, blockBytes, 'block'),
+    ]);
+    // What must go from the first byte to the last is done beside the threads.
+    whole.update(segments);
+    const [, crypttextHashes, primaryHashes] = await working;
+    segmentHashes.set(crypttextHashes, span.firstSegment * hashBytes);
+    await appendHashedBlocks(span, writers.slice(0, k), primary, primaryHashes);
+    if (n === k) continue;
+    const secondaryHashes = await blockHashesAsync(secondary, blockBytes, 'block');
+    await appendHashedBlocks(span, writers.slice(k), secondary, secondaryHashes);
+  }
+  return { segmentHashes, wholeHash: createHash('sha256').update(whole.digest()).digest() };
+}
+
+/** The ciphertext of each span, read while the one before it is worked on. Each is good until the next but one is asked for. */
+async function* segmentWindows(
+  layout: ShareLayout,
+  request: EncodeRequest,
+): AsyncGenerator<{ readonly span: SegmentSpan; readonly segments: Uint8Array }> {
+  const reader = new ExactReader(request.ciphertext);
+  const scratches = [new Scratch(), new Scratch()] as const;
+  let turn = 0;
+  const read = (span: SegmentSpan): Promise<Uint8Array> =>
+    reader.read((scratches[turn++ % 2] as Scratch).take(segmentSpanBytes(layout, span.firstSegment, span.count)));
   try {
-    for (const span of segmentSpans(layout, n, request.windowBytes ?? defaultWindowBytes)) {
-      throwIfCancelled(request.signal);
-      const segments = await reader.read(segmentSpanBytes(layout, span.firstSegment, span.count));
-      whole.update(segments);
-      segmentHashes.set(blockHashes(segments, layout.segmentBytes, 'crypttext-segment'), span.firstSegment * hashBytes);
-      const primary = splitSegments(layout, span, segments, primaryScratch);
-      const spanBytes = primary.length / k;
-      const secondary = secondaryScratch.take(spanBytes * (n - k));
-      const outputs = cutEvenly(secondary, spanBytes);
-      await encodeAsync({ k, n, primary: cutEvenly(primary, spanBytes), wantedNumbers, outputs });
-      await appendBlocks(layout, span, writers.slice(0, k), primary);
-      if (n > k) await appendBlocks(layout, span, writers.slice(k), secondary);
-    }
+    const spans = segmentSpans(layout, layout.n, request.windowBytes ?? defaultWindowBytes);
+    for await (const { span, window } of readAhead(spans, read)) yield { span, segments: window };
     await reader.expectEnd();
   } finally {
     await reader.close();
   }
-  return { segmentHashes, wholeHash: createHash('sha256').update(whole.digest()).digest() };
 }
 
 async function endShares(
@@ -158,8 +190,9 @@ class ExactReader {
     this.#iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
   }
 
-  async read(length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  /** Fills the bytes, and gives them back. */
+  async read(bytes: Uint8Array): Promise<Uint8Array> {
+    const { length } = bytes;
     let filled = 0;
     while (filled < length) {
       if (this.#rest.length === 0 && !(await this.#next())) throw wrongSize('ended before the size that was given');

@@ -11,6 +11,7 @@ import { blockBytesIn, type Scratch, type SegmentSpan } from './window.ts';
 export interface MadeWindow {
   /** The sources, every block of them checked. */
   readonly window: UncheckedWindow;
+  readonly madeNumbers: readonly number[];
   /** The new blocks, one share after another: good until the scratch is taken again. */
   readonly made: Uint8Array;
   /** Their hashes, 32 bytes for each block, in the same order. */
@@ -20,19 +21,23 @@ export interface MadeWindow {
 /** Blocks that one call takes: their descriptors are made on the event loop, which files of tiny segments would hold up. */
 const mostBlocksPerCall = 4096;
 
-/** @throws MeshwardError `not-enough-shares` where a bad share cannot be replaced, `cancelled`. */
+/**
+ * @param wanted which shares' blocks are made, out of those of the given numbers; none where it is only to be checked.
+ * @throws MeshwardError `not-enough-shares` where a bad share cannot be replaced, `cancelled`.
+ */
 export async function makeWindow(
   set: SourceSet,
   layout: ShareLayout,
   span: SegmentSpan,
   read: UncheckedWindow,
-  madeNumbers: readonly number[],
+  wanted: (sourceNumbers: readonly number[]) => readonly number[],
   scratch: Scratch,
   signal: AbortSignal | undefined,
 ): Promise<MadeWindow> {
   for (let window = read; ; ) {
+    const madeNumbers = wanted(window.numbers);
     const { made, madeHashes, bad } = await compute(layout, span, window, madeNumbers, scratch, signal);
-    if (bad.length === 0) return { window, made, madeHashes };
+    if (bad.length === 0) return { window, madeNumbers, made, madeHashes };
     window = await set.replaceBad(window, bad);
   }
 }

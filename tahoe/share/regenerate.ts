@@ -139,7 +139,7 @@ class RegenerateJob {
         layout,
         span,
         unchecked,
-        madeNumbers,
+        () => madeNumbers,
         this.#madeScratch,
         this.#signal,
       );
