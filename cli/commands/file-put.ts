@@ -11,6 +11,7 @@ import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { maxTextLength } from '#mesh/limits.ts';
 import type { Policy } from '#mesh/policy.ts';
 import { redactCaps } from '#mesh/redact.ts';
+import type { UploadBuffers } from '#repairer/repair/upload-buffers.ts';
 import { type ByteProgress, showByteProgress } from '../byte-progress.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';
@@ -91,7 +92,8 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
   await refuseUnwritable(flags.caps);
   const files = await Promise.all(paths.map(lookAt));
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const reports: PutReport[] = [];
+  /** By the file's place; some may fail. */
+  const reports: (PutReport | undefined)[] = Array.from(files, () => undefined);
   try {
     await interruptible((signal) =>
       withCollector(context, flags, async (collector) => {
@@ -100,28 +102,27 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
         const progress = showByteProgress(context.output, 'storing bytes', totalBytes);
         try {
           const leaseSecret = await openLeaseSecret(context, 'operatorKey');
-          for (const file of files) {
+          const { UploadBuffers } = await import('#repairer/repair/upload-buffers.ts');
+          const { putBuffersBytes } = await import('#repairer/files/put.ts');
+          const uploadBuffers = new UploadBuffers(putBuffersBytes);
+          await someAtOnce(files, async (file, at) => {
             const report = await putOne(file, {
               mesh,
               collector,
               policy,
               happy,
               leaseSecret,
+              uploadBuffers,
               tag: flags.tag,
               signal,
               progress,
             });
             const { registration, ...stored } = report;
-            await keepCap(stored, flags.caps).then(
-              (kept) => reports.push(kept),
-              // It is stored, and can be read with its cap alone: then that is printed after all.
-              (error: unknown) => {
-                reports.push(stored);
-                throw error;
-              },
-            );
+            // It is stored, and can be read with its cap alone: where that cannot be kept, it is printed after all.
+            reports[at] = stored;
+            reports[at] = await keepCap(stored, flags.caps);
             if (registration !== null) throw registration;
-          }
+          });
         } finally {
           progress.end();
           await mesh.close();
@@ -130,8 +131,29 @@ async function put(context: Context, paths: readonly string[], flags: PutFlags):
     );
   } finally {
     // What was stored before a failure can be read only with the caps that stand here.
-    if (reports.length > 0) context.output.result({ files: reports }, () => describePut(reports, flags.caps));
+    const stored = reports.filter((report) => report !== undefined);
+    if (stored.length > 0) context.output.result({ files: stored }, () => describePut(stored, flags.caps));
   }
+}
+
+/** One file waits for its peers while another is encoded. */
+const filesAtOnce = 4;
+
+/** After a failure no further file is begun; those under way come to their end. @throws what failed first */
+async function someAtOnce(
+  files: readonly FileToPut[],
+  put: (file: FileToPut, at: number) => Promise<void>,
+): Promise<void> {
+  const waiting = [...files.entries()];
+  const failures: unknown[] = [];
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined && failures.length === 0; next = waiting.shift()) {
+      const [at, file] = next;
+      await put(file, at).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, lane));
+  if (failures.length > 0) throw failures[0];
 }
 
 interface PutWork {
@@ -140,6 +162,7 @@ interface PutWork {
   readonly policy: Policy;
   readonly happy: number | undefined;
   readonly leaseSecret: Uint8Array;
+  readonly uploadBuffers: UploadBuffers;
   readonly tag: string;
   readonly signal: AbortSignal;
   readonly progress: ByteProgress;
@@ -148,7 +171,7 @@ interface PutWork {
 /** `registration` is why the owner's registration failed: the file is stored all the same, and its cap must not be lost. */
 async function putOne(
   file: FileToPut,
-  { mesh, collector, policy, happy, leaseSecret, tag, signal, progress }: PutWork,
+  { mesh, collector, policy, happy, leaseSecret, uploadBuffers, tag, signal, progress }: PutWork,
 ): Promise<PutReport & { readonly registration: MeshwardError | null }> {
   const { putFile } = await import('#repairer/files/put.ts');
   const result = await putFile(
@@ -159,6 +182,7 @@ async function putOne(
       random: Math.random,
       randomBytes: (count) => new Uint8Array(randomBytes(count)),
       leaseSecret,
+      uploadBuffers,
     },
   );
   const { name, sizeBytes } = file;

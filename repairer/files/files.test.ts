@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { type FileReading, proveFile } from '../proofs/prove.ts';
+import { UploadBuffers } from '../repair/upload-buffers.ts';
 import { type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../testing/fake-mesh.ts';
 import type { FakePeer } from '../testing/fake-peer.ts';
 import { getFile } from './get.ts';
@@ -81,6 +82,42 @@ describe('an upload and its download', () => {
     const result = await stored(new Uint8Array(5_000).fill(3));
     expect(result.placements).toHaveLength(10);
     expect(result.unplaced).toEqual([]);
+  });
+
+  it('does so where shares go whole, and gives its memory back', async () => {
+    for (const peer of mesh.peers) peer.wholeBytes = 1_000_000;
+    peerAt(0).freeBytes = 5;
+    peerAt(1).writesLeft = 0;
+    const uploadBuffers = new UploadBuffers(1);
+    const plaintexts = [3, 4, 5].map((value) => new Uint8Array(5_000).fill(value));
+    const results = await Promise.all(
+      plaintexts.map((plaintext) =>
+        putFile(
+          { sizeBytes: plaintext.length, plaintext: [plaintext], policy, signal },
+          { ...putTools(), uploadBuffers },
+        ),
+      ),
+    );
+    for (const [at, result] of results.entries()) {
+      if (result.kind !== 'stored') throw new Error('it was to be stored');
+      expect([result.placements.length, result.unplaced.length]).toEqual([10, 0]);
+      await getFile(result.readCap, join(folder, 'got'), reading(), signal);
+      expect(Buffer.compare(await readFileOfDisk(join(folder, 'got')), plaintexts[at] as Uint8Array)).toBe(0);
+    }
+    expect(peerAt(0).shares.size + peerAt(1).shares.size).toBe(0);
+    expect([uploadBuffers.takenBytes, uploadBuffers.waiting]).toEqual([0, 0]);
+  });
+
+  it('gives memory back where it fails', async () => {
+    for (const peer of mesh.peers) peer.wholeBytes = 1_000_000;
+    for (const peer of mesh.peers.slice(0, 8)) await mesh.setState(peer, 'down');
+    const uploadBuffers = new UploadBuffers(1);
+    const put = (plaintext: Uint8Array, happy: number) =>
+      putFile({ sizeBytes: 5_000, plaintext: [plaintext], policy, happy, signal }, { ...putTools(), uploadBuffers });
+    await expect(put(new Uint8Array(5_000), 5)).rejects.toMatchObject({ code: 'repair-no-target' });
+    await expect(put(new Uint8Array(4_000), 4)).rejects.toMatchObject({ code: 'bad-input' });
+    expect(uploadBuffers.takenBytes).toBe(0);
+    expect(mesh.peers.every((peer) => peer.shares.size === 0)).toBe(true);
   });
 
   it('fails clearly below the fewest wanted, and leaves no upload behind', async () => {

@@ -10,7 +10,9 @@ import { chooseSegmentBytes, computeLayout, encodePlaintext, shareTotalBytes } f
 import { uebBytesOf } from '#tahoe/share/ueb.ts';
 import { sendTurns } from '../repair/send-turns.ts';
 import { Targets } from '../repair/targets.ts';
+import { defaultRepairSettings } from '../repair/tools.ts';
 import { pieceBytesFor, Upload } from '../repair/upload.ts';
+import type { UploadBuffers } from '../repair/upload-buffers.ts';
 
 export interface PutRequest {
   /** The file's exact size. */
@@ -32,7 +34,12 @@ export interface PutTools {
   /** 32 bytes, this controller's own. A secret. */
   readonly leaseSecret: Uint8Array;
   readonly windowBytes?: number;
+  /** Memory for shares and pieces on their way, of all uploads of the process; left out where they go one after the other. */
+  readonly uploadBuffers?: UploadBuffers;
 }
+
+/** For {@link PutTools.uploadBuffers}: what two large files need, or a few of which all shares are on their way. */
+export const putBuffersBytes = 128 * 1024 * 1024;
 
 export type PutResult =
   /** So small that the cap holds it: nothing was sent to any peer. */
@@ -52,8 +59,40 @@ export type PutResult =
 /** @throws MeshwardError `repair-no-target` below `happy`, `bad-input` for another size than given, `cancelled`. */
 export async function putFile(request: PutRequest, by: PutTools): Promise<PutResult> {
   if (request.sizeBytes <= literalMaxBytes) return { kind: 'literal', cap: await literalOf(request) };
+  const { sizeBytes, policy, signal } = request;
+  const { k, n } = policy;
+  const layout = computeLayout({ k, n, sizeBytes, segmentBytes: chooseSegmentBytes(sizeBytes, k) });
+  const shareBytes = shareTotalBytes(layout, uebBytesOf(layout));
+  const windowBytes = by.windowBytes ?? defaultRepairSettings.windowBytes;
+  // Each piece is a request: small ones would cost more than their bytes.
+  const pieceBytes = pieceBytesFor(n, 4 * windowBytes, shareBytes);
+  const sizes = { shareBytes, windowBytes, pieceBytes };
+  const { uploadBuffers } = by;
+  if (uploadBuffers === undefined || pieceBytes >= shareBytes) return storeFile(request, by, sizes);
+  // Before peers are asked for room: they do not keep it for who waits.
+  const piecesBytes = 2 * n * pieceBytes;
+  await uploadBuffers.reserve(piecesBytes, { urgent: false, signal });
+  try {
+    return await storeFile(request, by, sizes);
+  } finally {
+    uploadBuffers.giveBack(piecesBytes);
+  }
+}
+
+interface PutSizes {
+  readonly shareBytes: number;
+  readonly windowBytes: number;
+  readonly pieceBytes: number;
+}
+
+async function storeFile(
+  request: PutRequest,
+  by: PutTools,
+  { shareBytes, windowBytes, pieceBytes }: PutSizes,
+): Promise<PutResult> {
   const { policy, sizeBytes } = request;
   const { k, n } = policy;
+  const buffers = pieceBytes >= shareBytes ? by.uploadBuffers : undefined;
   const field = by.field();
   const happy = Math.max(
     k,
@@ -62,9 +101,9 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
   const key = by.randomBytes(16);
   const uploadSecret = by.randomBytes(32);
   const storageIndex = storageIndexOfKey(key);
-  const layout = computeLayout({ k, n, sizeBytes, segmentBytes: chooseSegmentBytes(sizeBytes, k) });
-  const shareBytes = shareTotalBytes(layout, uebBytesOf(layout));
-  const transfer = by.transfer.begin({ urgent: true, signal: request.signal });
+  // A signal of its own: each request listens to it, and one that all files share would have listeners by the thousand.
+  const signal = AbortSignal.any([request.signal]);
+  const transfer = by.transfer.begin({ urgent: true, signal });
   const targets = new Targets({
     storageIndex,
     shareBytes,
@@ -76,8 +115,7 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
     secrets: { leaseSecret: by.leaseSecret, uploadSecret },
   });
   const chosen = await targets.allocate(Array.from({ length: n }, (_, number) => number));
-  const windowBytes = by.windowBytes ?? 16 * 1024 * 1024;
-  const pieceBytes = pieceBytesFor(chosen.length, windowBytes / 2, shareBytes);
+  await targets.reserve(buffers, chosen, false);
   const sendTurn = sendTurns();
   const uploads = new Map(
     chosen.map((target) => [
@@ -89,6 +127,7 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
         uploadSecret,
         transfer,
         pieceBytes,
+        buffers,
         targets: {
           replace: (shareNumber) => targets.replace(shareNumber),
           failed: (peerId, error) => targets.refuse(peerId, error),
@@ -116,11 +155,11 @@ export async function putFile(request: PutRequest, by: PutTools): Promise<PutRes
       key,
       plaintext: request.plaintext,
       sink: (shareNumber) => uploads.get(shareNumber) ?? null,
-      signal: request.signal,
+      signal,
       windowBytes,
     });
     await Promise.all([...uploads.values()].map((upload) => upload.ended));
-    request.signal.throwIfAborted();
+    signal.throwIfAborted();
     const complete = [...uploads.values()].filter((upload) => upload.isComplete);
     if (complete.length < happy) throw tooFew(complete.length, happy, n, targets);
     const placed = new Set(complete.map((upload) => upload.shareNumber));

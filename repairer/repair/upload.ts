@@ -152,7 +152,7 @@ export class Upload implements ShareSink {
   #takeBuffer(): Uint8Array {
     const { buffers, pieceBytes, shareBytes } = this.#options;
     const bytes = Math.min(pieceBytes, shareBytes);
-    return this.#isWhole && buffers !== undefined ? buffers.take(bytes) : new Uint8Array(bytes);
+    return this.#isWhole && buffers !== undefined ? buffers.take(bytes) : freshMemory(bytes);
   }
 
   async #send(piece: Uint8Array): Promise<void> {
@@ -234,6 +234,11 @@ export class Upload implements ShareSink {
     this.#buffer = undefined;
     this.#end(this.#complete || this.#found ? null : this.#error);
   }
+}
+
+/** Of any content: it is filled before any of it is sent. */
+function freshMemory(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
 function asError(error: unknown): Error {
