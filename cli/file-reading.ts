@@ -7,7 +7,7 @@ import { hasCode, isRetryable, MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PlacedShare } from '#peers/locate.ts';
-import type { FileReading } from '#repairer/proofs/prove.ts';
+import type { FileReading } from '#repairer/files/open-file.ts';
 import { showByteProgress } from './byte-progress.ts';
 import type { Context } from './context.ts';
 import { type ApiFlags, type CollectorFlags, findApi, withCollector } from './mesh-address.ts';

@@ -9,12 +9,13 @@ import { isWritableState } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { createBudget } from '#peers/budget.ts';
 import { gbsPeerStorage } from '#peers/gbs-storage.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import type { PeerStorage } from '#peers/peer-storage.ts';
 import { createPeerView, type PeerFact } from '#peers/peer-view.ts';
 import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer } from '#peers/transfer.ts';
-import type { FileReading } from '#repairer/proofs/prove.ts';
+import type { FileReading } from '#repairer/files/open-file.ts';
 import type { RepairMesh } from '#repairer/repair/tools.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 
@@ -26,7 +27,7 @@ export interface MeshPeers {
   readonly field: PlacementField;
   /** For repairing one file. */
   readonly repairMesh: RepairMesh;
-  /** For reading one file: from the peers that are known to hold it, or from any. */
+  /** For reading one file: from where it is known to lie, or by asking every peer. */
   reading(storageIndex: StorageIndex, onBytes?: (bytes: number) => void): Promise<FileReading>;
   close(): Promise<void>;
 }
@@ -71,12 +72,11 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
       directory: { peer: (peerId) => byId.get(peerId), peers: () => peers },
     },
     async reading(storageIndex, onBytes) {
-      const known = api === null ? null : await holdersOf(storageIndex, api);
-      const chosen = known ?? everyPeer;
       return {
         transfer: onBytes === undefined ? transfer : countingReads(transfer, onBytes),
-        peers: () => chosen,
-        maxPeers: Math.max(1, chosen.length),
+        peers: () => everyPeer,
+        known: api === null ? [] : await placementsOf(storageIndex, api),
+        maxPeers: Math.max(1, everyPeer.length),
         clock: systemClock,
         random: Math.random,
       };
@@ -106,15 +106,17 @@ async function factsOf(
   }));
 }
 
-/** The peers that hold shares as far as the analyzer knows; null where that may not be all that is needed. */
-async function holdersOf(storageIndex: StorageIndex, api: ApiClient): Promise<readonly PeerId[] | null> {
+/** Where its shares can be read, as far as the analyzer knows; none where that may not be all that is needed. */
+async function placementsOf(storageIndex: StorageIndex, api: ApiClient): Promise<readonly PlacedShare[]> {
   try {
     const { recoverableNow, freshness, placements } = await api.file(storageIndex);
-    if (!recoverableNow || freshness.state !== 'fresh') return null;
-    return [...new Set(placements.map((placement) => parsePeerId(placement.peerId)))];
+    if (!recoverableNow || freshness.state !== 'fresh') return [];
+    return placements
+      .filter((placement) => placement.available && !placement.corrupt)
+      .map(({ shareNumber, peerId }) => ({ shareNumber, peerId: parsePeerId(peerId) }));
   } catch {
     // Reading needs no analyzer: any peer can be asked.
-    return null;
+    return [];
   }
 }
 

@@ -6,7 +6,7 @@ import type { LiteralCap, ReadCap } from '#mesh/caps.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { redactCaps } from '#mesh/redact.ts';
 import type { GetResult } from '#repairer/files/get.ts';
-import type { FileReading } from '#repairer/proofs/prove.ts';
+import type { FileReading } from '#repairer/files/open-file.ts';
 import { type CapFlags, capFileOption, requireReadCap, takeCap } from '../cap-input.ts';
 import { describeUse } from '../command-help.ts';
 import { type Context, runningContextOf } from '../context.ts';

@@ -3,12 +3,14 @@ import { mkdtemp, readdir, readFile as readFileOfDisk, rm, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PeerId } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { type FileReading, proveFile } from '../proofs/prove.ts';
+import { proveFile } from '../proofs/prove.ts';
 import { UploadBuffers } from '../repair/upload-buffers.ts';
 import { type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../testing/fake-mesh.ts';
 import type { FakePeer } from '../testing/fake-peer.ts';
 import { getFile } from './get.ts';
+import type { FileReading } from './open-file.ts';
 import { type PutTools, putFile } from './put.ts';
 
 const coding = { k: 3, n: 10 };
@@ -120,6 +122,22 @@ describe('an upload and its download', () => {
     expect(mesh.peers.every((peer) => peer.shares.size === 0)).toBe(true);
   });
 
+  it('goes on from other shares where one is bad and a peer dies amid the file', async () => {
+    const plaintext = Buffer.from('amid the file '.repeat(250_000));
+    const { readCap, placements } = await stored(plaintext);
+    const holderOf = (number: number): FakePeer =>
+      mesh.peers.find(({ peerId }) => peerId === placements[number]?.peerId) as FakePeer;
+    // Two reads open a share, and the first is asked for the hashes of the ciphertext; then comes one for each window.
+    holderOf(0).readsLeft = 4;
+    for (const share of holderOf(1).shares.values()) share[900_000] = (share[900_000] as number) ^ 1;
+    const by = { ...reading(), known: placements, windowBytes: 600_000 };
+    const got = await getFile(readCap, join(folder, 'amid'), by, signal);
+    expect(got.shares).toEqual(expect.arrayContaining([0, 1, 2]));
+    expect(got.shares).toHaveLength(5);
+    expect(holderOf(1).advisories).toMatchObject([{ shareNumber: 1 }]);
+    expect(Buffer.compare(await readFileOfDisk(join(folder, 'amid')), plaintext)).toBe(0);
+  });
+
   it('fails clearly below the fewest wanted, and leaves no upload behind', async () => {
     for (const peer of mesh.peers.slice(0, 8)) await mesh.setState(peer, 'down');
     const put = putFile({ sizeBytes: 5_000, plaintext: [new Uint8Array(5_000)], policy, happy: 5, signal }, putTools());
@@ -143,6 +161,48 @@ describe('an upload and its download', () => {
     await expect(getFile(readCap, path, reading(), signal)).rejects.toMatchObject({ code: 'not-enough-shares' });
     expect(await readFileOfDisk(path, 'utf8')).toBe('before');
     expect(await readdir(folder)).toEqual(['kept']);
+  });
+});
+
+describe('what is known of where shares lie', () => {
+  const plaintext = Buffer.from('known and got, '.repeat(9_000));
+  const path = (): string => join(folder, 'known');
+  const listed = (): number => mesh.peers.reduce((sum, peer) => sum + peer.calls.list, 0);
+  const read = (): number => mesh.peers.reduce((sum, peer) => sum + peer.calls.read, 0);
+
+  it('spares all asking: each share is read once, those first that are the data itself', async () => {
+    const { readCap, verifyCap, placements } = await stored(plaintext);
+    const by = { ...reading(), known: placements };
+    const got = await getFile(readCap, path(), by, signal);
+    expect(got.shares).toEqual([0, 1, 2]);
+    expect(await proveFile({ id: 'a', cap: verifyCap, signal }, by)).toMatchObject({
+      outcome: 'proven',
+      sharesLocated: 10,
+      unreachable: 0,
+    });
+    expect([listed(), read()]).toEqual([0, 6]);
+    expect(Buffer.compare(await readFileOfDisk(path()), plaintext)).toBe(0);
+  });
+
+  it('is not all there is: where it does not give the file back, every peer is asked', async () => {
+    const { readCap, placements } = await stored(plaintext);
+    const [first, second, ...others] = placements;
+    const known = [first, second].map((share) => ({ shareNumber: 9, peerId: share?.peerId as PeerId }));
+    for (const { peerId } of others.slice(0, 4)) for (const peer of mesh.peers) peer.down ||= peer.peerId === peerId;
+    const got = await getFile(readCap, path(), { ...reading(), known }, signal);
+    expect(got.shares).toHaveLength(3);
+    expect(listed()).toBe(12);
+    expect(Buffer.compare(await readFileOfDisk(path()), plaintext)).toBe(0);
+  });
+
+  it('is little where nobody has told: a download asks until it has enough, a proof asks everybody', async () => {
+    const { readCap, verifyCap } = await stored(plaintext);
+    await getFile(readCap, path(), reading(), signal);
+    // Four are wanted, and two of the twelve peers hold nothing.
+    expect(listed()).toBeLessThanOrEqual(4 + 3 + 2);
+    const before = listed();
+    await proveFile({ id: 'a', cap: verifyCap, signal }, reading());
+    expect(listed() - before).toBeGreaterThanOrEqual(10);
   });
 });
 

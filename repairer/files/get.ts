@@ -1,11 +1,11 @@
 /** Downloads: from a read cap to a file, which appears whole and checked or not at all. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LiteralCap, ReadCap } from '#mesh/caps.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { recoverPlaintext } from '#tahoe/share/index.ts';
-import { type FileReading, openFile } from '../proofs/prove.ts';
+import { FileOpening, type FileReading } from './open-file.ts';
 
 export interface GetResult {
   readonly sizeBytes: number;
@@ -15,7 +15,7 @@ export interface GetResult {
 }
 
 /**
- * The plaintext in order; every piece is checked before it is handed out.
+ * The plaintext in order; every piece is checked before it is handed out, and stays as it is afterwards.
  * @throws MeshwardError `not-enough-shares`, `file-irrecoverable`, `cancelled`.
  */
 export async function* readFile(
@@ -27,8 +27,8 @@ export async function* readFile(
     yield cap.data;
     return { sizeBytes: cap.data.length, bytesRead: 0, shares: [] };
   }
-  const transfer = by.transfer.begin({ urgent: true, signal });
-  const { pool, shares } = await openFile(cap, transfer, by);
+  const transfer = by.transfer.begin({ urgent: true, signal: AbortSignal.any([signal]) });
+  const { pool, shares } = await new FileOpening(cap, 'soonest', transfer, by).open();
   const replace = (shareNumber: number, error: unknown) => pool.replace(shareNumber, error);
   yield* recoverPlaintext(cap, shares, { replace, signal, windowBytes: by.windowBytes });
   return {
@@ -50,10 +50,12 @@ export async function getFile(
 ): Promise<GetResult> {
   const partPath = `${path}.${randomBytes(6).toString('hex')}.part`;
   const file = await onDisk(path, () => open(partPath, 'wx', 0o600));
+  let writing: Promise<void> = Promise.resolve();
   try {
     const content = readFile(cap, by, signal);
     for (;;) {
       const step = await content.next();
+      await writing;
       if (step.done === true) {
         await onDisk(path, async () => {
           await file.sync();
@@ -63,13 +65,20 @@ export async function getFile(
         });
         return step.value;
       }
-      await onDisk(path, () => file.writeFile(step.value));
+      // Beside the reading of what comes next.
+      writing = onDisk(path, () => writeWhole(file, step.value));
+      writing.catch(() => undefined);
     }
   } catch (error) {
+    await writing.catch(() => undefined);
     await file.close().catch(() => undefined);
     await rm(partPath, { force: true });
     throw error;
   }
+}
+
+async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
 }
 
 async function syncFolder(path: string): Promise<void> {
