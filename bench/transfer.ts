@@ -90,8 +90,8 @@ async function ourRound(
   source: SourceFile,
 ): Promise<Record<TransferKind, TransferRound>> {
   const put = await clients.put(of, source);
-  const get = await clients.read('get', put.stored, source, of.atOnce);
-  const prove = await clients.read('prove', put.stored, source, of.atOnce);
+  const get = await clients.read('get', put.stored, source, of);
+  const prove = await clients.read('prove', put.stored, source, of);
   await clients.forgetShares();
   return { put, get, prove };
 }
@@ -162,6 +162,6 @@ async function profile(
     }),
   );
   for (const kind of ['get', 'prove'] as const) {
-    tell(kind, await clients.profiled(kind, folder, () => clients.read(kind, stored, source, of.atOnce)));
+    tell(kind, await clients.profiled(kind, folder, () => clients.read(kind, stored, source, of)));
   }
 }

@@ -13,6 +13,8 @@ export interface TransferCase {
   readonly atOnce: number;
   /** Whether our peers have a share on the disk before they acknowledge it. Tahoe's nodes never do. */
   readonly syncToDisk: boolean;
+  /** Nobody has told who gets and proves where shares lie. */
+  readonly isAsking: boolean;
   readonly files: number;
   /** Tahoe has no need for a whole round of files: it takes long enough over as many as it does at once. */
   readonly tahoeFiles: number;
@@ -27,7 +29,7 @@ export interface TransferBenchOptions {
 }
 
 export const usage = `words: --code K/N  --size 10KB|1MB|10MB|100MB|1GB  --peers N  --at-once N  --files N  --tahoe-files N
-       --rounds N  --no-tahoe  --no-sync  --profile DIR
+       --rounds N  --no-tahoe  --no-sync  --asking (where shares lie is not known)  --profile DIR
 Whatever is named of a case is measured alone; without any, the usual ones are.`;
 
 const codings: readonly Coding[] = [
@@ -52,6 +54,7 @@ export function optionsOf(words: readonly string[]): TransferBenchOptions {
       profile: text,
       'no-tahoe': flag,
       'no-sync': flag,
+      asking: flag,
     },
   });
   const chosen = codings
@@ -65,6 +68,7 @@ export function optionsOf(words: readonly string[]): TransferBenchOptions {
           atOnce,
           peers: Number(values.peers ?? (coding.n <= 10 ? 12 : 120)),
           syncToDisk: !values['no-sync'],
+          isAsking: values.asking,
         })),
       ),
     );
@@ -79,8 +83,10 @@ export function optionsOf(words: readonly string[]): TransferBenchOptions {
   };
 }
 
-export function titleOf(kind: TransferKind, { coding: { k, n }, sizeBytes, peers, atOnce, syncToDisk }: TransferCase) {
-  return `${kind} ${k}-of-${n}, ${sizeText(sizeBytes)}, ${peers} peers, ${atOnce} at once${syncToDisk ? '' : ', no sync'}`;
+export function titleOf(kind: TransferKind, of: TransferCase): string {
+  const { k, n } = of.coding;
+  const how = `${of.syncToDisk ? '' : ', no sync'}${of.isAsking ? ', asking' : ''}`;
+  return `${kind} ${k}-of-${n}, ${sizeText(of.sizeBytes)}, ${of.peers} peers, ${of.atOnce} at once${how}`;
 }
 
 export function isSmall({ sizeBytes }: TransferCase): boolean {

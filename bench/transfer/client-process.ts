@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { formatCap, parseCap, type ReadCap } from '#mesh/caps.ts';
 import { systemClock } from '#mesh/clock.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
 import { getFile } from '#repairer/files/get.ts';
-import { putFile } from '#repairer/files/put.ts';
-import { type FileReading, proveFile } from '#repairer/proofs/prove.ts';
+import type { FileReading } from '#repairer/files/open-file.ts';
+import { putBuffersBytes, putFile } from '#repairer/files/put.ts';
+import { proveFile } from '#repairer/proofs/prove.ts';
 import type { RepairMesh } from '#repairer/repair/tools.ts';
+import { UploadBuffers } from '#repairer/repair/upload-buffers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
 import { answerParent } from '../load/child.ts';
 import { measuredWork, profileAnswers } from '../repair/measured-work.ts';
@@ -21,12 +24,14 @@ import type { ClientFigures, FilesToPut, FilesToRead, StartClient, StoredFile } 
 const client = createStorageClient();
 const meter = new RequestMeter();
 const { signal } = new AbortController();
+const uploadBuffers = new UploadBuffers(putBuffersBytes);
 let mesh: RepairMesh | undefined;
 
-function readingOf({ placements }: StoredFile): FileReading {
-  const { transfer } = mesh as RepairMesh;
-  const peers = [...new Set(placements.map((share) => share.peerId))];
-  return { transfer, peers: () => peers, clock: systemClock, random: Math.random };
+/** As a command has it that an analyzer has told where the shares lie, or not: then every peer may hold some. */
+function readingOf({ placements }: StoredFile, isAsking: boolean): FileReading {
+  const { transfer, directory } = mesh as RepairMesh;
+  const peers = (): PeerId[] => directory.peers().map((peer) => peer.peerId);
+  return { transfer, peers, known: isAsking ? [] : placements, clock: systemClock, random: Math.random };
 }
 
 answerParent({
@@ -46,6 +51,7 @@ answerParent({
           random: Math.random,
           randomBytes: (bytes) => new Uint8Array(randomBytes(bytes)),
           leaseSecret: new Uint8Array(32).fill(1),
+          uploadBuffers,
         },
       );
     });
@@ -55,10 +61,10 @@ answerParent({
     });
     return { ...figures, stored };
   },
-  async get({ files, folder, sha256, atOnce }: FilesToRead): Promise<ClientFigures> {
+  async get({ files, folder, sha256, isAsking, atOnce }: FilesToRead): Promise<ClientFigures> {
     const { results, figures } = await measuredWork(files, atOnce, meter, async (file) => {
       const path = join(folder, randomUUID());
-      await getFile(parseCap(file.readCap) as ReadCap, path, readingOf(file), signal);
+      await getFile(parseCap(file.readCap) as ReadCap, path, readingOf(file, isAsking), signal);
       return path;
     });
     for (const path of results) {
@@ -69,10 +75,10 @@ answerParent({
     }
     return { ...figures, stored: [] };
   },
-  async prove({ files, atOnce }: FilesToRead): Promise<ClientFigures> {
+  async prove({ files, isAsking, atOnce }: FilesToRead): Promise<ClientFigures> {
     const { results, figures } = await measuredWork(files, atOnce, meter, (file) => {
       const { manifest } = parseCap(file.readCap) as ReadCap;
-      return proveFile({ id: randomUUID(), cap: { kind: 'verify', manifest }, signal }, readingOf(file));
+      return proveFile({ id: randomUUID(), cap: { kind: 'verify', manifest }, signal }, readingOf(file, isAsking));
     });
     const failed = results.find((result) => result.outcome !== 'proven');
     if (failed !== undefined) throw new Error(`a proof failed: ${failed.errorMessage}`);

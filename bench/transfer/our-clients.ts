@@ -44,9 +44,9 @@ export class OurClients {
     kind: 'get' | 'prove',
     files: readonly StoredFile[],
     { sha256 }: SourceFile,
-    atOnce: number,
+    { atOnce, isAsking }: TransferCase,
   ): Promise<TransferRound> {
-    return this.#measured(kind, { files, folder: this.#downloads, sha256, atOnce } satisfies FilesToRead);
+    return this.#measured(kind, { files, folder: this.#downloads, sha256, isAsking, atOnce } satisfies FilesToRead);
   }
 
   /** So that the disk holds one round's shares. */

@@ -26,6 +26,7 @@ export interface FilesToRead {
   readonly folder: string;
   /** Of the content, which is compared after the measurement. */
   readonly sha256: string;
+  readonly isAsking: boolean;
   readonly atOnce: number;
 }
 
