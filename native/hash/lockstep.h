@@ -30,7 +30,8 @@ class Lockstep {
   /** `blocks` × 64 bytes into every state, message m from `first + m * stride`, or from where the messages are. */
   void compress_buffer(const std::uint8_t* first, std::size_t stride, std::size_t blocks);
   void compress(std::span<const std::uint8_t* const> data, std::size_t blocks);
-  void compress_lanes(std::span<const std::uint8_t* const> data, std::size_t blocks);
+  /** `used` messages from `first` on, in the lanes of one pass. */
+  void compress_lanes(std::span<const std::uint8_t* const> data, std::size_t first, std::size_t used, std::size_t blocks);
 
   std::string_view prefix_;
   std::vector<const std::uint8_t*> messages_;
