@@ -105,7 +105,7 @@ async function deletedFiles(store: Store, partition: number): Promise<FileRow[]>
   const ofPartition = 'WHERE partition = {partition:UInt16}';
   const sql =
     `SELECT ${tables.files.columnNames.join(', ')} FROM ${table} ${ofPartition}\n` +
-    `AND storage_index IN (SELECT storage_index FROM ${table} ${ofPartition} AND deleted) ORDER BY storage_index, version`;
+    `AND storage_index GLOBAL IN (SELECT storage_index FROM ${table} ${ofPartition} AND deleted) ORDER BY storage_index, version`;
   const rows = await store.select(tables.files.columns, sql, { parameters: { partition } });
   const newest = new Map(rows.map((row) => [row.storageIndex, row]));
   return [...newest.values()].flatMap(({ uebHash, k, n, sizeBytes, origin, tag, deleted, registeredAt, ...row }) =>
@@ -127,7 +127,7 @@ async function deletedFiles(store: Store, partition: number): Promise<FileRow[]>
 async function strayFiles(store: Store, partition: number): Promise<readonly StorageIndex[]> {
   const ofPartition = 'FINAL WHERE partition = {partition:UInt16}';
   const sql =
-    `SELECT storage_index FROM ${store.qualified('file_health')} ${ofPartition} AND storage_index NOT IN (\n` +
+    `SELECT storage_index FROM ${store.qualified('file_health')} ${ofPartition} AND storage_index GLOBAL NOT IN (\n` +
     `  SELECT storage_index FROM ${store.qualified('files')} ${ofPartition} AND n > 0)`;
   const rows = await store.select({ storageIndex }, sql, { parameters: { partition } });
   return rows.map((row) => row.storageIndex);
