@@ -53,3 +53,25 @@ test('an analyzer that finds its database empty calls nothing fresh until each p
   expect(state, JSON.stringify(reasons)).toBe('stale');
   expect(second.counted.truncatedEvents).toBeGreaterThan(0);
 });
+
+test('nor does the next one, where the first that found it empty was killed before it had saved anything', async () => {
+  const mesh = await TestMesh.open();
+  onTestFinished(() => mesh.close());
+  await mesh.announce();
+  await mesh.put([1]);
+  await mesh.pass(2000, peers);
+  const first = await mesh.start(new MemoryStore(() => mesh.wallMs));
+  await mesh.seenBy(first);
+  await mesh.committed();
+  await first.kill();
+
+  const store = new MemoryStore(() => mesh.wallMs);
+  for (let partition = 0; partition < mesh.partitions; partition++)
+    expect(await store.claimPartition(partition, 0)).toBe(true);
+  const third = await mesh.start(store);
+  await mesh.tick(peers);
+  await mesh.seenBy(third);
+  const { state, reasons } = third.analyzer.meshFreshness();
+  expect(state, JSON.stringify(reasons)).toBe('stale');
+  expect(third.counted.truncatedEvents).toBeGreaterThan(0);
+});

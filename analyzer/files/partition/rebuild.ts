@@ -66,8 +66,10 @@ export async function rebuildPartition(
   if (stored.version > bounds.nextOffset) {
     throw anotherLog(topics.shareEvents.name, assigned.partition, stored.version, bounds.nextOffset);
   }
-  // Nobody may have read what was there before the first record that is kept; and what was read for another database is not in this one.
-  const from = isNew ? stored.version : (assigned.committedOffset ?? stored.version);
+  // Nobody may have read what was there before the first record that is kept; and what was read for another database is not in this one,
+  // nor what an owner read who was killed before it had saved anything: every peer's first inventory leaves a mark in each partition.
+  const holdsNothing = isNew || stored.version === 0;
+  const from = holdsNothing ? stored.version : (assigned.committedOffset ?? stored.version);
   const owned = new OwnedPartition({
     assigned,
     map,
