@@ -8,7 +8,11 @@ interface Answer {
 
 /** A registry that does not answer has found nothing: that is said, and is no failure. */
 export function judgeAudit({ message, metadata }: Answer): { readonly ok: boolean; readonly said: string } {
-  if (metadata === undefined) return { ok: true, said: `the registry was not asked: ${message ?? 'no answer'}` };
+  if (metadata === undefined)
+    return {
+      ok: true,
+      said: `known vulnerabilities cannot be asked for here, so nothing is said of them: ${message ?? 'no answer'}`,
+    };
   const { high = 0, critical = 0 } = metadata.vulnerabilities;
   return { ok: high + critical === 0, said: `${critical} critical, ${high} high` };
 }
