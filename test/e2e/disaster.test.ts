@@ -81,7 +81,8 @@ async function fileShown(): Promise<{ tag: string; recoverableNow: boolean }> {
 }
 
 beforeAll(async () => {
-  ports = await reserveBlock(39_000, 42_000, 4);
+  // Below those that systems take for outgoing connections: services come back to their own.
+  ports = await reserveBlock(9000, 9990, 4);
   const [api, collectorPort, ops, repairer] = ports.ports;
   settings = [
     `api.port=${api}`,
