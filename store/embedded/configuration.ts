@@ -7,6 +7,8 @@ export interface EmbeddedSettings {
   /** The server's own log; with one rotated file beside it, it takes at most twice `logLimitBytes`. */
   readonly logPath: string;
   readonly logLimitBytes: number;
+  /** Where `BACKUP … TO File('NAME')` may write, and RESTORE read. */
+  readonly backupsPath: string;
   /** Users beside `username`, with these rights and no others. */
   readonly users: readonly EmbeddedUser[];
   readonly cluster: EmbeddedCluster | null;
@@ -56,6 +58,9 @@ export function renderServerConfiguration(settings: EmbeddedSettings): string {
     <count>1</count>
   </logger>
   <users_config>users.xml</users_config>
+  <backups>
+    <allowed_path>${escapeXml(settings.backupsPath)}</allowed_path>
+  </backups>
   <max_server_memory_usage>${settings.memoryLimitBytes}</max_server_memory_usage>
   <mark_cache_size>${cacheBytes}</mark_cache_size>
   <primary_index_cache_size>${cacheBytes}</primary_index_cache_size>

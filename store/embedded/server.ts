@@ -73,13 +73,16 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
     memoryLimitBytes: Math.max(options.memoryLimitBytes ?? 1024 ** 3, 256 * 1024 ** 2),
     logPath: join(directory, 'server.log'),
     logLimitBytes: 8 * 1024 ** 2,
+    backupsPath: join(directory, 'backups'),
     users: options.users ?? [],
     cluster: options.cluster ?? null,
   };
+  await mkdir(settings.backupsPath, { recursive: true, mode: 0o700 });
   await writePrivate(join(directory, 'config.xml'), renderServerConfiguration(settings));
   await writePrivate(join(directory, 'users.xml'), renderUsers(settings));
-  const launcher = await findLauncher();
+  // The library first: where there is none (musl), a compiler would not help.
   const library = await findLibrary();
+  const launcher = await findLauncher();
   for (let attempt = 1; ; attempt++) {
     const port = options.httpPort || (await freePort());
     const child = spawn(launcher, [library, ...serverArguments(directory, port, options.cluster?.tcpPort)], {
