@@ -19,7 +19,6 @@ import { withBuildLock } from './build-lock.js';
 
 const nativeFolder = dirname(fileURLToPath(import.meta.url));
 const buildFolder = join(nativeFolder, 'build');
-const objectsFolder = join(buildFolder, 'objects');
 const parallelJobs = 2;
 
 // The end of a source file's name says which instructions it may use; every other file runs on any processor.
@@ -34,7 +33,8 @@ const instructionFlags = {
   arm64: { neon: [] },
 };
 
-export const addonPath = join(buildFolder, 'meshward.node');
+const addonName = 'meshward.node';
+export const addonPath = join(buildFolder, addonName);
 
 /** What a failed build leaves to the reader: `message` says what failed, `next` what to do. */
 export class BuildError extends Error {
@@ -45,23 +45,36 @@ export class BuildError extends Error {
   }
 }
 
-/** Brings build/meshward.node up to date; only one process builds at a time. Returns how many files were compiled. */
-export async function buildAddon() {
+const thisMachine = {
+  platform: process.platform,
+  arch: process.arch,
+  folder: buildFolder,
+  compiler: null,
+  linkFlags: [],
+};
+
+/**
+ * Brings meshward.node in the machine's folder up to date; only one process builds there at a time. Returns how many files were compiled.
+ * @param machine for which it is: this one, with the compiler that is found here, or another, with a compiler for it.
+ */
+export async function buildAddon(machine = thisMachine) {
+  const objectsFolder = join(machine.folder, 'objects');
   mkdirSync(objectsFolder, { recursive: true });
-  return withBuildLock(join(buildFolder, 'lock'), async () => {
-    removeUnfinished();
-    const compiler = findCompiler();
-    const sources = findSources(nativeFolder).map((path) => planAddonObject(path, compiler));
-    const stale = sources.filter((object) => !isFresh(object));
+  return withBuildLock(join(machine.folder, 'lock'), async () => {
+    removeUnfinished(machine.folder, objectsFolder);
+    const compiler = machine.compiler ?? findCompiler();
+    const sources = findSources(nativeFolder, machine.arch);
+    const objects = sources.map((path) => planAddonObject(path, compiler, machine.arch, objectsFolder));
+    const stale = objects.filter((object) => !isFresh(object));
     await runAll(stale.map((object) => () => compile(object, compiler)));
-    if (stale.length > 0 || !isLinked(sources)) link(sources, compiler);
+    if (stale.length > 0 || !isLinked(objects, machine.folder)) link(objects, compiler, machine);
     return stale.length;
   });
 }
 
 // Whoever holds the lock is the only one that writes here: what has the name of something under way was left by a crash.
-function removeUnfinished() {
-  for (const folder of [buildFolder, objectsFolder]) {
+function removeUnfinished(...folders) {
+  for (const folder of folders) {
     const left = readdirSync(folder).filter((name) => /\.(o|node)\.\d+$/.test(name));
     for (const name of left) rmSync(join(folder, name), { force: true });
   }
@@ -127,10 +140,10 @@ function commonFlags() {
   return [...language, ...strict, ...node, `-I${nativeFolder}`];
 }
 
-function planAddonObject(path, compiler) {
+function planAddonObject(path, compiler, arch, objectsFolder) {
   const flags = [
     ...commonFlags(),
-    ...instructionsOf(basename(path)),
+    ...instructionsOf(basename(path), arch),
     ...quietFlags(path, compiler),
     ...partFlags(path),
   ];
@@ -140,7 +153,7 @@ function planAddonObject(path, compiler) {
 /** The addon's object of each source; they must have been brought up to date. */
 export function addonObjects(paths) {
   const compiler = findCompiler();
-  return paths.map((path) => planAddonObject(path, compiler).object);
+  return paths.map((path) => planAddonObject(path, compiler, process.arch, join(buildFolder, 'objects')).object);
 }
 
 /** Compiles what is stale. @returns the path of the object. */
@@ -234,9 +247,9 @@ async function compile(object, compiler) {
   writeFileSync(object.keyFile, object.currentKey());
 }
 
-function isLinked(objects) {
-  const list = join(buildFolder, 'linked');
-  return existsSync(addonPath) && existsSync(list) && readFileSync(list, 'utf8') === linkKey(objects);
+function isLinked(objects, folder) {
+  const list = join(folder, 'linked');
+  return existsSync(join(folder, addonName)) && existsSync(list) && readFileSync(list, 'utf8') === linkKey(objects);
 }
 
 function linkKey(objects) {
@@ -244,12 +257,12 @@ function linkKey(objects) {
 }
 
 // Linked beside and renamed: processes that run the old addon keep it, and nobody ever sees half a file.
-function link(objects, compiler) {
-  const temporary = `${addonPath}.${process.pid}`;
-  const shared =
-    process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--as-needed'];
+function link(objects, compiler, { platform, folder, linkFlags }) {
+  const target = join(folder, addonName);
+  const temporary = `${target}.${process.pid}`;
+  const shared = platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--as-needed'];
   const inputs = objects.map((object) => object.object);
-  const args = [...compiler.arguments, ...shared, '-pthread', ...inputs, '-o', temporary];
+  const args = [...compiler.arguments, ...shared, ...linkFlags, '-pthread', ...inputs, '-o', temporary];
   const answer = spawnSync(compiler.command, args, { encoding: 'utf8' });
   if (answer.status !== 0) {
     rmSync(temporary, { force: true });
@@ -258,8 +271,8 @@ function link(objects, compiler) {
       'Report this with the output above.',
     );
   }
-  renameSync(temporary, addonPath);
-  writeFileSync(join(buildFolder, 'linked'), linkKey(objects));
+  renameSync(temporary, target);
+  writeFileSync(join(folder, 'linked'), linkKey(objects));
 }
 
 export function run(command, args, options = {}) {

@@ -1,13 +1,16 @@
 /** Loads the C++ addon: a prebuilt one for this platform where there is one, else the one that build.js makes. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { platformFolder } from '#mesh/platform.js';
 import type { NativeAddon } from './addon.ts';
 
-const prebuiltPath = fileURLToPath(new URL(`./prebuilt/${platformFolder()}/meshward.node`, import.meta.url));
+/** In packages: a folder for each platform that they bring one for. */
+const prebuiltFolder = fileURLToPath(new URL('./prebuilt', import.meta.url));
+const prebuiltPath = join(prebuiltFolder, platformFolder(), 'meshward.node');
 const builtPath = fileURLToPath(new URL('./build/meshward.node', import.meta.url));
 const buildScript = fileURLToPath(new URL('./build.js', import.meta.url));
 
@@ -44,7 +47,7 @@ function loadAddon(): NativeAddon {
     }
   }
   if (!existsSync(builtPath)) {
-    build('it was not built yet');
+    build(notThere());
     return loadFrom(builtPath);
   }
   try {
@@ -61,6 +64,12 @@ function build(occasion: string): void {
   if (answer.status === 0) return;
   const [reason, next] = (answer.error?.message ?? answer.stderr.trim()).split('\nWhat to do: ');
   throw unavailable(`${occasion}; building it failed: ${reason}`, answer.error, next);
+}
+
+function notThere(): string {
+  if (!existsSync(prebuiltFolder)) return 'it was not built yet';
+  const brought = readdirSync(prebuiltFolder).sort().join(', ');
+  return `this package brings it compiled for ${brought}, and this machine is ${platformFolder()}`;
 }
 
 function loadFrom(path: string): NativeAddon {

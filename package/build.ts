@@ -2,14 +2,16 @@
  * Makes the folder that is published as an npm package and copied into images: what `meshward` needs to run and nothing else, its
  * TypeScript stripped of types (Node does not strip below node_modules), the addon compiled for this machine.
  *
- *   node package/build.ts [FOLDER]      by default .meshward/package
+ *   node package/build.ts [FOLDER] [--every-platform]      by default .meshward/package, with an addon for this machine alone
  */
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { dirname, join, normalize, resolve } from 'node:path';
+import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { platformFolder } from '../mesh/platform.js';
 import { buildAddon } from '../native/build.js';
 import { buildLauncher } from '../store/embedded/build-launcher.js';
+import { type Compiled, compileForEveryPlatform } from './cross-compile.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -42,12 +44,15 @@ const assets = [
 /** Pictures stay with the sources. */
 const leftOut = [/^docs\/images\//, /^charts\/meshward\/(ci|tests)\//, /\.test\.ts$/, /\/runbook-routes\.ts$/];
 
-export async function buildPackage(folder: string): Promise<void> {
+/** For whom it holds what is native, compiled: this machine, with its own compiler, or every platform that packages are for. */
+export type CompiledFor = 'this-machine' | 'every-platform';
+
+export async function buildPackage(folder: string, compiledFor: CompiledFor): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const modules = await closureOf(entries);
   for (const path of modules) await writeModule(path, folder);
   for (const path of [...assets, ...(await filesBeside(modules))]) await copyAsset(path, folder);
-  await copyNative(folder);
+  await copyNative(folder, compiledFor === 'every-platform' ? await compileForEveryPlatform() : [await compileHere()]);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(await manifest(modules), null, 2)}\n`);
 }
 
@@ -102,19 +107,27 @@ async function copyAsset(path: string, folder: string): Promise<void> {
   });
 }
 
-/** C++ for machines without a compiled addon, and the compiled one for this. */
-async function copyNative(folder: string): Promise<void> {
+async function compileHere(): Promise<Compiled> {
   await buildAddon();
-  const launcher = await buildLauncher();
+  return {
+    platform: platformFolder(),
+    addon: join(root, 'native/build/meshward.node'),
+    launcher: await buildLauncher(),
+  };
+}
+
+/** C++ for machines without a compiled addon, and the compiled ones. */
+async function copyNative(folder: string, compiled: readonly Compiled[]): Promise<void> {
   const sources = await readdir(join(root, 'native'), { recursive: true });
   for (const name of sources) {
     if (!/\.(cc|h)$/.test(name) || /_(test|fuzz)\.cc$/.test(name) || name.startsWith('build/')) continue;
     await copyInto(join(root, 'native', name), join(folder, 'native', name));
   }
-  const { platformFolder } = await import('../mesh/platform.js');
-  const prebuilt = join(folder, 'native/prebuilt', platformFolder());
-  await copyInto(join(root, 'native/build/meshward.node'), join(prebuilt, 'meshward.node'));
-  await copyInto(launcher, join(prebuilt, launcher.slice(launcher.lastIndexOf('/') + 1)));
+  for (const { platform, addon, launcher } of compiled) {
+    const prebuilt = join(folder, 'native/prebuilt', platform);
+    await copyInto(addon, join(prebuilt, 'meshward.node'));
+    if (launcher !== null) await copyInto(launcher, join(prebuilt, basename(launcher)));
+  }
 }
 
 async function copyInto(from: string, to: string): Promise<void> {
@@ -150,7 +163,9 @@ async function manifest(modules: ReadonlySet<string>): Promise<object> {
 }
 
 if (import.meta.main) {
-  const folder = resolve(process.argv[2] ?? join(root, '.meshward/package'));
-  await buildPackage(folder);
+  const words = process.argv.slice(2);
+  const [named] = words.filter((word) => !word.startsWith('--'));
+  const folder = resolve(named ?? join(root, '.meshward/package'));
+  await buildPackage(folder, words.includes('--every-platform') ? 'every-platform' : 'this-machine');
   process.stdout.write(`${folder}\n`);
 }

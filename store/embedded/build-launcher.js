@@ -18,7 +18,7 @@ const defaultFolder = fileURLToPath(new URL('../../native/build/', import.meta.u
 
 export async function buildLauncher(options = {}) {
   const folder = options.folder ?? defaultFolder;
-  const compilers = options.compiler === undefined ? ['cc', 'gcc', 'clang'] : [options.compiler];
+  const compilers = options.compiler === undefined ? [['cc'], ['gcc'], ['clang']] : [[options.compiler].flat()];
   const hash = createHash('sha256')
     .update(await readFile(sourcePath))
     .digest('hex')
@@ -32,9 +32,9 @@ export async function buildLauncher(options = {}) {
   const unfinished = `${path}.${randomUUID()}.unfinished`;
   const failures = [];
   try {
-    for (const compiler of compilers) {
+    for (const [compiler, ...words] of compilers) {
       try {
-        await run(compiler, ['-O2', '-o', unfinished, sourcePath, '-ldl', '-lpthread'], { timeout: 60_000 });
+        await run(compiler, [...words, '-O2', '-o', unfinished, sourcePath, '-ldl', '-lpthread'], { timeout: 60_000 });
         await rename(unfinished, path);
         return path;
       } catch (error) {
