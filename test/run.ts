@@ -12,6 +12,7 @@ import { installChromium } from './setup/chromium.ts';
 import { installPrometheus } from './setup/prometheus.ts';
 import { installShells } from './setup/shells.ts';
 import { installTahoe } from './tahoe-grid/install.ts';
+import { installRelease } from './upgrade/release.ts';
 
 interface Step {
   readonly name: string;
@@ -50,6 +51,7 @@ const complete: readonly Step[] = [
       await installTahoe();
       await installKafka();
       await installChartTools();
+      await installRelease();
       installChromium();
       installPrometheus();
       installShells();
