@@ -14,6 +14,8 @@ export const shardedTopology: Topology = { kind: 'sharded', cluster: 'mesh' };
 
 export interface TestShards {
   readonly urls: readonly string[];
+  /** Whom every server lets do everything. */
+  readonly user: { readonly name: string; readonly password: string };
   /** A connection that asks the given servers in that order; all of them by default. */
   connect(database: string, order?: readonly number[]): Store;
   /** The same with the whole schema made on every server. */
@@ -76,6 +78,7 @@ export async function startShards(count = 2, users: readonly EmbeddedUser[] = []
   };
   return {
     urls,
+    user: writer,
     connect,
     start,
     async openDatabase(database) {
