@@ -22,12 +22,14 @@ export function newIdentities(count: number): Promise<TextIdentity[]> {
   return Promise.all(Array.from({ length: count }, () => newIdentity()));
 }
 
-/** As an enrolment would have left it. */
-export function enrolledRecord(peerId: PeerId): AppendRecord {
+/** As an enrolment would have left it. @param incarnation under which it was heard already. */
+export function enrolledRecord(peerId: PeerId, incarnation = 0): AppendRecord {
   const peer = create(EnrolledPeerSchema, {
     peerId: peerIdToBytes(peerId),
     name: peerId.slice(0, 8),
     enrolledAtMs: BigInt(Date.now()),
+    batchIncarnation: BigInt(incarnation),
+    eventIncarnation: BigInt(incarnation),
   });
   return peerRecord(peer, -1);
 }

@@ -32,6 +32,14 @@ export function* sharesOn(layout: MeshLayout, peer: number, from: number, to: nu
   }
 }
 
+/** Every share on a peer, number by number: what a mesh of very many peers can afford to ask. Needs n ≤ peers. */
+export function* sharesHeldBy(layout: MeshLayout, peer: number): Iterable<HeldShare> {
+  for (let shareNumber = 0; shareNumber < layout.n; shareNumber++) {
+    const first = (((peer - shareNumber) % layout.peers) + layout.peers) % layout.peers;
+    for (let file = first; file < layout.files; file += layout.peers) yield { file, shareNumber };
+  }
+}
+
 /** The finalizer of MurmurHash3: every bit of the number reaches every bit of the result. */
 function mixed(value: number): number {
   let h = value >>> 0;

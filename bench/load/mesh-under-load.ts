@@ -1,20 +1,16 @@
-/** The services of one machine in their own processes, as `meshward up` starts them, with peers that post from another one. */
-import { readFile } from 'node:fs/promises';
-import { type ApiClient, createApiClient } from '#analyzer/api/client.ts';
-import { type Context, foldersOf, settingsArguments } from '#cli/context.ts';
-import { startMeshServices } from '#cli/mesh-services.ts';
-import { createOutput } from '#cli/output.ts';
+/** The services of one machine, with peers that post from a process of their own. */
+import type { ApiClient } from '#analyzer/api/client.ts';
+import { type Context, foldersOf } from '#cli/context.ts';
 import { createCollectorClient } from '#collector/gateway/client.ts';
-import { systemClock } from '#mesh/clock.ts';
-import { loadConfig } from '#mesh/config/load.ts';
 import { parsePeerId } from '#mesh/peer-id.ts';
-import { connectStore, type Store } from '#store/client.ts';
+import type { Store } from '#store/client.ts';
 import { uint64 } from '#store/row-binary/columns.ts';
 import { openKeyFolder } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
 import { privateKeyPem } from '#tahoe/identity/peer-key.ts';
 import { type Child, startChild } from './child.ts';
 import { newIdentities, type TextIdentity } from './identities.ts';
+import { benchContext, oneRow, startMeasuredServices } from './measured-services.ts';
 import type { MeshLayout } from './mesh-layout.ts';
 import type { MeshLoadStart } from './mesh-load-process.ts';
 
@@ -41,30 +37,12 @@ export async function startMeshUnderLoad(
   settings: Readonly<Record<string, unknown>>,
   note: (line: string) => void,
 ): Promise<MeshUnderLoad> {
-  const context = contextOf(dataDir, {
-    'collector.port': 0,
-    'collector.opsPort': 0,
-    'api.port': 0,
-    'repairer.port': 0,
-    // No file is in need of repair: its peers serve no shares, and repairs are not what is measured.
-    policies: [{ name: 'bench', repairBelow: layout.k + 1, repairUpTo: layout.n, criticalBelow: layout.k }],
-    'telemetry.logLevel': 'error',
-    ...settings,
-  });
-  const services = await startMeshServices({ context, clock: systemClock, note, otherPortsWhereTaken: true });
+  const context = benchContext(dataDir, layout, settings);
+  const services = await startMeasuredServices(context, note);
+  const { run, store } = services;
   const load = startChild(new URL('./mesh-load-process.ts', import.meta.url));
-  const { run } = services;
-  const { username = '', passwordFile = '' } = services.clickhouse;
-  const store = connectStore({
-    urls: [run.clickhouseUrl],
-    username,
-    password: (await readFile(passwordFile, 'utf8')).trim(),
-    database: context.config.clickhouse.database,
-    partitionCount: context.config.log.shareEventsPartitions,
-  });
   const stop = async (): Promise<void> => {
     await load.end();
-    await store.close();
     await services.stop();
   };
   try {
@@ -84,12 +62,9 @@ export async function startMeshUnderLoad(
   return {
     load,
     store,
-    api: createApiClient(run.apiUrl),
-    pids: { ...services.pids(), load: load.pid },
-    async appliedEvents() {
-      const text = await (await fetch(new URL('/metrics', run.apiUrl))).text();
-      return Number(/^meshward_analyzer_events_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0);
-    },
+    api: services.api,
+    pids: { ...services.pids, load: load.pid },
+    appliedEvents: async () => appliedEventsIn(await services.metrics()),
     storedPlacements: () => countOf(store, `SELECT count() FROM ${store.qualified('placements')}`),
     filesKnown: () =>
       countOf(store, `SELECT uniqExact(storage_index) FROM ${store.qualified('file_health')} WHERE available + 1 >= n`),
@@ -97,20 +72,13 @@ export async function startMeshUnderLoad(
   };
 }
 
-async function countOf(store: Store, sql: string): Promise<number> {
-  const [row] = await store.select({ count: uint64 }, sql);
-  return row?.count ?? 0;
+/** Share events that the analyzer has applied since its start. */
+export function appliedEventsIn(metrics: string): number {
+  return Number(/^meshward_analyzer_events_total(?:\{[^}]*\})? (\d+)/m.exec(metrics)?.[1] ?? 0);
 }
 
-function contextOf(dataDir: string, settings: Readonly<Record<string, unknown>>): Context {
-  const effective = loadConfig({ flags: { ...settings, dataDir } });
-  return {
-    effective,
-    config: effective.config,
-    dataDir,
-    output: createOutput({ json: true }),
-    globalArguments: ['--data-dir', dataDir, ...settingsArguments(settings)],
-  };
+async function countOf(store: Store, sql: string): Promise<number> {
+  return (await oneRow(store, { count: uint64 }, sql))?.count ?? 0;
 }
 
 async function enrolAll(

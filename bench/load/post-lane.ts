@@ -30,7 +30,18 @@ export class PostLane {
   /** @returns the status of the answer. */
   post(pieces: readonly Uint8Array[]): Promise<number> {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    const head = `POST /v1/events HTTP/1.1\r\nhost: bench\r\ncontent-type: application/x-protobuf\r\ncontent-length: ${length}\r\n\r\n`;
+    return this.#ask(
+      `POST /v1/events HTTP/1.1\r\nhost: bench\r\ncontent-type: application/x-protobuf\r\ncontent-length: ${length}\r\n\r\n`,
+      pieces,
+    );
+  }
+
+  /** As an agent that knows them already. @returns the status of the answer. */
+  askSettings(): Promise<number> {
+    return this.#ask('GET /v1/settings HTTP/1.1\r\nhost: bench\r\nif-none-match: "0"\r\n\r\n', []);
+  }
+
+  #ask(head: string, pieces: readonly Uint8Array[]): Promise<number> {
     const answered = Promise.withResolvers<number>();
     this.#waiting = answered;
     this.#socket.cork();
