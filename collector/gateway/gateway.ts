@@ -26,6 +26,7 @@ import { pinsHeader } from './collector-pins.ts';
 import { type ConnectionLimits, Connections, defaultConnectionLimits, serverOptions } from './connections.ts';
 import { DeadLetters, lettersPerSender } from './dead-letters.ts';
 import { Enrolments } from './enrolments.ts';
+import { GatheredAppends } from './gathered-appends.ts';
 import { Incarnations } from './incarnations.ts';
 import { InventoryAsks } from './inventory-asks.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -83,6 +84,8 @@ const maxEnrolmentsUnderWay = 64;
 /** Questions of peers at once: analyzers have other work. */
 const maxAsksUnderWay = 32;
 const maxAsksOfPeer = 2;
+/** How long a heartbeat may wait for those of other peers. */
+const gatherMs = 50;
 const closeTimeoutMs = 30_000;
 /** Ticks later than this many of their intervals make the gateway not ready. */
 const lateTicks = 5;
@@ -175,6 +178,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     // One question is taken whole.
     askRate: rate(config.askedFilesPerSecond, Math.max(config.askedFilesPerSecond, maxAskedFiles)),
     order: new PostOrder(2 * maxRememberedPeers),
+    heartbeats: new GatheredAppends({
+      log,
+      topic: topics.peerEvents.name,
+      clock,
+      gatherMs,
+      // Others have the rest of the places meanwhile.
+      mostRecords: Math.ceil(config.maxConcurrentPosts / 4),
+    }),
     deadLetters: new DeadLetters({
       log,
       topic: topics.deadLetters,

@@ -1,6 +1,5 @@
 /** `POST /v1/events`: one batch or one event of a peer, acknowledged when it is durable in the log. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import type { AppendRecord } from '#log/port.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { maxPostBytes } from '#mesh/limits.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -8,7 +7,7 @@ import type { Admitted } from './admission.ts';
 import { answerOf, sendAnswer } from './answers.ts';
 import { jsonSchema, type PostAnswer, postAnswer } from './bodies.ts';
 import { admitPeer, withinRate } from './callers.ts';
-import { checkPost } from './check-post.ts';
+import { type CheckedPost, checkPost } from './check-post.ts';
 import { identityOf } from './identity.ts';
 import { recordsOf, speaksFor } from './post-records.ts';
 import { postFormOf, readPost } from './read-post.ts';
@@ -97,7 +96,8 @@ async function takePost(service: GatewayService, peer: PeerId, request: FastifyR
       await tracedAppend(service.topics, checked.kind, context, async (headers) => {
         const boundDomains = service.enrolments.table.peer(peer)?.peer.domains ?? {};
         const { topic, records } = recordsOf(checked, peer, boundDomains, service.topics, headers);
-        if (records.length > 0) await appendDurably(service, topic, records);
+        if (records.length === 0) return;
+        await durably(isHeartbeat(checked) ? service.heartbeats.append(records) : service.log.append(topic, records));
       });
       service.metrics.accepted(checked.kind, eventCount, (service.clock.monotonicMs() - startedMs) / 1000);
     }),
@@ -107,10 +107,14 @@ async function takePost(service: GatewayService, peer: PeerId, request: FastifyR
   return { accepted: 0, duplicate: true };
 }
 
+function isHeartbeat(post: CheckedPost): boolean {
+  return post.kind === 'event' && post.event.body.case === 'heartbeat';
+}
+
 /** Whatever keeps the log from taking a post is no fault of the post: the peer keeps it and comes again. */
-async function appendDurably(service: GatewayService, topic: string, records: readonly AppendRecord[]): Promise<void> {
+async function durably(append: Promise<unknown>): Promise<void> {
   try {
-    await service.log.append(topic, records);
+    await append;
   } catch (error) {
     if (error instanceof MeshwardError && error.code.startsWith('log-')) throw error;
     throw new MeshwardError('log-unavailable', 'the log could not take the post', {

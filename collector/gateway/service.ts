@@ -16,6 +16,7 @@ import type { CampaignDesk } from './campaigns.ts';
 import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Enrolments } from './enrolments.ts';
+import type { GatheredAppends } from './gathered-appends.ts';
 import type { Incarnations } from './incarnations.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { OwnerBatches } from './owner-batches.ts';
@@ -51,6 +52,7 @@ export interface GatewayService {
   /** Of files that are asked of, by peer. */
   readonly askRate: TokenBuckets;
   readonly order: PostOrder;
+  readonly heartbeats: GatheredAppends;
   readonly deadLetters: DeadLetters;
   readonly enrolments: Enrolments;
   readonly incarnations: Incarnations;
