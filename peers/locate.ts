@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type PeerId, peerIdToBytes } from '#mesh/peer-id.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { isShareError } from '#tahoe/share/index.ts';
 
 export interface PlacedShare {
   readonly shareNumber: number;
@@ -25,6 +26,8 @@ export interface Located {
   /** What each peer answered. */
   readonly answers: ReadonlyMap<PeerId, ReadonlySet<number>>;
   readonly unreachable: readonly PeerId[];
+  /** Those that hold a share which they cannot open. Of what else they hold of the file nothing can be read either. */
+  readonly damaged: readonly PeerId[];
 }
 
 export async function locateShares(options: LocateOptions): Promise<Located> {
@@ -53,6 +56,7 @@ export async function askPeers(options: AskOptions): Promise<Located> {
   const { peers, list, parallel, signal, isEnough } = options;
   const answers = new Map<PeerId, ReadonlySet<number>>();
   const unreachable: PeerId[] = [];
+  const damaged: PeerId[] = [];
   let at = 0;
   let satisfied = false;
 
@@ -64,8 +68,13 @@ export async function askPeers(options: AskOptions): Promise<Located> {
         const numbers = await list(peerId);
         answers.set(peerId, numbers);
         satisfied ||= isEnough?.(numbers) ?? false;
-      } catch {
-        unreachable.push(peerId);
+      } catch (error) {
+        if (!isShareError(error)) {
+          unreachable.push(peerId);
+          continue;
+        }
+        damaged.push(peerId);
+        answers.set(peerId, new Set());
       }
     }
   }
@@ -75,7 +84,7 @@ export async function askPeers(options: AskOptions): Promise<Located> {
   const shares = [...answers].flatMap(([peerId, numbers]) =>
     [...numbers].map((shareNumber) => ({ shareNumber, peerId })),
   );
-  return { shares, answers, unreachable };
+  return { shares, answers, unreachable, damaged };
 }
 
 /** Tahoe's order of servers for a file: by SHA-1 of storage index and the server's seed (FORMAT section 11). */

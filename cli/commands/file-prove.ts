@@ -80,7 +80,7 @@ async function prove(context: Context, positional: readonly string[], flags: Pro
         by.restart();
         const result = await proveFile({ id: newProofId(), cap, plaintextSha256: original, urgent: true, signal }, by);
         // There is nothing to prove of a file that is none, and nothing to keep.
-        if (result.errorCode === 'not-enough-shares' && result.sharesLocated === 0) {
+        if (result.errorCode === 'not-enough-shares' && result.sharesLocated === 0 && result.damaged.length === 0) {
           const unknown = await unknownFile(by, result.unreachable);
           if (unknown !== null) throw unknown;
         }
@@ -121,6 +121,10 @@ export function describeProof(
     result.corrupt.length === 0
       ? ''
       : `; corrupt on the way: ${result.corrupt.map((share) => `${share.shareNumber} on ${nameOf(share.peerId)}`).join(', ')}`;
+  const damaged =
+    result.damaged.length === 0
+      ? ''
+      : `; not to be read there, since a container is damaged: ${result.damaged.map(nameOf).join(', ')}`;
   const numbers = result.shares
     .map((share) => share.shareNumber)
     .toSorted((a, b) => a - b)
@@ -130,9 +134,9 @@ export function describeProof(
       cap.kind === 'read'
         ? `the file was recovered${compared ? ' and equals the original byte for byte' : ''}`
         : 'the ciphertext was recovered';
-    return `proven  ${storageIndex}: ${what}, ${formatBytes(result.bytesProven)} from shares ${numbers} (${k}-of-${n}, ${result.sharesLocated} found) in ${formatDuration(result.durationMs)}${corrupt}`;
+    return `proven  ${storageIndex}: ${what}, ${formatBytes(result.bytesProven)} from shares ${numbers} (${k}-of-${n}, ${result.sharesLocated} found) in ${formatDuration(result.durationMs)}${corrupt}${damaged}`;
   }
-  return `${result.outcome === 'failed' ? 'NOT PROVEN' : 'interrupted'}  ${storageIndex}: ${result.errorMessage} [${result.errorCode}]; ${result.sharesLocated} of ${n} shares were found, ${k} are needed${corrupt}`;
+  return `${result.outcome === 'failed' ? 'NOT PROVEN' : 'interrupted'}  ${storageIndex}: ${result.errorMessage} [${result.errorCode}]; ${result.sharesLocated} of ${n} shares were found, ${k} are needed${corrupt}${damaged}`;
 }
 
 async function hashOfOriginal(cap: ReadCap | VerifyCap, path: string | undefined): Promise<Uint8Array | undefined> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PeerId } from '#mesh/peer-id.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
+import { shareError } from '#tahoe/share/share-errors.ts';
 import { proveFile } from '../proofs/prove.ts';
 import { UploadBuffers } from '../repair/upload-buffers.ts';
 import { type FakeFile, type FakeMesh, fakeMesh, storeFile } from '../testing/fake-mesh.ts';
@@ -249,6 +250,23 @@ describe('a proof', () => {
     expect(proof).toMatchObject({ outcome: 'failed', errorCode: 'not-enough-shares' });
     expect(proof.corrupt.length).toBeGreaterThan(0);
     expect(proof.errorMessage).toMatch(/share/);
+  });
+
+  it('names the peers that hold a damaged share and cannot say which', async () => {
+    const manifest = file.manifest;
+    for (const peer of mesh.peers)
+      peer.before = () => {
+        throw shareError('share-malformed', 'the container is damaged');
+      };
+    const proof = await proveFile({ id: 'e', cap: { kind: 'verify', manifest }, signal }, reading());
+    expect(proof).toMatchObject({
+      outcome: 'failed',
+      sharesLocated: 0,
+      unreachable: 0,
+      errorCode: 'not-enough-shares',
+    });
+    expect(new Set(proof.damaged)).toEqual(new Set(mesh.peers.map(({ peerId }) => peerId)));
+    expect(proof.errorMessage).toContain('damaged');
   });
 
   it('says when it was called off', async () => {

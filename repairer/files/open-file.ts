@@ -45,6 +45,7 @@ export class FileOpening {
   readonly #located = new Set<number>();
   readonly #asked = new Set<PeerId>();
   #unreachable = 0;
+  readonly #damaged: PeerId[] = [];
   #pool: SourcePool | undefined;
 
   constructor(cap: ReadCap | VerifyCap, wanted: SharesWanted, transfer: WorkTransfer, by: FileReading) {
@@ -64,6 +65,11 @@ export class FileOpening {
     return this.#unreachable;
   }
 
+  /** Peers that hold a share which they cannot open. */
+  get damaged(): readonly PeerId[] {
+    return this.#damaged;
+  }
+
   /** From when candidates are tried. */
   get pool(): SourcePool | undefined {
     return this.#pool;
@@ -76,7 +82,7 @@ export class FileOpening {
     // A proof that took the first to answer would draw from those.
     const enough = this.#wanted === 'soonest' ? Math.min(n, k + Math.ceil(k / 4)) : n;
     const candidates = known.length > 0 ? known : await this.#ask(enough);
-    if (candidates.length === 0) throw nowhere(this.#unreachable);
+    if (candidates.length === 0) throw nowhere(this.#unreachable, this.#damaged.length);
     this.#pool = new SourcePool({
       manifest: this.#manifest,
       candidates: this.#inOrder(candidates),
@@ -104,6 +110,7 @@ export class FileOpening {
     });
     for (const peerId of [...found.answers.keys(), ...found.unreachable]) this.#asked.add(peerId);
     this.#unreachable += found.unreachable.length;
+    this.#damaged.push(...found.damaged);
     return this.#taken(found.shares);
   }
 
@@ -122,11 +129,13 @@ export class FileOpening {
 }
 
 /** Nobody has anything of it: whether there is such a file is for the caller to say. */
-function nowhere(unreachable: number): MeshwardError {
-  const others = unreachable === 0 ? '' : `; ${unreachable} did not answer`;
+function nowhere(unreachable: number, damaged: number): MeshwardError {
+  const others =
+    (damaged === 0 ? '' : ` that can be read; ${damaged} hold one whose container is damaged`) +
+    (unreachable === 0 ? '' : `; ${unreachable} did not answer`);
   return new MeshwardError('not-enough-shares', `no peer that was asked holds a share of this file${others}`, {
     next: 'Check the cap. If it is right, bring peers back that hold its shares: the file is not lost while they may return.',
     retryable: unreachable > 0,
-    details: { have: 0, located: 0, unreachable },
+    details: { have: 0, located: 0, unreachable, damaged },
   });
 }

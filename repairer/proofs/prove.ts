@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ReadCap, VerifyCap } from '#mesh/caps.ts';
 import { type ErrorCode, MeshwardError } from '#mesh/errors.ts';
+import type { PeerId } from '#mesh/peer-id.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { WorkTransfer } from '#peers/transfer.ts';
 import { decodeCiphertext, recoverPlaintext } from '#tahoe/share/index.ts';
@@ -30,6 +31,8 @@ export interface ProofResult {
   readonly sharesLocated: number;
   /** Peers that were asked for shares and did not answer. */
   readonly unreachable: number;
+  /** Peers that hold a share of it which they cannot open: which one, they do not say. */
+  readonly damaged: readonly PeerId[];
   readonly corrupt: readonly PlacedShare[];
   readonly bytesRead: number;
   /** Bytes of the file that were recovered and matched its hashes. */
@@ -78,14 +81,15 @@ class Proof {
 
   facts(): Pick<
     ProofResult,
-    'shares' | 'sharesLocated' | 'unreachable' | 'corrupt' | 'bytesProven' | 'plaintextSha256'
+    'shares' | 'sharesLocated' | 'unreachable' | 'damaged' | 'corrupt' | 'bytesProven' | 'plaintextSha256'
   > {
-    const { pool, located, unreachable } = this.#opening;
+    const { pool, located, unreachable, damaged } = this.#opening;
     const corrupt = pool?.faults.filter((fault) => fault.corrupt) ?? [];
     return {
       shares: pool?.used ?? [],
       sharesLocated: located,
       unreachable,
+      damaged,
       corrupt: corrupt.map(({ shareNumber, peerId }) => ({ shareNumber, peerId })),
       bytesProven: this.#bytesProven,
       plaintextSha256: this.#plaintextSha256,

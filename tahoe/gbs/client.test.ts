@@ -68,6 +68,42 @@ async function impostor(
   };
 }
 
+describe('a peer that answers 500', () => {
+  const listing = (response: ServerResponse): void => {
+    response.setHeader('content-type', cborType);
+    response.end(encodeShareNumbers(new Set()));
+  };
+  const failing = (response: ServerResponse): void => {
+    response.statusCode = 500;
+    response.end('<html>Processing Failed</html>');
+  };
+  const asks: readonly ((peer: PeerClient) => Promise<unknown>)[] = [
+    (peer) => peer.listShares(index),
+    (peer) => peer.read(index, 3, 0, 10),
+    (peer) => peer.readAll(index, 3),
+  ];
+
+  it('to all that is asked of one file holds a damaged share of it', async () => {
+    const { peer } = await impostor((request, response) =>
+      request.url?.includes(index) === true ? failing(response) : listing(response),
+    );
+    for (const ask of asks) await expect(ask(peer)).rejects.toMatchObject({ code: 'share-malformed' });
+  });
+
+  it('to whatever is asked is one that fails', async () => {
+    const { peer } = await impostor((_request, response) => failing(response));
+    for (const ask of asks)
+      await expect(ask(peer)).rejects.toMatchObject({ code: 'gbs-refused', details: { reason: 'failed' } });
+  });
+
+  it('to a read alone has not said that the share is damaged', async () => {
+    const { peer } = await impostor((request, response) =>
+      request.url?.endsWith('/shares') === true ? listing(response) : failing(response),
+    );
+    await expect(peer.read(index, 3, 0, 10)).rejects.toMatchObject({ code: 'gbs-refused' });
+  });
+});
+
 describe('the pin', () => {
   it('is checked before a single byte is sent', async () => {
     const other = createPeerKey().peerId;

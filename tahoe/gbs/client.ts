@@ -1,6 +1,8 @@
 /** Tahoe's HTTP storage protocol (GBS, FORMAT section 11) from the client's side: one client, any number of peers. */
+
+import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '#mesh/clock.ts';
-import type { StorageIndex } from '#mesh/storage-index.ts';
+import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { Nurl, parseNurl } from '../identity/nurl.ts';
 import { fenceHeader, type SecretName, secretsHeader, secretValue } from './authorization.ts';
@@ -17,7 +19,7 @@ import {
   type StorageClientLimits,
 } from './peer-connections.ts';
 import type { ByteRange } from './range-set.ts';
-import { refusedError } from './refused-error.ts';
+import { isInternalFailure, refusedError, unreadableShareError } from './refused-error.ts';
 
 export interface StorageClientOptions {
   readonly limits?: Partial<StorageClientLimits>;
@@ -71,8 +73,8 @@ export interface ShareSource {
 
 /**
  * Every method throws MeshwardError: `gbs-unreachable` (retryable), `gbs-pin-mismatch`, `gbs-unauthorized`, `gbs-refused`
- * (with `details.status` and `details.reason`), `gbs-protocol`, `service-busy` (retryable); reading also `share-malformed`, where
- * the peer says that its share is damaged.
+ * (with `details.status` and `details.reason`), `gbs-protocol`, `service-busy` (retryable); reading and listing also
+ * `share-malformed`, where the peer holds a share whose container is damaged.
  */
 export interface PeerClient {
   readonly nurl: Nurl;
@@ -163,7 +165,30 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
     }
   }
 
-  async function listShares(index: StorageIndex, control?: RequestControl): Promise<ReadonlySet<number>> {
+  /**
+   * A Tahoe node says nothing but 500 to all that is asked of a file while it cannot open one of its containers. Where it does so, and
+   * answers for a file that nobody has, the share is bad and not the peer.
+   */
+  async function orUnreadable<T>(
+    index: StorageIndex,
+    control: RequestControl | undefined,
+    ask: Promise<T>,
+  ): Promise<T> {
+    try {
+      return await ask;
+    } catch (error) {
+      if (!isInternalFailure(error)) throw error;
+      const fails = (of: StorageIndex): Promise<boolean> => listed(of, control).then(() => false, isInternalFailure);
+      if (!(await fails(index)) || (await fails(storageIndexFromBytes(randomBytes(16))))) throw error;
+      throw unreadableShareError(nurl, error);
+    }
+  }
+
+  function listShares(index: StorageIndex, control?: RequestControl): Promise<ReadonlySet<number>> {
+    return orUnreadable(index, control, listed(index, control));
+  }
+
+  async function listed(index: StorageIndex, control?: RequestControl): Promise<ReadonlySet<number>> {
     const answer = await send([200], {
       method: 'GET',
       path: `${immutable(index)}/shares`,
@@ -182,7 +207,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
   ): Promise<Uint8Array> {
     if (!Number.isSafeInteger(offset + length) || offset < 0 || length < 0) throw new RangeError('not a byte range');
     if (length === 0) return new Uint8Array(0);
-    const answer = await send([206, 204], {
+    const asked = send([206, 204], {
       method: 'GET',
       path: `${immutable(index)}/${shareNumber}`,
       headers: ['Range', `bytes=${offset}-${offset + length - 1}`],
@@ -190,6 +215,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
       transferBytes: length,
       control,
     });
+    const answer = await orUnreadable(index, control, asked);
     if (answer.status === 204) return new Uint8Array(0);
     if (answer.body.length !== contentRangeBytes(answer.headers, offset)) {
       throw protocolError(nurl, 'it sent another range of the share than was asked for');
@@ -206,7 +232,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
       return decoded(answer, message.decodeVersion);
     },
     async readAll(index, shareNumber, { maxBytes = readAllMaxBytes, ...control } = {}) {
-      const answer = await send([200], {
+      const asked = send([200], {
         method: 'GET',
         path: `${immutable(index)}/${shareNumber}`,
         headers: [],
@@ -214,7 +240,7 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
         transferBytes: maxBytes,
         control,
       });
-      return answer.body;
+      return (await orUnreadable(index, control, asked)).body;
     },
     shareSource: (index, shareNumber, control) => ({
       read: (offset, length) => read(index, shareNumber, offset, length, control),

@@ -32,6 +32,21 @@ const nextSteps: Record<RefusalReason, string> = {
 /** The peer has the share, and cannot read its container: no status that Tahoe itself answers with. */
 export const damagedShareStatus = 422;
 
+/** The peer works, and fails at whatever is asked of this file: so Tahoe answers where it cannot open the container of a share. */
+export function unreadableShareError(nurl: Nurl, cause: unknown): MeshwardError {
+  return shareError(
+    'share-malformed',
+    `peer ${nurl.peerId} at ${nurl.authority} cannot open a share that it holds of this file: the container is damaged`,
+    { cause, details: { peerId: nurl.peerId, address: nurl.authority, status: internalFailureStatus } },
+  );
+}
+
+const internalFailureStatus = 500;
+
+export function isInternalFailure(error: unknown): boolean {
+  return refusalReason(error) === 'failed' && (error as MeshwardError).details['status'] === internalFailureStatus;
+}
+
 export function refusedError(nurl: Nurl, answer: Answer): MeshwardError {
   const { status } = answer;
   const said = decodeRefusal(answer.body)?.replaceAll(/[^\x20-\x7e]/g, ' ');

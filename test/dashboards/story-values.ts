@@ -272,6 +272,7 @@ export function proofOf(file: StoryFile, atMs: number, number: number): ProofRow
     durationMs: 800,
     shares: shares.slice(0, file.policy.k),
     sharesLocated: shares.length,
+    damaged: [],
     unreachable: 0,
     corrupt: [],
     bytesRead: file.sizeBytes,

@@ -1,6 +1,6 @@
 /** GBS against the real Tahoe-LAFS: our client on its storage node, its client on our servers. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -103,6 +103,26 @@ describe('our client on a Tahoe storage node', () => {
     await tahoe.abort(index, 0, uploadSecret);
     await tahoe.renewLease(index, leases);
     await tahoe.reportCorruption(index, 5, 'a test, nothing is wrong');
+  });
+
+  it('tells a share whose container is damaged from a node that fails', async () => {
+    const [damaged, sound] = [freshIndex(), freshIndex()];
+    const data = randomBytes(1000);
+    for (const index of [damaged, sound]) {
+      await tahoe.allocate(index, { shareNumbers: [3], allocatedBytes: data.length, uploadSecret, ...leases });
+      await tahoe.write(index, 3, 0, data, uploadSecret);
+    }
+    const { storageFolder } = grid.nodes[0] as { storageFolder: string };
+    const file = await open(join(storageFolder, 'shares', damaged.slice(0, 2), damaged, '3'), 'r+');
+    await file.write(new Uint8Array(64), 0, 64, 0);
+    await file.close();
+    for (const asked of [
+      () => tahoe.listShares(damaged),
+      () => tahoe.read(damaged, 3, 0, 10),
+      () => tahoe.readAll(damaged, 3),
+    ])
+      await expect(asked()).rejects.toMatchObject({ code: 'share-malformed', details: { status: 500 } });
+    expect(Buffer.from(await tahoe.readAll(sound, 3)).equals(data)).toBe(true);
   });
 
   it('tells its refusals apart', async () => {
