@@ -12,7 +12,7 @@ import { topicsOf } from '#mesh/topics.ts';
 import { connectStore } from '#store/client.ts';
 import { startEmbeddedClickHouse } from '#store/embedded/server.ts';
 import { AnalyzerProcesses } from './analyzer-processes.ts';
-import { differences } from './comparison.ts';
+import { allDifferences, type Compared, firstDifferences } from './comparison.ts';
 import { type Fault, type FaultScene, inSync } from './faults.ts';
 import { MeshLoad } from './mesh-load.ts';
 import { Patience } from './patience.ts';
@@ -54,6 +54,8 @@ const sessionTimeoutMs = 6000;
 const loadBeforeMs = 1500;
 const lookMs = 250;
 const shownDifferences = 20;
+/** More differences than any part of the comparison finds. */
+const mostOfPart = 1_000_000;
 const partitions = 6;
 const here = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -134,30 +136,32 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
 
   const patience = new Patience(() => performance.now(), subject.slowestAgreementMs);
   let count = 0;
+  const compared = (): Compared => ({
+    oracle: load.oracle,
+    files: load.files,
+    strangers: load.strangerFiles,
+    store,
+    log,
+    topics,
+    analyzers: analyzers.running.flatMap(({ url }) => (url === null ? [] : [url])),
+  });
   const agree = async (after: string): Promise<void> => {
     const wait = patience.begin();
     for (;;) {
       let failure = '';
-      const compared = await differences({
-        oracle: load.oracle,
-        files: load.files,
-        strangers: load.strangerFiles,
-        store,
-        log,
-        topics,
-        analyzers: analyzers.running.flatMap(({ url }) => (url === null ? [] : [url])),
-      }).catch((error: unknown) => {
+      const now = compared();
+      const first = await firstDifferences(now).catch((error: unknown) => {
         failure = String(error);
         return null;
       });
-      const found = compared ?? [`the comparison failed: ${failure}`];
-      if (found.length === 0) {
+      if (first?.partsLeft === 0) {
         say(`agreement after ${after} in ${Math.round(wait.agreed())} ms (${load.acknowledgedEvents} events so far)`);
         return;
       }
-      if (wait.isOver(found.length)) {
+      if (wait.isOver(first === null ? Number.POSITIVE_INFINITY : first.partsLeft * mostOfPart + first.found.length)) {
+        const found = first === null ? [`the comparison failed: ${failure}`] : await allDifferences(now);
         const details = `(seed ${seed}):\n${shortened(found)}\n${analyzers.output()}`;
-        throw compared === null
+        throw first === null
           ? new Error(`nothing to compare after ${after} ${details}`)
           : new DisagreementError(after, details);
       }

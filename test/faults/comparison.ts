@@ -24,17 +24,38 @@ export interface Compared {
 
 const askedAtOnce = 32;
 
+/** What has to come first stands first, and what costs the most last. */
+const parts: readonly ((compared: Compared) => Promise<readonly string[]>)[] = [
+  placementDifferences,
+  healthDifferences,
+  ({ store }) => repeatedChanges(store),
+  listDifferences,
+  letterDifferences,
+  strangerDifferences,
+  analyzerDifferences,
+];
+
+export interface FirstDifferences {
+  /** Of the first part that does not agree; nothing where all agree. */
+  readonly found: readonly string[];
+  /** Parts of the comparison that may not agree yet. */
+  readonly partsLeft: number;
+}
+
+/** While agreement is waited for: who looks again and again must not be what the machine is busy with. */
+export async function firstDifferences(compared: Compared): Promise<FirstDifferences> {
+  for (const [at, part] of parts.entries()) {
+    const found = await part(compared);
+    if (found.length > 0) return { found, partsLeft: parts.length - at };
+  }
+  return { found: [], partsLeft: 0 };
+}
+
 /** @returns nothing where all agree. */
-export async function differences(compared: Compared): Promise<readonly string[]> {
-  return [
-    ...(await placementDifferences(compared)),
-    ...(await healthDifferences(compared)),
-    ...(await listDifferences(compared)),
-    ...(await analyzerDifferences(compared)),
-    ...(await strangerDifferences(compared)),
-    ...(await letterDifferences(compared)),
-    ...(await repeatedChanges(compared.store)),
-  ];
+export async function allDifferences(compared: Compared): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const part of parts) found.push(...(await part(compared)));
+  return found;
 }
 
 async function placementDifferences({ oracle, files, store }: Compared): Promise<string[]> {

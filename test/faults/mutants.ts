@@ -195,10 +195,17 @@ export const mutants: readonly Mutant[] = [
     caughtBy: repairFault('repairers are killed'),
   },
   {
-    name: 'a campaign that is paused goes on',
+    name: 'a campaign that is paused is begun again',
     file: 'repairer/campaigns/worker.ts',
     from: "if (campaign?.state !== 'running' || one.running !== null",
     to: 'if (campaign === undefined || one.running !== null',
+    caughtBy: test('repairer/campaigns/worker.test.ts'),
+  },
+  {
+    name: 'what a campaign does goes on when it is paused',
+    file: 'repairer/campaigns/worker.ts',
+    from: "else if (campaign.state !== 'running') await this.#stand(",
+    to: "else if (campaign.state === 'cancelled') await this.#stand(",
     caughtBy: repairFault('campaigns are paused'),
   },
   {

@@ -104,7 +104,8 @@ async function putToTheTest(): Promise<void> {
   }
   const survivors = results.filter(({ isCaught }) => !isCaught);
   console.log(`\n${results.length - survivors.length} of ${results.length} mutants were caught.`);
-  process.exitCode = survivors.length === 0 ? 0 : 1;
+  // Where there was no verdict, what was to be judged may go on for ever.
+  process.exit(survivors.length === 0 ? 0 : 1);
 }
 
 function firstLineOf(text: string): string {

@@ -118,8 +118,13 @@ export async function fileDifferences(
     }
     for (const [shareNumber, copies] of holders) {
       const sound = copies.filter(({ peerId }) => !scene.troubled.has(peerId) && !leaving.has(peerId));
-      if (sound.length > 1 && !scene.heardLate.has(`${file.storageIndex}/${shareNumber}`))
-        say(`share ${shareNumber} is on ${sound.length} peers that were sound all the while`);
+      const doubles = scene.doubles(
+        file.storageIndex,
+        shareNumber,
+        sound.map(({ peerId }) => peerId),
+      );
+      if (doubles.length > 0)
+        say(`share ${shareNumber} is on ${doubles.length + 1} peers or more that were sound all the while`);
     }
   }
   return found;

@@ -15,6 +15,8 @@ export interface RepairRunOptions {
   readonly faults: Iterable<RepairFault>;
   /** Root of the sources of the repairers. @default these ones */
   readonly root?: string;
+  /** How long each thing may take to come. @default as on the busiest machine */
+  readonly patienceMs?: number;
   readonly filesPerFault?: number;
   readonly say: (line: string) => void;
 }
@@ -26,6 +28,8 @@ export interface RepairRunReport {
   readonly sharesWritten: number;
   readonly mostMemoryMB: number;
   readonly repairersThatEnded: number;
+  /** The longest time that something took to come. */
+  readonly slowestWaitMs: number;
 }
 
 /** Shares of files to begin with, in turn: lost, as few as can be, and more. */
@@ -34,8 +38,8 @@ const secondTarget = 8;
 
 /** @throws RepairDisagreement with everything that is not as it must be. */
 export async function runRepairFaults(options: RepairRunOptions): Promise<RepairRunReport> {
-  const { seed, say, filesPerFault = 8 } = options;
-  await using scene = await RepairScene.open({ random: seededRandom(seed), say, root: options.root });
+  const { seed, say, filesPerFault = 8, root, patienceMs } = options;
+  await using scene = await RepairScene.open({ random: seededRandom(seed), say, root, patienceMs });
   scene.repairers.start();
   scene.repairers.start();
   say(`seed ${seed}: two repairers`);
@@ -55,7 +59,8 @@ export async function runRepairFaults(options: RepairRunOptions): Promise<Repair
     report.sharesWritten += written;
   }
   const mostMemoryMB = Math.round(scene.repairers.mostMemoryBytes / 1e6);
-  return { ...report, mostMemoryMB, repairersThatEnded: scene.repairers.ends };
+  const { slowestWaitMs, repairers } = scene;
+  return { ...report, mostMemoryMB, repairersThatEnded: repairers.ends, slowestWaitMs: Math.round(slowestWaitMs) };
 }
 
 async function round(scene: RepairScene, fault: RepairFault, files: readonly TroubledFile[]): Promise<number> {

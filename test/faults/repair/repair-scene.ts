@@ -24,8 +24,19 @@ export const bytesPerSecond = 200_000;
 const toldWithinMs = 400;
 /** A machine that is busy with other things brings the word later than any agent would. */
 const lateMs = 1500;
+/** What is written was planned at most so long before. */
+const plannedBeforeMs = 10_000;
+
+interface Taken {
+  readonly storedMs: number;
+  heardMs: number;
+}
+
+/** Known to everybody from the beginning. */
+const there: Taken = { storedMs: 0, heardMs: 0 };
+
 /** For what hangs: a busy machine takes many times as long as a quiet one. */
-const patienceMs = 180_000;
+const longestPatienceMs = 180_000;
 
 /** What was done differs from what was to be done. */
 export class RepairDisagreement extends Error {}
@@ -35,20 +46,29 @@ export interface TroubledFile extends StoredFile {
   readonly before: readonly PlacedShare[];
 }
 
+export interface RepairSceneOptions extends Pick<RepairScene, 'random' | 'say'> {
+  /** Root of the sources of the repairers. @default these ones */
+  readonly root?: string | undefined;
+  /** How long each thing may take to come. @default as on the busiest machine */
+  readonly patienceMs?: number | undefined;
+}
+
 export class RepairScene implements AsyncDisposable {
   readonly mesh: RealMesh;
   readonly gate: StoreGate;
   readonly repairers: Repairers;
   readonly random: Random;
   readonly say: (line: string) => void;
+  readonly #patienceMs: number;
+  #slowestWaitMs = 0;
   readonly #fronts: ReadonlyMap<PeerId, PeerFront>;
   /** By file: what agents have told of it. */
   readonly #told = new Map<StorageIndex, { readonly file: TroubledFile; readonly shares: PlacedShare[] }>();
   #telling: Promise<void> = Promise.resolve();
   /** Peers that had some trouble since this round began. */
   readonly troubled = new Set<PeerId>();
-  /** Shares of which the store has heard late: until then nobody could know of them. */
-  readonly heardLate = new Set<string>();
+  /** By file, share and peer: when peers took it, and when the store heard so. */
+  readonly #taken = new Map<string, Taken>();
   /** Shares that puts of the scene itself have moved. */
   #putBytes = 0;
   #campaigns = 0;
@@ -56,8 +76,9 @@ export class RepairScene implements AsyncDisposable {
   private constructor(
     parts: Pick<RepairScene, 'mesh' | 'gate' | 'random' | 'say'>,
     fronts: Map<PeerId, PeerFront>,
-    root: string | undefined,
+    { root, patienceMs = longestPatienceMs }: Pick<RepairSceneOptions, 'root' | 'patienceMs'>,
   ) {
+    this.#patienceMs = patienceMs;
     this.mesh = parts.mesh;
     this.gate = parts.gate;
     this.random = parts.random;
@@ -70,9 +91,7 @@ export class RepairScene implements AsyncDisposable {
     });
   }
 
-  static async open(
-    options: Pick<RepairScene, 'random' | 'say'> & { readonly root?: string | undefined },
-  ): Promise<RepairScene> {
+  static async open(options: RepairSceneOptions): Promise<RepairScene> {
     const fronts = new Map<PeerId, PeerFront>();
     let gate: StoreGate | undefined;
     const mesh = await RealMesh.open(peerCount, {
@@ -87,8 +106,8 @@ export class RepairScene implements AsyncDisposable {
       },
       onEvent: (kind, share) => (kind === 'stored' ? scene.#tellStored(share) : scene.#lookAgain(share)),
     });
-    const { random, say, root } = options;
-    const scene: RepairScene = new RepairScene({ mesh, gate: gate as StoreGate, random, say }, fronts, root);
+    const { random, say } = options;
+    const scene: RepairScene = new RepairScene({ mesh, gate: gate as StoreGate, random, say }, fronts, options);
     return scene;
   }
 
@@ -169,11 +188,18 @@ export class RepairScene implements AsyncDisposable {
   }
 
   async until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-    const giveUpMs = performance.now() + patienceMs;
+    const startedMs = performance.now();
     while (!(await isSo())) {
-      if (performance.now() > giveUpMs) throw new RepairDisagreement(`it never came to this: ${what}`);
+      if (performance.now() - startedMs > this.#patienceMs)
+        throw new RepairDisagreement(`it never came to this: ${what}`);
       await pause(20);
     }
+    this.#slowestWaitMs = Math.max(this.#slowestWaitMs, performance.now() - startedMs);
+  }
+
+  /** The longest time that something took to come. */
+  get slowestWaitMs(): number {
+    return this.#slowestWaitMs;
   }
 
   /** Nobody can write to the log of this machine for so long. */
@@ -184,6 +210,21 @@ export class RepairScene implements AsyncDisposable {
     for (const lock of locks) lock.exec('BEGIN IMMEDIATE');
     await pause(forMs);
     for (const lock of locks) lock.close();
+  }
+
+  /**
+   * Of peers that hold the same share, those that took it though the others' was to be known: the store had heard of it in time, or
+   * long before.
+   */
+  doubles(storageIndex: StorageIndex, shareNumber: number, peers: readonly PeerId[]): readonly PeerId[] {
+    const copies = peers
+      .map((peerId) => ({ peerId, ...(this.#taken.get(`${storageIndex}/${shareNumber}/${peerId}`) ?? there) }))
+      .sort((a, b) => a.storedMs - b.storedMs);
+    const mayNotKnow = (copy: Taken, earlier: Taken): boolean =>
+      earlier.heardMs - earlier.storedMs > lateMs && copy.storedMs < earlier.heardMs + plannedBeforeMs;
+    return copies.flatMap((copy, at) =>
+      copies.slice(0, at).every((earlier) => mayNotKnow(copy, earlier)) ? [] : [copy.peerId],
+    );
   }
 
   /** What agents say once they have verified every share that they hold. */
@@ -218,11 +259,13 @@ export class RepairScene implements AsyncDisposable {
     if (told === undefined) return;
     const heard = pause(this.random() * toldWithinMs);
     const storedMs = performance.now();
+    const taken: Taken = { storedMs, heardMs: Number.POSITIVE_INFINITY };
+    this.#taken.set(`${storageIndex}/${shareNumber}/${peerId}`, taken);
     this.#tell(async () => {
       await heard;
       told.shares.push({ shareNumber, peerId });
       await this.mesh.tell(told.file.manifest, told.shares);
-      if (performance.now() - storedMs > lateMs) this.heardLate.add(`${storageIndex}/${shareNumber}`);
+      taken.heardMs = performance.now();
     });
   }
 
