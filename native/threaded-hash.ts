@@ -3,12 +3,14 @@
  * segment are hashed side by side, and its threads take segments in turn.
  */
 import { refuseResizable, runJob } from './codec-request.ts';
-import { type BlockHashTag, digestBytes, hashTags, refuseBlockBytes } from './hash.ts';
+import { type BlockHashTag, blockHashes, digestBytes, hashTags, refuseBlockBytes } from './hash.ts';
 import { loadNative } from './load.ts';
 
 /** Two of the processor's pipelines are filled by two blocks; shorter ones go together, so that a turn is worth taking. */
 const groupBytes = 512 * 1024;
 const mostInGroup = 16;
+/** Less is done sooner than it is handed over. */
+const worthThreadsBytes = 256 * 1024;
 
 /**
  * As `blockHashes`, where it is worth it beside the event loop. `data` may not be written, transferred or resized until then.
@@ -22,6 +24,7 @@ export async function blockHashesAsync(
 ): Promise<Uint8Array> {
   refuseBlockBytes(blockBytes);
   refuseResizable([data]);
+  if (data.length < worthThreadsBytes) return blockHashes(data, blockBytes, tag);
   const whole = Math.floor(data.length / blockBytes);
   const digests = new Uint8Array(Math.ceil(data.length / blockBytes) * digestBytes);
   const inGroup = Math.max(2, Math.min(mostInGroup, Math.floor(groupBytes / blockBytes)));
