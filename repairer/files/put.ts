@@ -92,7 +92,8 @@ async function storeFile(
 ): Promise<PutResult> {
   const { policy, sizeBytes } = request;
   const { k, n } = policy;
-  const buffers = pieceBytes >= shareBytes ? by.uploadBuffers : undefined;
+  const areWhole = pieceBytes >= shareBytes;
+  const buffers = areWhole ? by.uploadBuffers : undefined;
   const field = by.field();
   const happy = Math.max(
     k,
@@ -107,6 +108,7 @@ async function storeFile(
   const targets = new Targets({
     storageIndex,
     shareBytes,
+    areWhole,
     field,
     held: [],
     limits: policy,
