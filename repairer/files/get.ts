@@ -31,6 +31,7 @@ export async function* readFile(
   const { pool, shares } = await new FileOpening(cap, 'soonest', transfer, by).open();
   const replace = (shareNumber: number, error: unknown) => pool.replace(shareNumber, error);
   yield* recoverPlaintext(cap, shares, { replace, signal, windowBytes: by.windowBytes });
+  await Promise.all(shares.map((share) => share.close()));
   return {
     sizeBytes: cap.manifest.sizeBytes,
     bytesRead: transfer.bytesRead,

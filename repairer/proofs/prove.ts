@@ -111,6 +111,7 @@ class Proof {
       hash?.update(piece);
       this.#bytesProven += piece.length;
     }
+    await Promise.all(shares.map((share) => share.close()));
     if (this.#bytesProven !== cap.manifest.sizeBytes) {
       throw otherContent(`${this.#bytesProven} bytes were recovered of a file of ${cap.manifest.sizeBytes}`);
     }

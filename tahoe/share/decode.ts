@@ -5,7 +5,7 @@ import { blockHashesAsync } from '#native/threaded-hash.ts';
 import { sameHash } from './hash-tree.ts';
 import type { ShareLayout } from './layout.ts';
 import { type MadeWindow, makeWindow } from './regenerate-window.ts';
-import { type BlockWindow, type ReplaceSource, SourceSet, type UncheckedWindow } from './source-set.ts';
+import { type BlockWindow, letGo, type ReplaceSource, SourceSet, type UncheckedWindow } from './source-set.ts';
 import type { VerifiedShare } from './verified-share.ts';
 import {
   blockBytesIn,
@@ -58,6 +58,7 @@ export async function* decodeCiphertext(
       if (!sameHash(hashes, expected)) throw notOneCodeword();
       yield ciphertext;
     }
+    letGo(made.window);
   }
 }
 

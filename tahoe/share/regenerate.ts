@@ -10,6 +10,7 @@ import { makeWindow } from './regenerate-window.ts';
 import { buildChain } from './share-chain.ts';
 import { appendHashedBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
 import {
+  letGo,
   type ReplaceSource,
   type SourceFailure,
   SourceSet,
@@ -229,11 +230,6 @@ class RegenerateJob {
     const failed = this.#writers.find((writer) => writer.error !== null);
     if (failed !== undefined && !this.#writers.some((writer) => writer.isWritten)) throw failed.error;
   }
-}
-
-/** What was read for a window is done with; of small shares, which came whole, all windows are one piece. */
-function letGo({ shares, blocks }: UncheckedWindow): void {
-  for (const [slot, share] of shares.entries()) share.letGo(blocks[slot] as Uint8Array);
 }
 
 function treeKnownFrom(n: number, shares: readonly VerifiedShare[]): ShareHashTree {

@@ -213,3 +213,8 @@ function notEnough(message: string, cause: unknown, details: Record<string, unkn
     details,
   });
 }
+
+/** What was read for a window is done with; of small shares, which came whole, all windows are one piece. */
+export function letGo({ shares, blocks }: UncheckedWindow): void {
+  for (const [slot, share] of shares.entries()) share.letGo(blocks[slot] as Uint8Array);
+}
