@@ -149,7 +149,8 @@ export class PeerFront {
 type RequestKind = 'read' | 'write' | 'allocate' | 'other';
 
 function kindOf({ method, url = '' }: IncomingMessage): RequestKind {
-  if (method === 'PATCH') return 'write';
+  // In pieces, or whole in one request.
+  if (method === 'PATCH' || (method === 'PUT' && url.startsWith('/meshward/v1/whole/'))) return 'write';
   if (method === 'GET' && /\/\d+$/.test(url)) return 'read';
   return method === 'POST' && /\/immutable\/[a-z2-7]+$/.test(url) ? 'allocate' : 'other';
 }
