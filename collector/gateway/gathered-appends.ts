@@ -3,12 +3,11 @@
  * transaction with a sync whatever stands in it: so one goes at once, those that come within a moment of it go together when the
  * moment is over, and each is acknowledged when the append that holds it is durable. docs/decisions/at-rest.md.
  */
-import type { AppendRecord } from '#log/port.ts';
+import type { AppendRecord, EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
-import type { GatewayLog } from './service.ts';
 
 export interface GatheredAppendsOptions {
-  readonly log: Pick<GatewayLog, 'append'>;
+  readonly log: Pick<EventLog, 'append'>;
   readonly topic: string;
   readonly clock: Clock;
   /** Least time from one append to the next. */
