@@ -29,8 +29,8 @@ function entryOfFile(change: Partial<AtRiskEntry> = {}): AtRiskEntry {
   return entryOf(mesh, file, { repairUpTo: 8, ...change });
 }
 
-function begin(change: Partial<RepairJob> & { entry?: AtRiskEntry } = {}): RunningRepair {
-  const job: RepairJob = {
+function jobOf(change: Partial<RepairJob> & { entry?: AtRiskEntry } = {}): RepairJob {
+  return {
     id: '00000000-0000-4000-8000-000000000001',
     entry: entryOfFile(),
     fence: { scope: 'at-risk/0', generation: 5 },
@@ -39,7 +39,10 @@ function begin(change: Partial<RepairJob> & { entry?: AtRiskEntry } = {}): Runni
     signal: new AbortController().signal,
     ...change,
   };
-  return startRepair(job, mesh.tools);
+}
+
+function begin(change: Parameters<typeof jobOf>[0] = {}): RunningRepair {
+  return startRepair(jobOf(change), mesh.tools);
 }
 
 function repair(change: Parameters<typeof begin>[0] = {}): Promise<RepairReport> {
@@ -101,6 +104,20 @@ describe('a repair', () => {
     const report = await repair();
     expect(report).toMatchObject({ ending: 'repaired' });
     expect(report.written.length).toBe(4);
+    expectIdentical();
+    expectNoUploads();
+  });
+
+  it('reads a file more than once where its hashes are more than there is memory for', async () => {
+    file = await storeFile(mesh, coding, 700_000, 2, 6 * 1024);
+    await loseShares(0, 4, 5, 6, 7, 8);
+    const segments = Math.ceil(700_000 / (6 * 1024));
+    const settings = { ...mesh.tools.settings, hashMemoryBytes: 7 * 32 * segments };
+    const report = await startRepair(jobOf(), { ...mesh.tools, settings }).report;
+    expect(report).toMatchObject({ ending: 'repaired', availableAfter: 8 });
+    expect(report.written.map((share) => share.shareNumber)).toEqual([0, 4, 5, 6]);
+    expect(new Set(report.written.map((share) => share.peerId)).size).toBe(4);
+    expect(report.bytesRead).toBeGreaterThan(2 * 700_000);
     expectIdentical();
     expectNoUploads();
   });

@@ -8,7 +8,7 @@ import { policyFor } from '#mesh/policy.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import { buildPlacementField, type PlacementField } from '#peers/placement-field.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
-import { isShareError, regenerateShares, type VerifiedShare } from '#tahoe/share/index.ts';
+import { isShareError, regenerateShares, sharesAtOnce, type VerifiedShare } from '#tahoe/share/index.ts';
 import { copyShare } from './copy.ts';
 import { lookAtFile, searchWidely } from './look.ts';
 import { withPlaces } from './placement.ts';
@@ -190,10 +190,22 @@ class Repairing {
   }
 
   async #restore(missing: readonly number[], plan: RepairPlan, shares: readonly KnownShare[]): Promise<void> {
+    for (let left = missing; left.length > 0; ) {
+      const tried = await this.#restoreSome(left, plan, shares);
+      left = left.filter((number) => !tried.includes(number));
+    }
+  }
+
+  /** @returns those that were tried: as many as there is memory for. */
+  async #restoreSome(
+    missing: readonly number[],
+    plan: RepairPlan,
+    shares: readonly KnownShare[],
+  ): Promise<readonly number[]> {
     const { entry, urgent } = this.#job;
     const { uploadBuffers, settings } = this.#tools;
     const memory = new RepairMemory(uploadBuffers, entry.manifest, missing.length, settings.windowBytes);
-    const uploads = await memory.use({ urgent, signal: this.#transfer.signal }, async () => {
+    const { tried, uploads } = await memory.use({ urgent, signal: this.#transfer.signal }, async () => {
       this.#memory = memory;
       this.#phase = 'opening';
       const sources = new SourcePool({
@@ -207,14 +219,16 @@ class Repairing {
       });
       this.#sources = sources;
       const opened = await sources.open(entry.manifest.k);
-      const started = await this.#startUploads(missing, shares, bytesOfNewShare(opened));
+      const some = sharesAtOnce(opened, missing, settings.hashMemoryBytes);
+      const started = await this.#startUploads(some, shares, bytesOfNewShare(opened));
       memory.uploadsHaveTheirs();
       if (started.length > 0) await this.#regenerate(opened, sources, started);
       // Of a repair that broke off somebody may look at them still: then they are left to the collector of garbage.
       await Promise.all(opened.map((share) => share.close()));
-      return started;
+      return { tried: some, uploads: started };
     });
     await this.#verify(uploads);
+    return tried;
   }
 
   /** Room for the shares where there is some, each with an upload that is to be written or aborted. Busy peers take what others do not. */

@@ -11,6 +11,8 @@ import type { UploadBuffers } from './upload-buffers.ts';
 export interface RepairSettings {
   /** Memory for blocks: half a window is worked on while the other half is read. Pieces under way take half as much again. */
   readonly windowBytes: number;
+  /** Memory for hashes of one repair, 32 bytes a segment for each new share: a file that needs more is read more than once. */
+  readonly hashMemoryBytes: number;
   /** Opening sources for longer than this brings in others beside them. */
   readonly hedgeAfterMs: number;
   /** Peers asked at once whether they still hold what they held. */
@@ -23,6 +25,8 @@ export interface RepairSettings {
 
 export const defaultRepairSettings: RepairSettings = {
   windowBytes: 16 * 1024 * 1024,
+  // 50 shares of 100 GB in segments of 1 MiB.
+  hashMemoryBytes: 192 * 1024 * 1024,
   hedgeAfterMs: 500,
   recheckParallel: 32,
   readBackRatio: 0.25,

@@ -103,7 +103,7 @@ class RegenerateJob {
     checkWanted(wantedNumbers, this.#layout.n);
     this.#hashedOnly = lendingShares(this.#layout.n, set.seen, wantedNumbers);
     const rowCount = wantedNumbers.length + this.#hashedOnly.length;
-    const hashMemory = (rowCount + 4) * this.#layout.segmentCount * hashBytes;
+    const hashMemory = hashMemoryOf(rowCount, this.#layout);
     if (hashMemory > (request.hashMemoryBytes ?? defaultHashMemoryBytes)) {
       throw new MeshwardError(
         'bad-input',
@@ -241,6 +241,28 @@ function treeKnownFrom(n: number, shares: readonly VerifiedShare[]): ShareHashTr
 }
 
 /** Shares that must be computed although nobody wants them: their leaves are missing from the wanted shares' chains. */
+/**
+ * As many of the wanted shares, from the first on, as can be regenerated at once in so much memory for block hashes; at least one.
+ * @param hashMemoryBytes as of the request.
+ */
+export function sharesAtOnce(
+  sources: readonly VerifiedShare[],
+  wantedNumbers: readonly number[],
+  hashMemoryBytes: number,
+): readonly number[] {
+  const { layout } = sources[0] as VerifiedShare;
+  for (let count = wantedNumbers.length; count > 1; count--) {
+    const some = wantedNumbers.slice(0, count);
+    const rowCount = count + lendingShares(layout.n, sources, some).length;
+    if (hashMemoryOf(rowCount, layout) <= hashMemoryBytes) return some;
+  }
+  return wantedNumbers.slice(0, 1);
+}
+
+function hashMemoryOf(rowCount: number, { segmentCount }: ShareLayout): number {
+  return (rowCount + 4) * segmentCount * hashBytes;
+}
+
 function lendingShares(n: number, shares: readonly VerifiedShare[], wantedNumbers: readonly number[]): number[] {
   const tree = treeKnownFrom(n, shares);
   const missing = tree.missingLeaves(wantedNumbers.flatMap((shareNumber) => chainSiblings(n, shareNumber)));
