@@ -12,6 +12,8 @@ import { oldestGlibc, platforms } from './cross-compile.ts';
 
 const run = promisify(execFile);
 const patienceMs = 600_000;
+/** Four compilations, beside other tests, where nothing is compiled yet. */
+const compilingMs = 1_800_000;
 /** Of the tarball, with the sources of the addon and four compiled. */
 const maxPackedBytes = 6 * 1024 * 1024;
 
@@ -33,7 +35,7 @@ beforeAll(async () => {
     maxBuffer: 64 * 1024 * 1024,
   });
   [packed] = JSON.parse(stdout) as [Packed];
-}, patienceMs);
+}, compilingMs);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('it holds what runs, and neither tests nor fixtures nor anything that only tests need', () => {
