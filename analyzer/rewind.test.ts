@@ -35,7 +35,8 @@ test('a database that was lost is filled again from the log, and never while an 
   for (const file of [1, 2, 3]) expect(second.analyzer.file(fileOf(file))?.health.available).toBe(6);
 });
 
-test('an analyzer that finds its database empty calls nothing fresh until each peer has sent an inventory', async () => {
+/** All that is in its log was read by an analyzer whose database is gone. */
+async function readMesh(): Promise<TestMesh> {
   const mesh = await TestMesh.open();
   onTestFinished(() => mesh.close());
   await mesh.announce();
@@ -45,6 +46,11 @@ test('an analyzer that finds its database empty calls nothing fresh until each p
   await mesh.seenBy(first);
   await mesh.committed();
   await first.kill();
+  return mesh;
+}
+
+test('an analyzer that finds its database empty calls nothing fresh until each peer has sent an inventory', async () => {
+  const mesh = await readMesh();
 
   const second = await mesh.start(new MemoryStore(() => mesh.wallMs));
   await mesh.tick(peers);
@@ -55,15 +61,7 @@ test('an analyzer that finds its database empty calls nothing fresh until each p
 });
 
 test('nor does the next one, where the first that found it empty was killed before it had saved anything', async () => {
-  const mesh = await TestMesh.open();
-  onTestFinished(() => mesh.close());
-  await mesh.announce();
-  await mesh.put([1]);
-  await mesh.pass(2000, peers);
-  const first = await mesh.start(new MemoryStore(() => mesh.wallMs));
-  await mesh.seenBy(first);
-  await mesh.committed();
-  await first.kill();
+  const mesh = await readMesh();
 
   const store = new MemoryStore(() => mesh.wallMs);
   for (let partition = 0; partition < mesh.partitions; partition++)
