@@ -3,17 +3,12 @@
  * rates of real agents, each over one kept connection of mutual TLS. Nothing else happens.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  FileManifestSchema,
-  InventoryPhase,
-  ManifestOrigin,
-  ShareBatchSchema,
-  ShareEventKind,
-} from '#mesh/generated/events_pb.js';
+import { InventoryPhase, ShareBatchSchema, ShareEventKind } from '#mesh/generated/events_pb.js';
 import { maxEventsPerBatch, maxManifestsPerBatch } from '#mesh/limits.ts';
 import { ActedPeer } from './acted-peer.ts';
 import type { BatchColumns } from './batches.ts';
 import { answerParent } from './child.ts';
+import { encodeManifests } from './encode-manifests.ts';
 import type { TextIdentity } from './identities.ts';
 import { type HeldShare, type MeshLayout, sharesHeldBy, storageIndexOf } from './mesh-layout.ts';
 
@@ -191,15 +186,5 @@ function columnsOf(shares: readonly HeldShare[], kind: ShareEventKind): BatchCol
 }
 
 function manifestsOf(files: readonly number[]): BatchColumns {
-  const manifests = files.map((file) =>
-    create(FileManifestSchema, {
-      storageIndex: storageIndexOf(file),
-      uebHash: new Uint8Array(32).fill(file & 0xff),
-      k: layout.k,
-      n: layout.n,
-      sizeBytes: 1_000_000n,
-      origin: ManifestOrigin.DERIVED,
-    }),
-  );
-  return { eventCount: 0, encoded: toBinary(ShareBatchSchema, create(ShareBatchSchema, { manifests })) };
+  return { eventCount: 0, encoded: encodeManifests(layout, files) };
 }

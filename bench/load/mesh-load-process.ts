@@ -1,17 +1,11 @@
 /** The peers of a mesh as the collector sees them, without disks: heartbeats, and batches over one kept connection a peer. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  AgentPostSchema,
-  FileManifestSchema,
-  ManifestOrigin,
-  type PeerEvent,
-  ShareBatchSchema,
-  ShareEventKind,
-} from '#mesh/generated/events_pb.js';
+import { AgentPostSchema, type PeerEvent, ShareBatchSchema, ShareEventKind } from '#mesh/generated/events_pb.js';
 import { maxManifestsPerBatch } from '#mesh/limits.ts';
 import { peerIdToBytes } from '#mesh/peer-id.ts';
 import { type BatchColumns, postBody } from './batches.ts';
 import { answerParent, ownCpuSeconds } from './child.ts';
+import { encodeManifests } from './encode-manifests.ts';
 import type { TextIdentity } from './identities.ts';
 import { holderOf, type MeshLayout, sharesOn, storageIndexOf } from './mesh-layout.ts';
 import { PostLane } from './post-lane.ts';
@@ -90,7 +84,13 @@ answerParent({
           const own = [...sharesOn(layout, number, from, to)].filter(({ shareNumber }) => shareNumber === 0);
           for (let at = 0; at < own.length; at += maxManifestsPerBatch) {
             const part = own.slice(at, at + maxManifestsPerBatch);
-            await send(peer, { eventCount: 0, encoded: encodeManifests(part.map(({ file }) => file)) });
+            await send(peer, {
+              eventCount: 0,
+              encoded: encodeManifests(
+                layout,
+                part.map(({ file }) => file),
+              ),
+            });
             count(part.length);
           }
         }),
@@ -173,20 +173,6 @@ function columnsOf(
     found.push({ eventCount: part.length, encoded: toBinary(ShareBatchSchema, batch) });
   }
   return found;
-}
-
-function encodeManifests(files: readonly number[]): Uint8Array {
-  const manifests = files.map((file) =>
-    create(FileManifestSchema, {
-      storageIndex: storageIndexOf(file),
-      uebHash: new Uint8Array(32).fill(file & 0xff),
-      k: layout.k,
-      n: layout.n,
-      sizeBytes: 1_000_000n,
-      origin: ManifestOrigin.DERIVED,
-    }),
-  );
-  return toBinary(ShareBatchSchema, create(ShareBatchSchema, { manifests }));
 }
 
 function send(peer: Peer, columns: BatchColumns): Promise<void> {
