@@ -97,6 +97,7 @@ void ShareMap::apply(std::uint32_t peer, std::uint32_t generation, std::size_t c
 }
 
 void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code) {
+  if (kind == lost || kind == corrupt) settle_if_whole(number);
   if (change_known(number, share, kind, peer, code)) return;
   const bool unregistered = is_unregistered(flags_of(number));
   if (unregistered && !may_hold_more(peer)) {
@@ -113,6 +114,15 @@ void ShareMap::apply_event(RowNumber number, std::uint32_t share, std::uint8_t k
   placement_count_++;
   touch(slab.row(number % rows_per_slab), number);
   note_change(number, share, peer);
+}
+
+void ShareMap::settle_if_whole(RowNumber number) {
+  if ((flags_of(number) & (registered | deleted | settled)) != registered) return;
+  Health health;
+  if (!this->health(number, health)) return;
+  if (health.counted < classes_[facts(number).file_class].repair_below) return;
+  const Guard guard(*this, number);
+  store_.row_of(number).set(settled);
 }
 
 /** @returns false where the event brings a placement that is not there yet. */

@@ -179,6 +179,8 @@ class ShareMap {
   bool register_file(const RegistrationColumns& files, std::size_t i, double at_ms);
   void put_registration(RowNumber number, const RegistrationColumns& files, std::size_t i, double registered_at_ms);
   void apply_event(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code);
+  /** A file that has enough shares and is about to lose one is not new any more, also where nobody has judged it in between. */
+  void settle_if_whole(RowNumber number);
   bool change_known(RowNumber number, std::uint32_t share, std::uint8_t kind, std::uint32_t peer, std::uint32_t code);
   Found find_placement(const Slab& slab, std::uint32_t place, std::uint32_t share, std::uint32_t peer) const;
   /** The row may move. @returns where it is then. */

@@ -7,6 +7,7 @@ import { peerIdFromBytes } from '#mesh/peer-id.ts';
 import type { PeerState } from '#mesh/peer-state.ts';
 import { peerStates } from '#mesh/peer-state.ts';
 import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { batchOf, fileOf, peerOf, registrationOf } from '#mesh/testing/share-events.ts';
 import { isaLevel, isaLevelsSupported, loadNative } from '#native/load.ts';
 import type { FileRow, PlacementRow } from './kept-rows.ts';
 import { NativeShareMap } from './native-share-map.ts';
@@ -335,6 +336,25 @@ const runs = {
 describe('the native share map', () => {
   const levelBefore = isaLevel();
   afterAll(() => loadNative().setIsaLevel(levelBefore));
+
+  test.each(['lost', 'corrupt'] as const)('judges a new file that was whole once and has a share %s', (kind) => {
+    const table = new PeerTable();
+    for (const peer of [0, 1]) table.setState(peerOf(peer), 'up');
+    const map = new NativeShareMap({ peers: table, policyFor, maxFiles, settleMs, sweepThreads: 1 });
+    const registrations = [registrationOf(1), registrationOf(2)];
+    map.apply(batchOf({ peer: 0, sequence: 1, registrations, events: [0, 1, 2].map((n) => ['stored', 1, n]) }), 1000);
+    map.apply(batchOf({ peer: 1, sequence: 1, events: [3, 4, 5].map((n) => ['stored', 1, n]) }), 1000);
+    map.apply(batchOf({ peer: 1, sequence: 2, events: [['stored', 2, 1]] }), 1000);
+    const lost = [1, 2, 3].map((n) => [kind, 1, n % 3] as const);
+    map.apply(batchOf({ peer: 0, sequence: 2, events: [...lost, [kind, 2, 1]] }), 1001);
+    const settling = new Map(map.lookAtTouched(1001).map((health) => [health.storageIndex, health.settling]));
+    expect(settling).toEqual(
+      new Map([
+        [fileOf(1), false],
+        [fileOf(2), true],
+      ]),
+    );
+  });
 
   test.each(isaLevelsSupported())('agrees with the plain one over any run of operations (%s)', async (level) => {
     loadNative().setIsaLevel(level);

@@ -153,6 +153,7 @@ export class NativeShareMap implements ShareMap {
     if (known === undefined || known.corrupt) return false;
     const number = this.#options.peers.numberOf(peer);
     const [numbers, kinds] = [Uint8Array.of(shareNumber), Uint8Array.of(eventKinds.corrupt)];
+    this.#peers.update();
     this.#core.apply(number, this.progress.generationOf(peer), storageIndex, numbers, kinds);
     return true;
   }

@@ -222,6 +222,12 @@ describe('the share map', () => {
       expect(health(1001)).toMatchObject({ settling: false, grade: 'lost' });
     });
 
+    it('that had enough shares and lost some before anybody judged it is not settling', () => {
+      apply({ peer: 1, registrations: [registrationOf(1)], events: [0, 1, 2, 3].map((n) => stored(1, n)) }, 1000);
+      apply({ peer: 1, events: [['lost', 1, 0]] }, 1001);
+      expect(map.lookAtTouched(1001)).toMatchObject([{ settling: false, counted: 3 }]);
+    });
+
     it('that was judged before a restart is not taken for a new one', () => {
       apply({ peer: 1, registrations: [registrationOf(1)], events: [stored(1, 0)] }, 1000);
       const changes = map.takeChanges();

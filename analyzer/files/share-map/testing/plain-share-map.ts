@@ -137,6 +137,7 @@ export class PlainShareMap implements ShareMap {
     const key = placementKey(this.#options.peers.numberOf(peer), shareNumber);
     const known = file?.placements.get(key);
     if (file === undefined || known === undefined || known.corrupt) return false;
+    this.#settleIfWhole(file);
     known.corrupt = true;
     known.generation = this.progress.generationOf(peer);
     this.#placementChanged(file, key);
@@ -148,6 +149,8 @@ export class PlainShareMap implements ShareMap {
     const shareNumber = batch.shareNumbers[i] as number;
     const key = placementKey(peer, shareNumber);
     const kind = batch.kinds[i] as number;
+    const before = this.#files.get(index);
+    if (before !== undefined && (kind === eventKinds.lost || kind === eventKinds.corrupt)) this.#settleIfWhole(before);
     if (kind === eventKinds.lost) {
       const file = this.#files.get(index);
       if (file?.placements.has(key) === true) this.#remove(file, key);
@@ -171,6 +174,11 @@ export class PlainShareMap implements ShareMap {
       known.generation = generation;
     }
     this.#placementChanged(file, key);
+  }
+
+  #settleIfWhole(file: FileEntry): void {
+    const health = file.deleted ? null : this.#healthOf(file, file.registeredAtMs);
+    if (health !== null && !health.settling) file.settled = true;
   }
 
   #hasRoom(file: FileEntry, shareNumber: number): boolean {
