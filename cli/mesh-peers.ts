@@ -9,7 +9,6 @@ import { isWritableState } from '#mesh/peer-state.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { createBudget } from '#peers/budget.ts';
 import { gbsPeerStorage } from '#peers/gbs-storage.ts';
-import type { PlacedShare } from '#peers/locate.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import type { PeerStorage } from '#peers/peer-storage.ts';
 import { createPeerView, type PeerFact } from '#peers/peer-view.ts';
@@ -18,6 +17,7 @@ import { createTransfer, defaultTransferLimits, type Transfer, type WorkTransfer
 import type { FileReading } from '#repairer/files/open-file.ts';
 import type { RepairMesh } from '#repairer/repair/tools.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
+import { knownPlaces } from './known-places.ts';
 
 export interface MeshPeers {
   readonly transfer: Transfer;
@@ -75,7 +75,7 @@ export async function openMeshPeers({ directory, api, note }: MeshPeersOptions):
       return {
         transfer: onBytes === undefined ? transfer : countingReads(transfer, onBytes),
         peers: () => everyPeer,
-        known: api === null ? [] : await placementsOf(storageIndex, api),
+        known: api === null ? [] : await knownPlaces(storageIndex, api),
         maxPeers: Math.max(1, everyPeer.length),
         clock: systemClock,
         random: Math.random,
@@ -104,20 +104,6 @@ async function factsOf(
     // Without an analyzer nothing tells what is used already: the peer itself refuses what it cannot take.
     freeBytes: capacityBytes > 0 ? capacityBytes : Number.MAX_SAFE_INTEGER,
   }));
-}
-
-/** Where its shares can be read, as far as the analyzer knows; none where that may not be all that is needed. */
-async function placementsOf(storageIndex: StorageIndex, api: ApiClient): Promise<readonly PlacedShare[]> {
-  try {
-    const { recoverableNow, freshness, placements } = await api.file(storageIndex);
-    if (!recoverableNow || freshness.state !== 'fresh') return [];
-    return placements
-      .filter((placement) => placement.available && !placement.corrupt)
-      .map(({ shareNumber, peerId }) => ({ shareNumber, peerId: parsePeerId(peerId) }));
-  } catch {
-    // Reading needs no analyzer: any peer can be asked.
-    return [];
-  }
 }
 
 /** The same transfer, which tells of the bytes of shares as they are read. */

@@ -25,6 +25,7 @@ import type { RepairOrders } from '#repairer/service.ts';
 import { fileHealthOf } from '#store/queries/health.ts';
 import { filesToProve } from '#store/queries/proof-sample.ts';
 import type { OpenLog, OpenStore } from '../connections.ts';
+import { knownPlaces } from '../known-places.ts';
 
 /** Over many million files a plan takes its time. */
 const planTimeoutMs = 300_000;
@@ -127,6 +128,7 @@ function calendarOf(
             keep: (table, rows) => writer.enqueue(table, rows),
             transfer,
             peers,
+            known: (storageIndex) => knownPlaces(storageIndex, api),
             holdReason: () => host.holdReason('beside-repairs'),
             clock,
             random,

@@ -4,6 +4,8 @@ import type { Clock, Random } from '#mesh/clock.ts';
 import type { Logger } from '#mesh/logger.ts';
 import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
+import type { PlacedShare } from '#peers/locate.ts';
 import type { Transfer } from '#peers/transfer.ts';
 import { type ProofRow, proofs } from '#store/tables.ts';
 import { proofRow } from '../audit.ts';
@@ -21,6 +23,8 @@ export interface RunProofsOptions {
   readonly keep: (table: typeof proofs, rows: readonly ProofRow[]) => Promise<void>;
   readonly transfer: Transfer;
   readonly peers: () => readonly PeerId[];
+  /** Where shares of the file lie, as far as fresh facts tell; every peer is asked only where these do not give it back. */
+  readonly known: (storageIndex: StorageIndex) => Promise<readonly PlacedShare[]>;
   /** Why no proof may begin now; empty where one may. */
   readonly holdReason: () => string;
   readonly clock: Clock;
@@ -37,7 +41,7 @@ export async function runProofs(
   files: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const { sample, keep, transfer, peers, holdReason, clock, random, logger, onProof } = options;
+  const { sample, keep, transfer, peers, known, holdReason, clock, random, logger, onProof } = options;
   const chosen = await sample(files);
   const counts = { proven: 0, failed: 0, disagrees: 0 };
   for (const { manifest, margin } of chosen) {
@@ -46,7 +50,7 @@ export async function runProofs(
     if (hold !== '') return `${describe(counts)}; the rest was left: ${hold}`;
     const result = await proveFile(
       { id: randomUUID(), cap: { kind: 'verify', manifest }, signal },
-      { transfer, peers, clock, random },
+      { transfer, peers, known: await known(manifest.storageIndex), clock, random },
     );
     if (result.outcome === 'cancelled') signal.throwIfAborted();
     await keep(proofs, [proofRow(result, manifest, `calendar ${name}`, '')]);
@@ -64,6 +68,8 @@ export async function runProofs(
 }
 
 function describe({ proven, failed, disagrees }: { proven: number; failed: number; disagrees: number }): string {
-  const bad = failed + disagrees === 0 ? '' : `, ${failed} could not be recovered, ${disagrees} against their margin`;
-  return `${proven} files recovered${bad}`;
+  const bad = failed + disagrees;
+  const against = disagrees === 0 ? '' : `, ${disagrees} of them against what their margin says`;
+  const recovered = `${proven} ${proven === 1 ? 'file' : 'files'} recovered`;
+  return bad === 0 ? recovered : `${recovered}, ${bad} could not be${against}`;
 }
