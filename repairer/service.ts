@@ -3,94 +3,26 @@
  * queue, runs repairs in lanes, and waits for the analyzer to see what they did. It keeps nothing on disk: after a crash the
  * list is read again, and what was under way is an incomplete upload that no reader sees.
  */
-import type { Meter, Tracer } from '@opentelemetry/api';
-import { type AssignedPartition, type EventLog, type GroupConsumer, type Membership, partitionKey } from '#log/port.ts';
-import type { CampaignPriority } from '#mesh/campaigns/definition.ts';
-import type { Config } from '#mesh/config/schema.ts';
+import { type AssignedPartition, type GroupConsumer, type Membership, partitionKey } from '#log/port.ts';
 import { describeError, hasCode, MeshwardError } from '#mesh/errors.ts';
-import { type Logger } from '#mesh/logger.ts';
-import type { PeerId } from '#mesh/peer-id.ts';
-import type { PolicyRule } from '#mesh/policy.ts';
-import type { StorageIndex } from '#mesh/storage-index.ts';
-import type { MeshAccess } from '#peers/mesh-access.ts';
 import type { Fence } from '#peers/peer-storage.ts';
-import type { CampaignHost } from './campaigns/ports.ts';
 import { Drains } from './drain/drains.ts';
-import type { DrainStore } from './drain/leaving-files.ts';
+import { Holds } from './holds.ts';
 import { createRepairerMetrics, type RepairerMetrics } from './metrics.ts';
+import type { CampaignsBeside, RepairerOptions } from './options.ts';
 import { type PeersLook, PeersWatch } from './peers-watch.ts';
 import { ReachWatch } from './probes/reach-watch.ts';
-import { type SampleStore, Samples } from './probes/samples.ts';
+import { Samples } from './probes/samples.ts';
 import { RepairQueue } from './queue/queue.ts';
 import type { RepairClass } from './queue/risk.ts';
 import { StandingList } from './queue/standing-list.ts';
-import { type AuditWriter, fenceScope, RepairLanes } from './repair/lanes.ts';
+import { fenceScope, RepairLanes } from './repair/lanes.ts';
 import type { RepairReport } from './repair/repair-report.ts';
-import { defaultRepairSettings, type RepairRuntime, type RepairSettings } from './repair/tools.ts';
+import { defaultRepairSettings } from './repair/tools.ts';
 import { UploadBuffers, uploadWindows } from './repair/upload-buffers.ts';
 import type { LaneKind, RepairerEvent, RepairerState } from './repairer-state.ts';
 
 const defaultGroup = 'repairers';
-
-export interface RepairerOptions {
-  readonly list: ListOptions;
-  readonly config: Config['repairer'];
-  readonly policies: readonly PolicyRule[];
-  readonly mesh: Pick<MeshAccess, 'directory' | 'peerView' | 'contact' | 'transfer' | 'words'>;
-  readonly store: RepairerStore;
-  readonly runtime: RepairRuntime;
-  readonly telemetry: RepairerTelemetry;
-  readonly tuning?: RepairerTuning;
-  /** What operators and calendars say, and campaigns beside what is on the list. */
-  readonly orders?: RepairOrders;
-}
-
-export interface RepairOrders {
-  /** What an operator says of the brake at this moment; null where nobody says anything. */
-  brakeWord(): { readonly says: 'hold' | 'release'; readonly why: string; readonly by: string } | null;
-  /** Whether files that are not critical may be repaired at this time of day. */
-  isWindowOpen(): boolean;
-  /** Whether a campaign that is not over empties the peer. */
-  isLeaving(peerId: PeerId): boolean;
-  /** Does campaigns beside what is on the list. */
-  campaigns(host: CampaignHost): CampaignsBeside;
-}
-
-export interface CampaignsBeside {
-  start(): void;
-  /** Whether a campaign works on the file at this moment. */
-  isWorkingOn(storageIndex: StorageIndex): boolean;
-  /** Partitions were taken away. */
-  revoked(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-export interface RepairerStore {
-  readonly writer: AuditWriter;
-  readonly drains: DrainStore;
-  readonly samples: SampleStore;
-}
-
-/** The at-risk list in the log. */
-export interface ListOptions {
-  readonly log: EventLog;
-  /** Name of the topic `at-risk`. */
-  readonly topic: string;
-  /** The consumer group that shares its partitions. @default 'repairers' */
-  readonly group?: string;
-}
-
-export interface RepairerTelemetry {
-  readonly meter: Meter;
-  readonly tracer: Tracer;
-  readonly logger: Logger;
-}
-
-export interface RepairerTuning {
-  /** How often the peers' states are looked at. @default 5000 */
-  readonly peersEveryMs?: number;
-  readonly settings?: Partial<RepairSettings>;
-}
 
 export interface Repairer {
   /** Rejects where the log ends the membership for good; resolves after `stop`. */
@@ -121,6 +53,7 @@ class RepairerService implements Repairer {
   readonly #metrics: RepairerMetrics;
   readonly #lanes: RepairLanes;
   readonly #watch: PeersWatch;
+  readonly #holds: Holds;
   readonly #drains: Drains;
   readonly #reach: ReachWatch;
   readonly #samples: Samples;
@@ -191,7 +124,7 @@ class RepairerService implements Repairer {
       store: options.store.drains,
       tools,
       owned: () => this.#fences(),
-      room: () => this.#roomForDrains(),
+      room: () => this.#holds.roomForDrains(this.#lanes.count('bulk')),
       isBusyWith: (storageIndex) =>
         this.#queue.find(storageIndex)?.state === 'taken' || this.#campaigns?.isWorkingOn(storageIndex) === true,
       isLeftToCampaigns: (peerId) => options.orders?.isLeaving(peerId) === true,
@@ -217,11 +150,19 @@ class RepairerService implements Repairer {
       everyMs: options.tuning?.peersEveryMs ?? 5_000,
       onLook: (look) => this.#looked(look),
     });
+    this.#holds = new Holds({
+      watch: this.#watch,
+      orders: options.orders,
+      waiting: () => this.#queue.waiting(),
+      isLoaded: () => this.#list.isLoaded,
+      isStopping: () => this.#stopping,
+      maxConcurrentRepairs: config.maxConcurrentRepairs,
+    });
     this.#campaigns = options.orders?.campaigns({
       tools,
       fenceOf: (partition) => this.#fenceOf(partition),
       ownedPartitions: () => [...this.#generations.keys()],
-      holdReason: (priority) => this.#holdReason(priority),
+      holdReason: (priority) => this.#holds.ofCampaign(priority),
       isRepairing: (storageIndex) => this.#lanes.isRepairing(storageIndex) || this.#drains.isWorkingOn(storageIndex),
       found: (storageIndex, share) => mesh.words.found(storageIndex, share, 'a campaign found it corrupt'),
     });
@@ -271,7 +212,7 @@ class RepairerService implements Repairer {
       unconfirmedPartitions: this.#list.unconfirmed,
       running: this.#lanes.running(),
       brake: this.#watch.brake,
-      bulkHeld: this.#bulkHold(),
+      bulkHeld: this.#holds.ofBulk(),
       recent: [...this.#lanes.recent],
       failing: this.#lanes.failing(),
       drain: this.#drains.state,
@@ -344,7 +285,7 @@ class RepairerService implements Repairer {
     const { clock } = runtime;
     this.#queue.wake(clock.nowMs());
     const room: readonly [LaneKind, number, 'any' | 'critical'][] = [
-      ['bulk', config.maxConcurrentRepairs, this.#bulkHold() === null ? 'any' : 'critical'],
+      ['bulk', config.maxConcurrentRepairs, this.#holds.ofBulk() === null ? 'any' : 'critical'],
       ['critical', config.criticalLanes, 'critical'],
     ];
     for (const [kind, most, which] of room) {
@@ -366,7 +307,7 @@ class RepairerService implements Repairer {
   #looked({ changed, helps }: PeersLook): void {
     if (changed) {
       const { brake } = this.#watch;
-      const holdReason = this.#bulkHold();
+      const holdReason = this.#holds.ofBulk();
       const { logger } = this.#options.telemetry;
       logger.warn({ reason: holdReason ?? '' }, holdReason === null ? 'bulk repair goes on' : 'bulk repair holds');
       this.#emit({ kind: 'brake', brake });
@@ -395,37 +336,8 @@ class RepairerService implements Repairer {
     for (const share of corrupt) words.found(entry.manifest.storageIndex, share, 'a repair found it corrupt');
   }
 
-  /** Why files that are not critical are left alone for now; null where they are not. */
-  #bulkHold(): string | null {
-    const { orders } = this.#options;
-    const word = orders?.brakeWord() ?? null;
-    if (word?.says === 'hold') return `${word.by} holds bulk repair: ${word.why}`;
-    // An operator may override the brake, but nobody knows better than peers whose states are not known.
-    const { holdReason, freshness } = this.#watch;
-    if (holdReason !== null && (word === null || !freshness.isFresh)) return holdReason;
-    return orders?.isWindowOpen() === false ? 'no repair window is open at this time' : null;
-  }
-
-  /** Why no file of a campaign may be begun now; empty where one may. */
-  #holdReason(priority: CampaignPriority): string {
-    if (this.#stopping) return 'the repairer is stopping';
-    if (!this.#list.isLoaded) return 'the list of files at risk is being read';
-    const { critical, 'at-risk': atRisk, degraded } = this.#queue.waiting();
-    if (critical > 0) return 'critical files go first';
-    const hold = this.#bulkHold();
-    if (hold !== null) return hold;
-    return priority === 'after-repairs' && atRisk + degraded > 0 ? 'files at risk go first' : '';
-  }
-
   #fences(): ReadonlyMap<number, Fence> {
     return new Map([...this.#generations.keys()].map((partition) => [partition, this.#fenceOf(partition) as Fence]));
-  }
-
-  /** Draining waits while a repair does, and for whatever holds bulk repair. */
-  #roomForDrains(): number {
-    const { critical, 'at-risk': atRisk, degraded } = this.#queue.waiting();
-    if (this.#bulkHold() !== null || critical + atRisk + degraded > 0) return 0;
-    return Math.max(0, this.#options.config.maxConcurrentRepairs - this.#lanes.count('bulk'));
   }
 
   #fenceOf(partition: number): Fence | undefined {

@@ -21,7 +21,7 @@ import { clickHouseCampaigns } from '#repairer/campaigns/clickhouse-campaigns.ts
 import { createCalendarMetrics, createCampaignMetrics } from '#repairer/campaigns/metrics.ts';
 import type { CampaignHost } from '#repairer/campaigns/ports.ts';
 import { CampaignWorker } from '#repairer/campaigns/worker.ts';
-import type { RepairOrders } from '#repairer/service.ts';
+import type { RepairOrders } from '#repairer/options.ts';
 import { fileHealthOf } from '#store/queries/health.ts';
 import { filesToProve } from '#store/queries/proof-sample.ts';
 import type { OpenLog, OpenStore } from '../connections.ts';

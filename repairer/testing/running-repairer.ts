@@ -5,8 +5,9 @@ import { loadConfig } from '#mesh/config/load.ts';
 import { settle } from '#mesh/testing/manual-clock.ts';
 import type { RepairRow } from '#store/tables.ts';
 import type { DrainStore } from '../drain/leaving-files.ts';
+import type { RepairerOptions } from '../options.ts';
 import type { RecentRepair, RepairerEvent } from '../repairer-state.ts';
-import { createRepairer, type Repairer, type RepairerOptions } from '../service.ts';
+import { createRepairer, type Repairer } from '../service.ts';
 import { type FakeMesh, fakeWords, noMeter, noTracer } from './fake-mesh.ts';
 
 export interface RunningRepairer {
