@@ -21,16 +21,16 @@ import { quantile } from './load/quantile.ts';
 
 const usage = `words: --peers N (1000 and then 10000)  --files N (1000000)  --code K/N (3/10)  --seconds N (60)
        --gather-ms N (30000): how long agents gather what they verified
-       --heartbeat-ms N (10000)  --set KEY=VALUE of the services, as often as you like`;
+       --heartbeat-ms N (10000)  --settle N (20): seconds of rest after the last share is stored; a million files are merged for minutes
+       --set KEY=VALUE of the services, as often as you like`;
 
 const daySeconds = 86_400;
 const slices = 3;
-/** After the last share is stored: merges end, and everything beats. */
-const settleSeconds = 20;
-
 interface IdleOptions {
   readonly layouts: readonly MeshLayout[];
   readonly seconds: number;
+  /** After the last share is stored, until the window begins: merges end, and everything beats. */
+  readonly settleSeconds: number;
   readonly gatherMs: number;
   readonly heartbeatMs: number;
   readonly settings: Readonly<Record<string, string>>;
@@ -51,6 +51,7 @@ function optionsOf(words: readonly string[]): IdleOptions {
       files: text,
       code: text,
       seconds: text,
+      settle: text,
       'gather-ms': text,
       'heartbeat-ms': text,
       set: { type: 'string', multiple: true, default: [] as string[] },
@@ -62,6 +63,7 @@ function optionsOf(words: readonly string[]): IdleOptions {
   return {
     layouts: peers.map((each) => ({ k, n, files, peers: each })),
     seconds: Number(values.seconds ?? 60),
+    settleSeconds: Number(values.settle ?? 20),
     gatherMs: Number(values['gather-ms'] ?? restingPace.gatherMs),
     heartbeatMs: Number(values['heartbeat-ms'] ?? restingPace.heartbeatMs),
     settings: Object.fromEntries(values.set.map((pair) => pair.split('=', 2) as [string, string])),
@@ -75,7 +77,7 @@ async function measure(layout: MeshLayout, options: IdleOptions, note: (line: st
   try {
     mesh = await startIdleMesh({ folder, layout, load, settings: options.settings, note });
     await mesh.rest({ heartbeatMs: options.heartbeatMs, gatherMs: options.gatherMs });
-    await wait(settleSeconds * 1000);
+    await wait(options.settleSeconds * 1000);
     await load.ask<IdleFigures>('figures');
     const counters = new IdleCounters(mesh);
     const counts: IdleCounts[] = [await counters.read()];
