@@ -6,8 +6,9 @@
 import { type Campaign, runOf } from '#mesh/campaigns/campaign.ts';
 import type { CampaignProgress, FileOutcome } from '#mesh/campaigns/progress.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { campaignFiles } from '#store/campaign-tables.ts';
 import type { CampaignSums } from '#store/queries/campaigns.ts';
-import { campaignFiles, repairs } from '#store/tables.ts';
+import { repairs } from '#store/tables.ts';
 import type { RepairTools } from '../repair/tools.ts';
 import { type CalledOff, type CampaignFile, type FileResult, workOn } from './file-work.ts';
 import type { CampaignLanes } from './lanes.ts';

@@ -3,9 +3,10 @@ import type { CampaignPriority } from '#mesh/campaigns/definition.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence } from '#peers/peer-storage.ts';
+import type { CampaignFileRow } from '#store/campaign-tables.ts';
 import type { CampaignSums, CampaignWork, WorkQuery } from '#store/queries/campaigns.ts';
 import type { Row, Table } from '#store/row-binary/table.ts';
-import type { CampaignFileRow, FileRow, PlacementRow } from '#store/tables.ts';
+import type { FileRow, PlacementRow } from '#store/tables.ts';
 import type { RepairTools } from '../repair/tools.ts';
 
 export interface CampaignHost {

@@ -9,7 +9,7 @@ import { afterCommand, type Campaign, runOf } from '#mesh/campaigns/campaign.ts'
 import { totalsOf } from '#mesh/campaigns/progress.ts';
 import type { CampaignEntry, CampaignTable } from '#mesh/campaigns/table.ts';
 import type { Clock } from '#mesh/clock.ts';
-import { type CampaignRow, type CampaignStepRow, campaignSteps, campaigns } from '#store/tables.ts';
+import { type CampaignRow, type CampaignStepRow, campaignSteps, campaigns } from '#store/campaign-tables.ts';
 import type { CampaignStore } from './ports.ts';
 
 export interface ScribeOptions {

@@ -12,7 +12,7 @@ import type { Logger } from '#mesh/logger.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type Budget, createBudget } from '#peers/budget.ts';
 import { budgetedTransfer } from '#peers/budgeted-transfer.ts';
-import { campaignProgress } from '#store/tables.ts';
+import { campaignProgress } from '#store/campaign-tables.ts';
 import type { RepairTools } from '../repair/tools.ts';
 import { CampaignLanes } from './lanes.ts';
 import { CampaignPart } from './part.ts';

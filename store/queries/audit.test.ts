@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#mesh/clock.ts';
+import * as campaignTables from '../campaign-tables.ts';
 import { type Store } from '../client.ts';
 import {
   allCampaigns,
@@ -209,7 +210,7 @@ describe('the audit', () => {
   });
 
   test('a campaign is its newest version', async () => {
-    const campaign: tables.CampaignRow = {
+    const campaign: campaignTables.CampaignRow = {
       id: randomUUID(),
       name: 'spring',
       state: 'planned',
@@ -221,9 +222,9 @@ describe('the audit', () => {
       progress: '{}',
       version: 1,
     };
-    await writer.enqueue(tables.campaigns, [campaign]);
+    await writer.enqueue(campaignTables.campaigns, [campaign]);
     await writer.flush();
-    await writer.enqueue(tables.campaigns, [{ ...campaign, state: 'running', version: 2 }]);
+    await writer.enqueue(campaignTables.campaigns, [{ ...campaign, state: 'running', version: 2 }]);
     await writer.flush();
     expect(await allCampaigns(store)).toEqual([{ ...campaign, state: 'running', version: 2 }]);
   });

@@ -1,12 +1,11 @@
 /** What was done and said: repairs, proofs, alerts, campaigns. */
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import { type CampaignRow, campaigns } from '../campaign-tables.ts';
 import type { Store } from '../client.ts';
 import type { Table } from '../row-binary/table.ts';
 import {
   type AlertRow,
   alerts,
-  type CampaignRow,
-  campaigns,
   type ProofRow,
   proofs,
   type RepairRow,

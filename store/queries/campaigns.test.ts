@@ -5,6 +5,7 @@ import { sampleDefinition } from '#mesh/campaigns/testing/samples.ts';
 import { systemClock } from '#mesh/clock.ts';
 import { type Grade, grades } from '#mesh/grade.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
+import * as campaignTables from '../campaign-tables.ts';
 import type { Store } from '../client.ts';
 import * as tables from '../tables.ts';
 import { baseMs, file, health, indexOf, peerOf } from '../test-rows.ts';
@@ -79,7 +80,8 @@ beforeAll(async () => {
         version: 1,
       })),
     );
-    if (one.verifiedAtMs !== null) await writer.enqueue(tables.campaignFiles, [outcome(name, one.verifiedAtMs)]);
+    if (one.verifiedAtMs !== null)
+      await writer.enqueue(campaignTables.campaignFiles, [outcome(name, one.verifiedAtMs)]);
     if (one.provenAtMs !== null) {
       await writer.enqueue(tables.proofs, [
         {
@@ -106,7 +108,7 @@ afterAll(async () => {
   await testStore.close();
 });
 
-function outcome(name: string, at: number): tables.CampaignFileRow {
+function outcome(name: string, at: number): campaignTables.CampaignFileRow {
   return {
     campaign: '11111111-1111-4111-8111-111111111111',
     partition: 1,
@@ -229,10 +231,10 @@ test('what was dealt with is not found again, and counts once however often it w
     tables.fileHealth,
     ['x', 'y', 'z'].map((name) => health(name, 'healthy', 5)),
   );
-  const row = (name: string, result: tables.CampaignFileRow['outcome'], pass: number, at: number) => {
+  const row = (name: string, result: campaignTables.CampaignFileRow['outcome'], pass: number, at: number) => {
     return { ...outcome(name, at), campaign, outcome: result, pass };
   };
-  await writer.enqueue(tables.campaignFiles, [row('x', 'restored', 1, baseMs), row('y', 'failed', 1, baseMs)]);
+  await writer.enqueue(campaignTables.campaignFiles, [row('x', 'restored', 1, baseMs), row('y', 'failed', 1, baseMs)]);
   await writer.flush();
   const definition = sampleDefinition();
   const query = { campaign, definition, partition: 1, after: null, nowMs, limit: 10 };
@@ -240,7 +242,7 @@ test('what was dealt with is not found again, and counts once however often it w
     (await campaignWork(own, { ...query, pass })).map(({ storageIndex }) => storageIndex);
   expect(await found(1)).toEqual([indexOf('z')]);
   expect(await found(2)).toEqual([indexOf('y')]);
-  await writer.enqueue(tables.campaignFiles, [row('y', 'restored', 2, baseMs + 1)]);
+  await writer.enqueue(campaignTables.campaignFiles, [row('y', 'restored', 2, baseMs + 1)]);
   await writer.close();
   expect(await found(3)).toEqual([]);
   expect((await campaignSums(own, campaign, 1)).outcomes).toEqual([{ outcome: 'restored', errorCode: '', files: 2 }]);

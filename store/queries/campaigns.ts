@@ -3,9 +3,10 @@ import { type CampaignDefinition, effectiveSelection } from '#mesh/campaigns/def
 import type { FileGroup, HeldByPeer } from '#mesh/campaigns/plan.ts';
 import { type OutcomeCount } from '#mesh/campaigns/progress.ts';
 import { type StorageIndex, storageIndexToBytes } from '#mesh/storage-index.ts';
+import { type CampaignFileRow, campaignFiles } from '../campaign-tables.ts';
 import type { Store } from '../client.ts';
 import { float64, int16, label, repeatedPeerId, timestamp, uint16, uint64 } from '../row-binary/columns.ts';
-import { type CampaignFileRow, campaignFiles, type FileHealthRow, fileHealth } from '../tables.ts';
+import { type FileHealthRow, fileHealth } from '../tables.ts';
 import { longStatement, quoted, type RestoreContext, selectedSql, selectionSql } from './selection-sql.ts';
 import { amongIndexes } from './share-map.ts';
 

@@ -4,7 +4,7 @@ import type { CampaignDefinition } from '#mesh/campaigns/definition.ts';
 import { type FileOutcome, totalsOf } from '#mesh/campaigns/progress.ts';
 import { sampleDefinition, samplePlan } from '#mesh/campaigns/testing/samples.ts';
 import { campaignRow } from '#repairer/campaigns/scribe.ts';
-import * as tables from '#store/tables.ts';
+import * as campaignTables from '#store/campaign-tables.ts';
 import type { StoreWriter } from '#store/writer.ts';
 import { minuteMs, moments, type StoryFile, type StoryMesh } from './story-mesh.ts';
 
@@ -61,12 +61,12 @@ async function writeCampaign(writer: Writer, mesh: StoryMesh, one: Told, minute:
   if (before === mesh.files.length && one.filesAMinute > 0) return;
   const campaign = campaignAt(one, mesh.files.length, since, done === mesh.files.length, atMs);
   const rows = mesh.files.slice(before, done).map((file, at) => fileRow(one, file, before + at, atMs));
-  await writer.enqueue(tables.campaignFiles, rows);
+  await writer.enqueue(campaignTables.campaignFiles, rows);
   const parts = Array.from({ length: partitions }, (_, partition) => {
     return progressOf(one, campaign, partition, done, done === mesh.files.length, atMs);
   });
   await writer.enqueue(
-    tables.campaignProgress,
+    campaignTables.campaignProgress,
     parts.map(({ outcomes, campaignId, atMs: at, ...part }) => {
       const files = outcomes.reduce((sum, { files: count }) => sum + count, 0);
       const { partition, sharesWritten, bytesRead, bytesWritten, inFlight, waitsFor, finished, repairer } = part;
@@ -74,9 +74,9 @@ async function writeCampaign(writer: Writer, mesh: StoryMesh, one: Told, minute:
       return { campaign: campaignId, at, partition, ...counts, inFlight, waitsFor, finished, repairer };
     }),
   );
-  await writer.enqueue(tables.campaigns, [campaignRow(campaign, totalsOf(parts), since + 1)]);
+  await writer.enqueue(campaignTables.campaigns, [campaignRow(campaign, totalsOf(parts), since + 1)]);
   await writer.enqueue(
-    tables.campaignSteps,
+    campaignTables.campaignSteps,
     campaign.steps.map((step) => ({ ...step, campaign: campaign.id, name: campaign.name, at: step.atMs })),
   );
 }
@@ -121,7 +121,12 @@ function progressOf(one: Told, campaign: Campaign, partition: number, done: numb
   };
 }
 
-function fileRow({ id, definition }: Told, file: StoryFile, number: number, atMs: number): tables.CampaignFileRow {
+function fileRow(
+  { id, definition }: Told,
+  file: StoryFile,
+  number: number,
+  atMs: number,
+): campaignTables.CampaignFileRow {
   const isVerify = definition.kind === 'verify';
   const outcome: FileOutcome =
     number % 23 === 7 ? (isVerify ? 'corrupt' : 'failed') : isVerify ? 'verified' : 'restored';

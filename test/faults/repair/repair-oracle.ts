@@ -4,6 +4,7 @@ import { runOf } from '#mesh/campaigns/campaign.ts';
 import { totalsOf } from '#mesh/campaigns/progress.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { PlacedShare } from '#peers/locate.ts';
+import * as campaignTables from '#store/campaign-tables.ts';
 import { campaignSums } from '#store/queries/campaigns.ts';
 import * as tables from '#store/tables.ts';
 import { leastShares, type RepairScene, type TroubledFile, target } from './repair-scene.ts';
@@ -34,7 +35,10 @@ export async function campaignDifferences(
   const said = totalsOf(parts);
   const stored = await campaignSums(mesh.store, id);
   const rows = await mesh.store.select(
-    { storageIndex: tables.campaignFiles.columns.storageIndex, outcome: tables.campaignFiles.columns.outcome },
+    {
+      storageIndex: campaignTables.campaignFiles.columns.storageIndex,
+      outcome: campaignTables.campaignFiles.columns.outcome,
+    },
     `SELECT storage_index, outcome FROM ${mesh.store.qualified('campaign_files')} FINAL WHERE campaign = '${id}'`,
   );
   const found: string[] = [];
