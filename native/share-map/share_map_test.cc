@@ -202,6 +202,8 @@ void sweeps_agree(std::uint64_t seed, int rounds) {
   Random random(seed);
   ShareMap map(random.next(), random.next(), 1e9, 50);
   for (const std::uint32_t n : {10u, 14u, 256u}) map.classes().add({3, n, 6, n, true});
+  // All at once, so that every table has room for as many.
+  map.set_peers(peers_of(random));
   Model model;
   for (int round = 0; round < rounds; round++) {
     for (int i = 0; i < 10; i++) {
