@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { platformFolder } from '../mesh/platform.js';
 import { buildAddon } from '../native/build.js';
 import { buildLauncher } from '../store/embedded/build-launcher.js';
-import { type Compiled, compileForEveryPlatform } from './cross-compile.ts';
+import { type Compiled, compileFor } from './cross-compile.ts';
+import { type Platform, platforms } from './platforms.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -44,15 +45,15 @@ const assets = [
 /** Pictures stay with the sources. */
 const leftOut = [/^docs\/images\//, /^charts\/meshward\/(ci|tests)\//, /\.test\.ts$/, /\/runbook-routes\.ts$/];
 
-/** For whom it holds what is native, compiled: this machine, with its own compiler, or every platform that packages are for. */
-export type CompiledFor = 'this-machine' | 'every-platform';
+/** For whom it holds what is native, compiled: this machine, with its own compiler, or these platforms. */
+export type CompiledFor = 'this-machine' | readonly Platform[];
 
 export async function buildPackage(folder: string, compiledFor: CompiledFor): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const modules = await closureOf(entries);
   for (const path of modules) await writeModule(path, folder);
   for (const path of [...assets, ...(await filesBeside(modules))]) await copyAsset(path, folder);
-  await copyNative(folder, compiledFor === 'every-platform' ? await compileForEveryPlatform() : [await compileHere()]);
+  await copyNative(folder, compiledFor === 'this-machine' ? [await compileHere()] : await compileFor(compiledFor));
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(await manifest(modules), null, 2)}\n`);
 }
 
@@ -166,6 +167,6 @@ if (import.meta.main) {
   const words = process.argv.slice(2);
   const [named] = words.filter((word) => !word.startsWith('--'));
   const folder = resolve(named ?? join(root, '.meshward/package'));
-  await buildPackage(folder, words.includes('--every-platform') ? 'every-platform' : 'this-machine');
+  await buildPackage(folder, words.includes('--every-platform') ? platforms : 'this-machine');
   process.stdout.write(`${folder}\n`);
 }

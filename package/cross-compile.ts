@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { buildAddon, type Compiler } from '../native/build.js';
 import { buildLauncher } from '../store/embedded/build-launcher.js';
+import { checkAddon } from './check-addon.ts';
+import { oldestGlibc, type Platform, platforms } from './platforms.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -19,23 +21,6 @@ const zigDigests = [
   '3ce0c9f16547e5d61b32e0d226926e9a2552ef4b91fccf7ab5ea1a623a77824b',
   '5714a4d46f9246ba6180a0930e23df2bc8bc26e62b5fe0dc798b4afca1903308',
 ];
-/** Older than that of any system that still gets updates: Debian 10, RHEL 8, Ubuntu 20.04. */
-export const oldestGlibc = '2.28';
-
-export interface Platform {
-  /** As `platformFolder` names the machine that loads it. */
-  readonly name: string;
-  readonly arch: 'x64' | 'arm64';
-  readonly libc: 'glibc' | 'musl';
-}
-
-export const platforms: readonly Platform[] = [
-  { name: 'linux-x64', arch: 'x64', libc: 'glibc' },
-  { name: 'linux-x64-musl', arch: 'x64', libc: 'musl' },
-  { name: 'linux-arm64', arch: 'arm64', libc: 'glibc' },
-  { name: 'linux-arm64-musl', arch: 'arm64', libc: 'musl' },
-];
-
 export interface Compiled {
   readonly platform: string;
   readonly addon: string;
@@ -43,15 +28,22 @@ export interface Compiled {
   readonly launcher: string | null;
 }
 
-/** One after the other: a minute and a half each the first time, then what changed. */
-export async function compileForEveryPlatform(): Promise<readonly Compiled[]> {
+/**
+ * One after the other: a minute and a half each the first time, then what changed.
+ * @throws where one is not what its platform wants ({@link checkAddon}).
+ */
+export async function compileFor(wanted: readonly Platform[]): Promise<readonly Compiled[]> {
   const zig = await installZig();
   const compiled: Compiled[] = [];
-  for (const platform of platforms) compiled.push(await compileFor(platform, zig));
+  for (const platform of wanted) {
+    const one = await compileOne(platform, zig);
+    await checkAddon(platform, one.addon);
+    compiled.push(one);
+  }
   return compiled;
 }
 
-async function compileFor({ name, arch, libc }: Platform, zig: string): Promise<Compiled> {
+async function compileOne({ name, arch, libc }: Platform, zig: string): Promise<Compiled> {
   const folder = join(root, 'native/build', name);
   const target = `${arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-${libc === 'musl' ? 'musl' : `gnu.${oldestGlibc}`}`;
   const compiler: Compiler = {
@@ -97,4 +89,4 @@ function isThere(path: string): Promise<boolean> {
 }
 
 if (import.meta.main)
-  for (const { platform, addon } of await compileForEveryPlatform()) process.stdout.write(`${platform} ${addon}\n`);
+  for (const { platform, addon } of await compileFor(platforms)) process.stdout.write(`${platform} ${addon}\n`);

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeArchive } from './archive.ts';
 import { buildPackage } from './build.ts';
+import { platforms } from './platforms.ts';
 
 const run = promisify(execFile);
 const into = fileURLToPath(new URL('../.meshward', import.meta.url));
@@ -17,7 +18,7 @@ const into = fileURLToPath(new URL('../.meshward', import.meta.url));
 /** @returns the path of the tarball. */
 async function makeTarball(): Promise<string> {
   const folder = join(into, 'package');
-  await buildPackage(folder, 'every-platform');
+  await buildPackage(folder, platforms);
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', into], { cwd: folder });
   return join(into, stdout.trim().split('\n').at(-1) as string);
 }
@@ -26,6 +27,6 @@ const words = process.argv.slice(2);
 const unknown = words.find((word) => word !== '--archive');
 if (unknown !== undefined) throw new Error(`${unknown} is not known here: there is --archive`);
 const made = words.includes('--archive')
-  ? await makeArchive({ into, compiledFor: 'every-platform', level: 9 })
+  ? await makeArchive({ into, compiledFor: platforms, level: 9 })
   : await makeTarball();
 process.stdout.write(`${made}\n`);
