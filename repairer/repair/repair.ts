@@ -204,7 +204,7 @@ class Repairing {
   ): Promise<readonly number[]> {
     const { entry, urgent } = this.#job;
     const { uploadBuffers, settings } = this.#tools;
-    const memory = new RepairMemory(uploadBuffers, entry.manifest, missing.length, settings.windowBytes);
+    const memory = new RepairMemory(uploadBuffers, entry.manifest, missing.length, settings);
     const { tried, uploads } = await memory.use({ urgent, signal: this.#transfer.signal }, async () => {
       this.#memory = memory;
       this.#phase = 'opening';

@@ -1,7 +1,8 @@
 /**
- * Memory for shares that are held whole: those that are read, and new ones until their peer has them. All repairs of a process share it: one that finds it taken waits in
- * turn for as much as it needs at once, so that none holds a part and waits for the rest. What was given back is used again: fresh
- * memory of this size costs the process more in collecting it than the codec takes to fill it.
+ * Memory for shares that are held whole, those that are read and new ones until their peer has them, and for the windows of larger files. All
+ * repairs of a process share it: one that finds it taken waits in turn for as much as it needs at once, so that none holds a part and
+ * waits for the rest. Repairs that last have half of it at most: whoever needs little gets it, however long they take. What was given
+ * back is used again: fresh memory of this size costs the process more in collecting it than the codec takes to fill it.
  */
 import { MeshwardError } from '#mesh/errors.ts';
 import { freeAtOnce } from '#tahoe/gbs/free-at-once.ts';
@@ -9,8 +10,17 @@ import { freeAtOnce } from '#tahoe/gbs/free-at-once.ts';
 /** What a process has for it, in windows of a repair. */
 export const uploadWindows = 6;
 
+export interface Reservation {
+  /** Does not wait. */
+  readonly urgent: boolean;
+  /** Holds it for minutes or hours. */
+  readonly lasting?: boolean;
+  readonly signal: AbortSignal;
+}
+
 interface Waiting {
   readonly bytes: number;
+  readonly lasting: boolean;
   readonly start: () => void;
 }
 
@@ -21,6 +31,8 @@ export class UploadBuffers {
   readonly #free = new Map<number, Uint8Array[]>();
   #freeBytes = 0;
   #takenBytes = 0;
+  /** Of those, by repairs that last. */
+  #lastingBytes = 0;
 
   /** @param limitBytes of what is taken at a time; a repair that needs more goes alone. */
   constructor(limitBytes: number) {
@@ -37,12 +49,9 @@ export class UploadBuffers {
   }
 
   /** Resolves when so many bytes may be taken; each must be given back. @throws the signal's reason */
-  async reserve(bytes: number, { urgent, signal }: { urgent: boolean; signal: AbortSignal }): Promise<void> {
+  async reserve(bytes: number, { urgent, lasting = false, signal }: Reservation): Promise<void> {
     signal.throwIfAborted();
-    if (urgent || (this.#waiting.size === 0 && this.#fits(bytes))) {
-      this.#takenBytes += bytes;
-      return;
-    }
+    if (urgent) return this.#take(bytes, lasting);
     await new Promise<void>((resolve, reject) => {
       const giveUp = (): void => {
         this.#waiting.delete(waiter);
@@ -51,6 +60,7 @@ export class UploadBuffers {
       };
       const waiter: Waiting = {
         bytes,
+        lasting,
         start: () => {
           signal.removeEventListener('abort', giveUp);
           resolve();
@@ -58,6 +68,7 @@ export class UploadBuffers {
       };
       this.#waiting.add(waiter);
       signal.addEventListener('abort', giveUp, { once: true });
+      this.#go();
     });
   }
 
@@ -81,6 +92,11 @@ export class UploadBuffers {
     this.#go();
   }
 
+  giveBackLasting(bytes: number): void {
+    this.#lastingBytes -= bytes;
+    this.giveBack(bytes);
+  }
+
   /** Others are forgotten for it: files of one size follow one another as a rule. */
   #keep(buffer: Uint8Array): void {
     if (buffer.length > this.#limitBytes / 2) return freeAtOnce(buffer);
@@ -97,15 +113,24 @@ export class UploadBuffers {
     this.#freeBytes += buffer.length;
   }
 
+  #take(bytes: number, lasting: boolean): void {
+    this.#takenBytes += bytes;
+    if (lasting) this.#lastingBytes += bytes;
+  }
+
+  /** More than there is goes alone, but for those that last. */
   #fits(bytes: number): boolean {
-    return this.#takenBytes === 0 || this.#takenBytes + bytes <= this.#limitBytes;
+    return this.#takenBytes === this.#lastingBytes || this.#takenBytes + bytes <= this.#limitBytes;
   }
 
   #go(): void {
     for (const waiter of this.#waiting) {
-      if (!this.#fits(waiter.bytes)) return;
+      const { bytes, lasting } = waiter;
+      // Their turn comes when another one of them ends, and nobody waits behind them for that.
+      if (lasting && this.#lastingBytes > 0 && this.#lastingBytes + bytes > this.#limitBytes / 2) continue;
+      if (!this.#fits(bytes)) return;
       this.#waiting.delete(waiter);
-      this.#takenBytes += waiter.bytes;
+      this.#take(bytes, lasting);
       waiter.start();
     }
   }
