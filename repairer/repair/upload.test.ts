@@ -79,6 +79,21 @@ describe('an upload', () => {
     expect(stored(0)).toEqual(content);
   });
 
+  it('sends all of its pieces out of the memory of two, and frees that', async () => {
+    const seen = new Set<ArrayBufferLike>();
+    const one = await upload(100);
+    const write = transfer.write.bind(transfer);
+    transfer.write = (peerId, index, piece) => {
+      seen.add(piece.bytes.buffer);
+      return write(peerId, index, piece);
+    };
+    await writeAll(one, 50);
+    expect(await one.ended).toBeNull();
+    expect(stored(0)).toEqual(content);
+    expect(seen.size).toBe(2);
+    expect([...seen].map((buffer) => buffer.byteLength)).toEqual([0, 0]);
+  });
+
   it('makes whoever is faster than the peer wait, two pieces ahead at most', async () => {
     peerAt(0).hangs = new Set(['write']);
     const one = await upload(100);

@@ -10,6 +10,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { PlacedShare } from '#peers/locate.ts';
 import type { Fence, WholeOutcome } from '#peers/peer-storage.ts';
 import { isFenced, type WorkTransfer } from '#peers/transfer.ts';
+import { freeAtOnce } from '#tahoe/gbs/free-at-once.ts';
 import type { ShareSink } from '#tahoe/share/index.ts';
 import type { ChosenTarget } from './placement.ts';
 import { areHeldWhole } from './share-bytes.ts';
@@ -63,6 +64,8 @@ export class Upload implements ShareSink {
   #buffer: Uint8Array | undefined;
   /** The peer has read all of the buffer, and nobody else will. */
   #isSpent = false;
+  /** A piece that its peer has, for the next one: left to the collector of garbage, a large file's would come to gigabytes. */
+  #spare: Uint8Array | undefined;
   #buffered = 0;
   #sentBytes = 0;
   #sending: Promise<void> = Promise.resolve();
@@ -151,8 +154,16 @@ export class Upload implements ShareSink {
 
   #takeBuffer(): Uint8Array {
     const { buffers, pieceBytes, shareBytes } = this.#options;
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) return spare;
     const bytes = Math.min(pieceBytes, shareBytes);
     return this.#isWhole && buffers !== undefined ? buffers.take(bytes) : freshMemory(bytes);
+  }
+
+  #keep(spent: Uint8Array | undefined): void {
+    if (this.#spare !== undefined) freeAtOnce(this.#spare);
+    this.#spare = spent;
   }
 
   async #send(piece: Uint8Array): Promise<void> {
@@ -189,6 +200,7 @@ export class Upload implements ShareSink {
       const request = { shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
       this.#complete = await transfer.write(target.peerId, storageIndex, request);
       this.#sentBytes += piece.length;
+      if (!this.#isWhole) this.#keep(new Uint8Array(piece.buffer));
       return true;
     }
     const outcome = await targets.put(target, piece);
@@ -231,6 +243,7 @@ export class Upload implements ShareSink {
       // Of a request that did not end well, something may be under way still.
       this.#options.buffers?.giveBack(this.#options.shareBytes, this.#isSpent ? this.#buffer : undefined);
     }
+    this.#keep(undefined);
     this.#buffer = undefined;
     this.#end(this.#complete || this.#found ? null : this.#error);
   }
