@@ -1,4 +1,5 @@
 /** Files worked on in this process, and what that took of it. */
+import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { ownCpuSeconds } from '../load/child.ts';
 import { inLanes } from '../load/lanes.ts';
@@ -35,9 +36,16 @@ export async function measuredWork<T, R>(
       stallMs: delay.max / 1e6,
       queuedSeconds: meter.queuedSeconds - queuedSeconds,
       waitedSeconds: meter.waitedSeconds - waitedSeconds,
-      peakMiB: process.resourceUsage().maxRSS / 1024,
+      peakMiB: peakMiB(),
     },
   };
+}
+
+/** Of this process since it began: what the system counts for `resourceUsage` begins with the memory of the process that started it. */
+function peakMiB(): number {
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024;
+  const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kib) / 1024;
 }
 
 /** What a process of the bench answers to who wants its profile. */
