@@ -40,6 +40,7 @@ export async function regenerateStraightforwardly(
     // Computed blocks lie one share after another, the wanted ones first.
     await appendBlocks(layout, span, writers, new Uint8Array(firstMade.buffer, firstMade.byteOffset, madeBytes));
   }
-  if (!sameHash(treeNode(computeTree(crypttextHashes), 0), ueb.crypttextRootHash)) throw new Error('not one codeword');
-  for (const writer of writers) computeTree(writer.blockHashes);
+  const crypttextTree = computeTree(crypttextHashes);
+  if (!sameHash(treeNode(crypttextTree, 0), ueb.crypttextRootHash)) throw new Error('not one codeword');
+  for (const writer of writers) writer.blockRoot(crypttextTree);
 }

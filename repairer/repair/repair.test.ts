@@ -108,6 +108,15 @@ describe('a repair', () => {
     expectNoUploads();
   });
 
+  it('streams files of very many segments, whose hashes go ahead of the end', async () => {
+    file = await storeFile(mesh, coding, 13_000_000, 2, 3_000);
+    await loseShares(0, 4, 5, 6, 7, 8);
+    const report = await repair();
+    expect(report).toMatchObject({ ending: 'repaired', availableAfter: 8 });
+    expectIdentical();
+    expectNoUploads();
+  });
+
   it('reads a file more than once where its hashes are more than there is memory for', async () => {
     file = await storeFile(mesh, coding, 700_000, 2, 6 * 1024);
     await loseShares(0, 4, 5, 6, 7, 8);

@@ -11,7 +11,7 @@ import type { UploadBuffers } from './upload-buffers.ts';
 export interface RepairSettings {
   /** Memory for blocks: half a window is worked on while the other half is read. Pieces under way take half as much again. */
   readonly windowBytes: number;
-  /** Memory for hashes of one repair, 32 bytes a segment for each new share: a file that needs more is read more than once. */
+  /** Memory for hashes of one repair: a file that needs more is read more than once. */
   readonly hashMemoryBytes: number;
   /** Opening sources for longer than this brings in others beside them. */
   readonly hedgeAfterMs: number;
@@ -25,7 +25,7 @@ export interface RepairSettings {
 
 export const defaultRepairSettings: RepairSettings = {
   windowBytes: 16 * 1024 * 1024,
-  // 50 shares of 100 GB in segments of 1 MiB.
+  // 50 shares of a file of 1 TB in segments of 1 MiB; one of 100 GB takes 25 MB.
   hashMemoryBytes: 192 * 1024 * 1024,
   hedgeAfterMs: 500,
   recheckParallel: 32,

@@ -94,6 +94,22 @@ describe('an upload', () => {
     expect([...seen].map((buffer) => buffer.byteLength)).toEqual([0, 0]);
   });
 
+  it.each([100, 1000])('takes parts ahead of their turn, with pieces of %i bytes', async (pieceBytes) => {
+    const one = await upload(pieceBytes);
+    await one.begin(shareBytes);
+    await one.write(0, content.subarray(0, 250));
+    await one.writeAhead(600, content.subarray(600, 700));
+    await one.write(250, content.subarray(250, 330));
+    await one.writeAhead(900, content.subarray(900, 910));
+    await one.write(330, content.subarray(330, 600));
+    await one.write(700, content.subarray(700, 900));
+    await one.write(910, content.subarray(910));
+    await one.end();
+    expect(await one.ended).toBeNull();
+    expect(one.isComplete).toBe(true);
+    expect(stored(0)).toEqual(content);
+  });
+
   it('makes whoever is faster than the peer wait, two pieces ahead at most', async () => {
     peerAt(0).hangs = new Set(['write']);
     const one = await upload(100);

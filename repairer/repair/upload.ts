@@ -67,6 +67,8 @@ export class Upload implements ShareSink {
   /** A piece that its peer has, for the next one: left to the collector of garbage, a large file's would come to gigabytes. */
   #spare: Uint8Array | undefined;
   #buffered = 0;
+  /** Of the buffer's first byte in the share. */
+  #offset = 0;
   #sentBytes = 0;
   #sending: Promise<void> = Promise.resolve();
   #error: Error | null = null;
@@ -110,17 +112,30 @@ export class Upload implements ShareSink {
     );
   }
 
-  async write(_offset: number, bytes: Uint8Array): Promise<void> {
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (!this.#isWhole && offset !== this.#offset + this.#buffered) {
+      // What lies between has gone ahead.
+      await this.#flush();
+      this.#offset = offset;
+    }
     for (let at = 0; at < bytes.length; ) {
       if (this.#error !== null) throw this.#error;
       this.#buffer ??= this.#takeBuffer();
       const buffer = this.#buffer;
       const part = bytes.subarray(at, at + buffer.length - this.#buffered);
-      buffer.set(part, this.#buffered);
+      buffer.set(part, offset + at - this.#offset);
       this.#buffered += part.length;
       at += part.length;
       if (this.#buffered === buffer.length) await this.#flush();
     }
+  }
+
+  async writeAhead(offset: number, bytes: Uint8Array): Promise<void> {
+    // It has its place in the memory for all of the share.
+    if (this.#isWhole) return this.write(offset, bytes);
+    await this.#sending;
+    if (this.#error === null) await this.#send(bytes, offset);
+    if (this.#error !== null) throw this.#error;
   }
 
   /** Resolves at once: `ended` tells when the share is there, so that many shares end beside each other. */
@@ -141,11 +156,16 @@ export class Upload implements ShareSink {
   async #flush(): Promise<void> {
     await this.#sending;
     if (this.#buffered === 0 || this.#error !== null || this.#buffer === undefined) return;
-    const piece = this.#buffer.subarray(0, this.#buffered);
+    const buffer = this.#buffer;
+    const piece = buffer.subarray(0, this.#buffered);
+    const offset = this.#offset;
     const isLast = this.#sentBytes + piece.length >= this.#options.shareBytes;
     if (!isLast) this.#buffer = undefined;
     this.#buffered = 0;
-    this.#sending = this.#send(piece);
+    if (!this.#isWhole) this.#offset += piece.length;
+    this.#sending = this.#send(piece, offset).then(() => {
+      if (this.#error === null && !this.#isWhole) this.#keep(buffer);
+    });
   }
 
   get #isWhole(): boolean {
@@ -166,11 +186,11 @@ export class Upload implements ShareSink {
     this.#spare = spent;
   }
 
-  async #send(piece: Uint8Array): Promise<void> {
+  async #send(piece: Uint8Array, offset: number): Promise<void> {
     const { transfer, targets } = this.#options;
     for (;;) {
       try {
-        if (await this.#sendTo(this.#target, piece)) return;
+        if (await this.#sendTo(this.#target, piece, offset)) return;
         targets.failed(this.peerId, undefined);
         const next = await this.#next(undefined);
         if (next === undefined) {
@@ -193,14 +213,13 @@ export class Upload implements ShareSink {
   }
 
   /** @returns false where the peer has no room for it. */
-  async #sendTo(target: ChosenTarget, piece: Uint8Array): Promise<boolean> {
+  async #sendTo(target: ChosenTarget, piece: Uint8Array, offset: number): Promise<boolean> {
     const { storageIndex, transfer, uploadSecret, fence, targets } = this.#options;
     const { shareNumber } = this;
     if (target.whole !== true) {
-      const request = { shareNumber, offset: this.#sentBytes, bytes: piece, uploadSecret, fence };
+      const request = { shareNumber, offset, bytes: piece, uploadSecret, fence };
       this.#complete = await transfer.write(target.peerId, storageIndex, request);
       this.#sentBytes += piece.length;
-      if (!this.#isWhole) this.#keep(new Uint8Array(piece.buffer));
       return true;
     }
     const outcome = await targets.put(target, piece);

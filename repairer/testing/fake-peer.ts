@@ -1,4 +1,5 @@
 /** A storage peer in memory, which behaves as told: it can be down, hang, hold bad shares, be full, break off, or fence. */
+
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
@@ -14,11 +15,12 @@ import type {
   WholeOutcome,
   WholeShare,
 } from '#peers/peer-storage.ts';
+import { RangeSet } from '#tahoe/gbs/range-set.ts';
 
 interface FakeUpload {
   readonly bytes: Uint8Array;
   readonly secret: Uint8Array;
-  written: number;
+  readonly written: RangeSet;
 }
 
 export type Method = 'list' | 'read' | 'allocate' | 'write' | 'put' | 'abort' | 'corrupt';
@@ -101,7 +103,11 @@ export class FakePeer implements PeerStorage {
       const key = `${storageIndex}/${shareNumber}`;
       if (alreadyHave.has(shareNumber) || this.uploads.has(key) || this.freeBytes < request.shareBytes) continue;
       this.freeBytes -= request.shareBytes;
-      this.uploads.set(key, { bytes: new Uint8Array(request.shareBytes), secret: request.uploadSecret, written: 0 });
+      this.uploads.set(key, {
+        bytes: new Uint8Array(request.shareBytes),
+        secret: request.uploadSecret,
+        written: new RangeSet(),
+      });
       allocated.add(shareNumber);
     }
     return { alreadyHave, allocated };
@@ -115,10 +121,11 @@ export class FakePeer implements PeerStorage {
     const upload = this.uploads.get(key);
     if (upload === undefined || Buffer.compare(upload.secret, piece.uploadSecret) !== 0)
       throw refused('no such upload');
-    if (piece.offset !== upload.written) throw refused('a gap');
+    const end = piece.offset + piece.bytes.length;
+    if (upload.written.overlaps(piece.offset, end).length > 0) throw refused('written twice');
     upload.bytes.set(piece.bytes, piece.offset);
-    upload.written += piece.bytes.length;
-    if (upload.written < upload.bytes.length) return false;
+    upload.written.add(piece.offset, end);
+    if (upload.written.sizeBytes < upload.bytes.length) return false;
     this.uploads.delete(key);
     this.shares.set(key, upload.bytes);
     return true;

@@ -57,7 +57,7 @@ export interface EncodeResult {
 }
 
 /**
- * Streams: memory is one window of blocks of all shares, and 32 bytes a segment for each share.
+ * Streams: memory is one window of blocks of all shares, and 32 bytes a segment for each share whose sink takes nothing ahead.
  *
  * @throws MeshwardError `bad-input` (a file so small that its cap holds it, or a ciphertext of another size), `bad-coding`, `cancelled`.
  */
@@ -158,7 +158,7 @@ async function endShares(
   const crypttextTree = computeTree(crypttext.segmentHashes);
   const shareTree = new ShareHashTree(layout.n);
   for (const writer of writers) {
-    shareTree.learn(shareTree.leafNode(writer.shareNumber), treeNode(computeTree(writer.blockHashes), 0).slice());
+    shareTree.learn(shareTree.leafNode(writer.shareNumber), writer.blockRoot(crypttextTree));
   }
   const shareRootHash = shareTree.resolve(0) as Uint8Array;
   const ueb = buildUeb(layout, {
@@ -168,7 +168,7 @@ async function endShares(
   });
   for (const writer of writers) {
     const chain = buildChain(shareTree, layout.n, writer.shareNumber, shareRootHash, 'python3') as Uint8Array;
-    await writer.end({ crypttextTree, blockTree: computeTree(writer.blockHashes), chain, ueb: ueb.bytes });
+    await writer.end({ crypttextTree, chain, ueb: ueb.bytes });
   }
   return ueb;
 }

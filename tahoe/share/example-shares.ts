@@ -81,6 +81,27 @@ export class MemorySink implements ShareSink {
   }
 }
 
+/** Takes parts ahead, each byte once, and knows how many. */
+export class AheadSink extends MemorySink {
+  ahead = 0;
+  readonly #ranges: [number, number][] = [];
+
+  writeAhead(offset: number, bytes: Uint8Array): Promise<void> {
+    this.shareData.set(bytes, offset);
+    this.ahead += bytes.length;
+    this.#ranges.push([offset, offset + bytes.length]);
+    return Promise.resolve();
+  }
+
+  override write(offset: number, bytes: Uint8Array): Promise<void> {
+    for (let at = this.#ranges.find(([begin]) => begin === this.written); at; ) {
+      this.written = at[1];
+      at = this.#ranges.find(([begin]) => begin === this.written);
+    }
+    return super.write(offset, bytes);
+  }
+}
+
 export interface MadeFile {
   readonly manifest: Manifest;
   readonly ciphertext: Uint8Array;

@@ -4,6 +4,7 @@ import { seededRandom, shuffled } from '#mesh/clock.ts';
 import { hasCode, MeshwardError } from '#mesh/errors.ts';
 import { chainOrder } from './chain-order.ts';
 import {
+  AheadSink,
   type MadeFile,
   type MadeFileOptions,
   MemorySink,
@@ -359,6 +360,41 @@ describe('sinks and callers', () => {
     }
     const work = regenerateShares({ sources: own, wanted: wanted(3), hashMemoryBytes: 16 });
     await expect(work).rejects.toMatchObject(refused);
+  });
+});
+
+describe('hash trees of long shares', () => {
+  test.each([4097, 5000, 6144, 8191, 8192, 8193])(
+    'go ahead as they grow, byte for byte, with %i segments',
+    async (segments) => {
+      const file = await makeFile({ k: 3, n: 10, sizeBytes: segments * 3 - 1, segmentBytes: 3 });
+      const sources = await openFrom(file, [2, 5, 7]);
+      const sinks = [0, 9].map((shareNumber) => ({ shareNumber, sink: new AheadSink() }));
+      const hashMemoryBytes = 32 * (4 * segments + (2 + 5) * (9 * 512 + 32));
+      await regenerateShares({ sources, wanted: sinks, hashMemoryBytes, windowBytes: 3000 });
+      for (const { shareNumber, sink } of sinks) {
+        expectSame(sink.shareData, file.shares[shareNumber]);
+        expect(sink.isEnded).toBe(true);
+        // Whole pages of leaves, and pieces of that length of the levels above them.
+        const pages = Math.floor(segments / 512);
+        expect(sink.ahead).toBeGreaterThanOrEqual(pages * 512 * 32);
+        expect(sink.ahead).toBeLessThan(2 * pages * 512 * 32);
+      }
+    },
+  );
+
+  test('a sink that fails ahead costs its share only', async () => {
+    const file = await makeFile({ k: 3, n: 10, sizeBytes: 5000 * 3, segmentBytes: 3 });
+    const [failing, sink] = [new AheadSink(), new AheadSink()];
+    failing.writeAhead = () => Promise.reject(new Error('gone'));
+    const wanted = [
+      { shareNumber: 0, sink: failing },
+      { shareNumber: 9, sink },
+    ];
+    const result = await regenerateShares({ sources: await openFrom(file, [2, 5, 7]), wanted });
+    expect(result.failed.map(({ shareNumber }) => shareNumber)).toEqual([0]);
+    expect(failing.abortedWith).toMatchObject({ message: 'gone' });
+    expectSame(sink.shareData, file.shares[9]);
   });
 });
 

@@ -8,7 +8,7 @@ import { computeTree, ShareHashTree, sameHash, treeNode } from './hash-tree.ts';
 import { computeLayout, hashBytes, type ShareLayout, type ShareVersion } from './layout.ts';
 import { makeWindow } from './regenerate-window.ts';
 import { buildChain } from './share-chain.ts';
-import { appendHashedBlocks, type ShareSink, ShareWriter } from './share-writer.ts';
+import { appendHashedBlocks, blockHashBytes, type ShareSink, ShareWriter } from './share-writer.ts';
 import {
   letGo,
   type ReplaceSource,
@@ -39,7 +39,7 @@ export interface RegenerateRequest {
   readonly signal?: AbortSignal | undefined;
   /** Memory for one window of blocks; two are held. @default 16 MiB */
   readonly windowBytes?: number | undefined;
-  /** Memory for block hashes: 32 bytes a segment for each new share. @default 256 MiB */
+  /** Memory for block hashes: 32 bytes a segment for each new share whose sink takes nothing ahead, and for the file. @default 256 MiB */
   readonly hashMemoryBytes?: number | undefined;
 }
 
@@ -103,7 +103,8 @@ class RegenerateJob {
     checkWanted(wantedNumbers, this.#layout.n);
     this.#hashedOnly = lendingShares(this.#layout.n, set.seen, wantedNumbers);
     const rowCount = wantedNumbers.length + this.#hashedOnly.length;
-    const hashMemory = hashMemoryOf(rowCount, this.#layout);
+    const writesAhead = request.wanted.every(({ sink }) => sink.writeAhead !== undefined);
+    const hashMemory = hashMemoryOf(rowCount, this.#layout, writesAhead);
     if (hashMemory > (request.hashMemoryBytes ?? defaultHashMemoryBytes)) {
       throw new MeshwardError(
         'bad-input',
@@ -183,7 +184,7 @@ class RegenerateJob {
     if (!sameHash(treeNode(crypttextTree, 0), ueb.crypttextRootHash)) throw notOneCodeword();
     const shareTree = treeKnownFrom(n, this.#set.seen);
     for (const writer of this.#writers) {
-      shareTree.learn(shareTree.leafNode(writer.shareNumber), treeNode(computeTree(writer.blockHashes), 0).slice());
+      shareTree.learn(shareTree.leafNode(writer.shareNumber), writer.blockRoot(crypttextTree));
     }
     const rule = detectChainOrderRule(
       n,
@@ -200,11 +201,7 @@ class RegenerateJob {
     const atOnce = Math.max(1, Math.floor(treeMemoryBytes / this.#layout.treeBytes));
     for (let first = 0; first < endings.length; first += atOnce) {
       const turn = endings.slice(first, first + atOnce);
-      await Promise.all(
-        turn.map(({ writer, chain }) =>
-          writer.end({ crypttextTree, blockTree: computeTree(writer.blockHashes), chain, ueb: ueb.bytes }),
-        ),
-      );
+      await Promise.all(turn.map(({ writer, chain }) => writer.end({ crypttextTree, chain, ueb: ueb.bytes })));
     }
     this.#throwIfNobodyListens();
   }
@@ -240,9 +237,9 @@ function treeKnownFrom(n: number, shares: readonly VerifiedShare[]): ShareHashTr
   return tree;
 }
 
-/** Shares that must be computed although nobody wants them: their leaves are missing from the wanted shares' chains. */
 /**
- * As many of the wanted shares, from the first on, as can be regenerated at once in so much memory for block hashes; at least one.
+ * As many of the wanted shares, from the first on, as can be regenerated at once in so much memory for block hashes, into sinks that take
+ * them ahead; at least one.
  * @param hashMemoryBytes as of the request.
  */
 export function sharesAtOnce(
@@ -254,15 +251,16 @@ export function sharesAtOnce(
   for (let count = wantedNumbers.length; count > 1; count--) {
     const some = wantedNumbers.slice(0, count);
     const rowCount = count + lendingShares(layout.n, sources, some).length;
-    if (hashMemoryOf(rowCount, layout) <= hashMemoryBytes) return some;
+    if (hashMemoryOf(rowCount, layout, true) <= hashMemoryBytes) return some;
   }
   return wantedNumbers.slice(0, 1);
 }
 
-function hashMemoryOf(rowCount: number, { segmentCount }: ShareLayout): number {
-  return (rowCount + 4) * segmentCount * hashBytes;
+function hashMemoryOf(rowCount: number, layout: ShareLayout, writesAhead: boolean): number {
+  return rowCount * blockHashBytes(layout, writesAhead) + 4 * layout.segmentCount * hashBytes;
 }
 
+/** Shares that must be computed although nobody wants them: their leaves are missing from the wanted shares' chains. */
 function lendingShares(n: number, shares: readonly VerifiedShare[], wantedNumbers: readonly number[]): number[] {
   const tree = treeKnownFrom(n, shares);
   const missing = tree.missingLeaves(wantedNumbers.flatMap((shareNumber) => chainSiblings(n, shareNumber)));
