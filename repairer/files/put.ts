@@ -134,7 +134,7 @@ async function storeFile(
           replace: (shareNumber) => targets.replace(shareNumber),
           failed: (peerId, error) => targets.refuse(peerId, error),
           put: async (to, bytes) => {
-            await sendTurn();
+            await sendTurn(bytes.length);
             return targets.put(to, bytes);
           },
           keepsFound: (share) => targets.keepsFound(share),

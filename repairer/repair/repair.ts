@@ -300,7 +300,7 @@ class Repairing {
               if (isFenced(error)) this.#stop.abort(error);
               targets.refuse(peerId, error);
             },
-            put: (target, bytes) => this.#sendTurn().then(() => targets.put(target, bytes)),
+            put: (target, bytes) => this.#sendTurn(bytes.length).then(() => targets.put(target, bytes)),
             keepsFound: async (share) => {
               const isKept = await targets.keepsFound(share, (found) => this.#isSound(found));
               if (isKept) this.#found = [...this.#found, share];

@@ -10,7 +10,7 @@ it('callers get their turns in order, and other work in between', async () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  const [first, second, third] = [turn(), turn(), turn()];
+  const [first, second, third] = [turn(200_000), turn(200_000), turn(200_000)];
   await Promise.all([
     first.then(() => seen.push('first')),
     second.then(() => seen.push('second')),
@@ -19,4 +19,11 @@ it('callers get their turns in order, and other work in between', async () => {
   ]);
   expect(seen.filter((each) => each !== 'other')).toEqual(['first', 'second', 'third']);
   expect(seen.slice(seen.indexOf('first'), seen.indexOf('third'))).toContain('other');
+});
+
+it('small ones share a turn', async () => {
+  const turn = sendTurns();
+  const turns = Array.from({ length: 60 }, () => turn(10_000));
+  expect(new Set(turns).size).toBe(3);
+  await Promise.all(turns);
 });
