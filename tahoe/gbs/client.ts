@@ -7,6 +7,8 @@ import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { Nurl, parseNurl } from '../identity/nurl.ts';
 import { fenceHeader, type SecretName, secretsHeader, secretValue } from './authorization.ts';
 import { type Fence, formatFence } from './fence.ts';
+import { JointExchanges } from './joint-exchanges.ts';
+import type { JointPart } from './joint-message.ts';
 import * as message from './message.ts';
 import type { Answer } from './peer-connection.ts';
 import {
@@ -143,16 +145,24 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
   type Given = Omit<PeerRequest, 'bodyMaxBytes' | 'transferBytes'> &
     Partial<Pick<PeerRequest, 'bodyMaxBytes' | 'transferBytes'>>;
 
-  /** Sends, and throws unless the answer has one of the `expected` statuses. */
-  async function send(expected: readonly number[], given: Given): Promise<PeerAnswer> {
-    const answer = await connections.send(nurl, {
+  const joint = new JointExchanges({
+    send: (request) => connections.send(nurl, request),
+    improper: (cause) => protocolError(nurl, 'its answer to a joint exchange has another shape', cause),
+    requestTimeoutMs: connections.requestTimeoutMs,
+  });
+
+  /** Sends, and throws unless the answer has one of the `expected` statuses. @param part the same, as it may go with others. */
+  async function send(expected: readonly number[], given: Given, part?: JointPart): Promise<PeerAnswer> {
+    const alone: PeerRequest = {
       transferBytes: given.body?.length ?? 0,
       ...given,
       bodyMaxBytes: (status, headers) => {
         if (!expected.includes(status)) return refusalMaxBytes;
         return given.bodyMaxBytes?.(status, headers) ?? message.messageMaxBytes;
       },
-    });
+    };
+    const goesJointly = part !== undefined && joint.takes(part);
+    const answer = await (goesJointly ? joint.ask({ part, alone }) : connections.send(nurl, alone));
     if (!expected.includes(answer.status)) throw refusedError(nurl, answer);
     return answer;
   }
@@ -207,14 +217,18 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
   ): Promise<Uint8Array> {
     if (!Number.isSafeInteger(offset + length) || offset < 0 || length < 0) throw new RangeError('not a byte range');
     if (length === 0) return new Uint8Array(0);
-    const asked = send([206, 204], {
-      method: 'GET',
-      path: `${immutable(index)}/${shareNumber}`,
-      headers: ['Range', `bytes=${offset}-${offset + length - 1}`],
-      bodyMaxBytes: (_status, headers) => Math.min(length, contentRangeBytes(headers, offset) ?? length),
-      transferBytes: length,
-      control,
-    });
+    const asked = send(
+      [206, 204],
+      {
+        method: 'GET',
+        path: `${immutable(index)}/${shareNumber}`,
+        headers: ['Range', `bytes=${offset}-${offset + length - 1}`],
+        bodyMaxBytes: (_status, headers) => Math.min(length, contentRangeBytes(headers, offset) ?? length),
+        transferBytes: length,
+        control,
+      },
+      { kind: 'read', index, shareNumber, offset, length },
+    );
     const answer = await orUnreadable(index, control, asked);
     if (answer.status === 204) return new Uint8Array(0);
     if (answer.body.length !== contentRangeBytes(answer.headers, offset)) {
@@ -229,7 +243,9 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
     read,
     async version(control) {
       const answer = await send([200], { method: 'GET', path: '/storage/v1/version', headers: acceptMessage, control });
-      return decoded(answer, message.decodeVersion);
+      const version = decoded(answer, message.decodeVersion);
+      joint.learn(message.takesJointExchanges(version));
+      return version;
     },
     async readAll(index, shareNumber, { maxBytes = readAllMaxBytes, ...control } = {}) {
       const asked = send([200], {
@@ -285,18 +301,22 @@ function createPeerClient(connections: PeerConnections, nurl: Nurl): PeerClient 
       return { isComplete: answer.status === 201, required: decoded(answer, message.decodeRequired) };
     },
     async putWhole(index, shareNumber, { bytes, renewSecret, cancelSecret, uploadSecret, fence }, control) {
-      const answer = await send([201, 200], {
-        method: 'PUT',
-        path: `/meshward/v1/whole/${index}/${shareNumber}`,
-        headers: [
-          ...secret('lease-renew-secret', renewSecret),
-          ...secret('lease-cancel-secret', cancelSecret),
-          ...secret('upload-secret', uploadSecret),
-          ...fenced(fence),
-        ],
-        body: bytes,
-        control,
-      });
+      const answer = await send(
+        [201, 200],
+        {
+          method: 'PUT',
+          path: `/meshward/v1/whole/${index}/${shareNumber}`,
+          headers: [
+            ...secret('lease-renew-secret', renewSecret),
+            ...secret('lease-cancel-secret', cancelSecret),
+            ...secret('upload-secret', uploadSecret),
+            ...fenced(fence),
+          ],
+          body: bytes,
+          control,
+        },
+        { kind: 'put', index, shareNumber, renewSecret, cancelSecret, uploadSecret, fence, bytes },
+      );
       return answer.status === 201 ? 'stored' : 'held';
     },
     async abort(index, shareNumber, uploadSecret, control) {

@@ -11,8 +11,8 @@ export const shareType = 'application/octet-stream';
 export const messageMaxBytes = 64 * 1024;
 /** Longest text of a corruption advisory, in UTF-8 (Tahoe's own limit). */
 export const reasonMaxBytes = 32_765;
-/** What servers of ours say that they are: from 0.2 on they take whole shares in one exchange, from 0.3 on longer ones. */
-export const ownVersion = 'meshward/0.3';
+/** What servers of ours say that they are: from 0.2 on they take whole shares in one exchange, from 0.3 on longer ones, from 0.4 on joint exchanges. */
+export const ownVersion = 'meshward/0.4';
 const setTag = 258;
 const v1Key = 'http://allmydata.org/tahoe/protocols/storage/v1';
 
@@ -68,9 +68,20 @@ export const wholeShareMaxBytes = 4 * mebibyte;
 
 /** Longest share that the server takes in one exchange; 0 where it takes none. */
 export function wholeShareMaxBytesOf({ applicationVersion }: StorageVersion): number {
+  const minor = minorOf(applicationVersion);
+  if (minor >= 3) return wholeShareMaxBytes;
+  return minor === 2 ? mebibyte : 0;
+}
+
+/** Whether the server answers joint exchanges (`joint-message.ts`). */
+export function takesJointExchanges({ applicationVersion }: StorageVersion): boolean {
+  return minorOf(applicationVersion) >= 4;
+}
+
+/** Of our peers' `0.<minor>`; infinite for what comes after, 0 for others' software. */
+function minorOf(applicationVersion: string): number {
   const [, major = '', minor = ''] = /^meshward\/(\d{1,4})\.(\d{1,4})/.exec(applicationVersion) ?? [];
-  if (Number(major) > 0 || Number(minor) >= 3) return wholeShareMaxBytes;
-  return Number(minor) === 2 ? mebibyte : 0;
+  return Number(major) > 0 ? Number.POSITIVE_INFINITY : Number(minor);
 }
 
 export function encodeShareNumbers(numbers: Iterable<number>): Uint8Array {
@@ -141,7 +152,8 @@ export function decodeRefusal(body: Uint8Array): string | null {
   }
 }
 
-function decodeBody(body: Uint8Array): unknown {
+/** Any CBOR of bounded length. @throws MalformedMessage */
+export function decodeBody(body: Uint8Array): unknown {
   if (body.length > messageMaxBytes) throw new MalformedMessage('longer than a message may be');
   try {
     return decode(body, {
@@ -189,7 +201,7 @@ function shareNumbers(value: unknown): Set<number> {
   return value as Set<number>;
 }
 
-function wholeNumber(value: unknown): number {
+export function wholeNumber(value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
     throw new MalformedMessage('not a whole number');
   return value;

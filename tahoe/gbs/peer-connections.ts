@@ -111,6 +111,10 @@ export class PeerConnections {
     return this.#peers.size;
   }
 
+  get requestTimeoutMs(): number {
+    return this.#limits.requestTimeoutMs;
+  }
+
   get runningRequests(): number {
     return this.#queue.running;
   }

@@ -5,11 +5,11 @@ import type { Clock } from '#mesh/clock.ts';
 import { isStorageIndex, type StorageIndex } from '#mesh/storage-index.ts';
 import type { TokenBucket } from '#mesh/token-bucket.ts';
 import type { Advisories } from './advisories.ts';
-import { authorizationValue, fenceHeader, SecretDigest, type Secrets } from './authorization.ts';
+import { authorizationValue, SecretDigest, type Secrets } from './authorization.ts';
 import type { Disk } from './disk.ts';
-import { errorCodeOf } from './disk.ts';
-import { type Fence, type FenceRegister, parseFence } from './fence.ts';
+import type { Fence, FenceRegister } from './fence.ts';
 import { freeAtOnce } from './free-at-once.ts';
+import { FreeSpace } from './free-space.ts';
 import {
   bodyPieces,
   endWith,
@@ -22,12 +22,12 @@ import {
   spentChunks,
   wholeBody,
 } from './http-exchange.ts';
-import { leaseDurationMs, leaseRecord } from './lease-records.ts';
+import { decodeJointRequest, encodeJointAnswer, jointMaxBytes } from './joint-message.ts';
 import * as message from './message.ts';
-import { damagedShareStatus } from './refused-error.ts';
-import { closedRange, leaseSecretsOf, secretsOf } from './request-parts.ts';
+import { bodyBytes, closedRange, fenceIn, leaseSecretsOf, secretsOf } from './request-parts.ts';
 import type { StorageServerLimits } from './server-limits.ts';
-import { type ReadableShare, type ShareFolder, UnreadableShare } from './share-folder.ts';
+import type { ReadableShare, ShareFolder } from './share-folder.ts';
+import { type Counts, ShareRequests } from './share-requests.ts';
 import type { StorageEvent } from './storage-event.ts';
 import type { Upload, Uploads } from './uploads.ts';
 import type { WholeOutcome, WholeShares } from './whole-shares.ts';
@@ -55,15 +55,6 @@ export interface RequestHandler {
   counts(): Counts;
 }
 
-interface Counts {
-  requests: number;
-  refused: number;
-  failed: number;
-  shareBytesRead: number;
-  shareBytesWritten: number;
-  sharesStored: number;
-}
-
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -72,15 +63,12 @@ interface Exchange {
 }
 
 const pathPattern =
-  /^\/(?:storage\/v1\/(version$|lease\/|immutable\/)|meshward\/v1\/(whole)\/)(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
+  /^\/(?:storage\/v1\/(version$|lease\/|immutable\/)|meshward\/v1\/(joint$|whole\/))(?:([a-z2-7]{26})(?:\/(\d{1,3}|shares)(\/abort|\/corrupt)?)?)?$/;
 /** Ranges up to this length are read and sent as one. */
 const readAtOnceBytes = 512 * 1024;
-/** How long a measurement of free space is used; what was promised since is subtracted from it. */
-const freeSpaceAgeMs = 1000;
 
 export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
-  const { shares, uploads, wholeShares, fences, advisories, bandwidth, limits, clock, disk, onChange, onFailure } =
-    options;
+  const { shares, uploads, wholeShares, fences, advisories, bandwidth, limits, clock, disk, onChange } = options;
   const authorization = new SecretDigest(authorizationValue(options.swissnum));
   const counts: Counts = {
     requests: 0,
@@ -91,14 +79,25 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     sharesStored: 0,
   };
   let isReadOnly = options.readOnly;
-  let freeSpace: { atMs: number; bytes: number } | undefined;
+  const space = new FreeSpace({
+    disk,
+    root: options.root,
+    clock,
+    reservedBytes: limits.reservedDiskBytes,
+    promisedBytes: () => uploads.promisedBytes + wholeShares.promisedBytes,
+  });
+  const requests = new ShareRequests({ ...options, space, counts, isReadOnly: () => isReadOnly });
 
   async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!authorization.matches(request.headers.authorization ?? '')) throw new Refusal(401, 'wrong authorization');
     const match = pathPattern.exec(request.url ?? '');
     const [, ofStorage, ofOurs, si = '', part = '', action = ''] = match ?? [];
     const family = ofStorage ?? ofOurs;
-    if (match === null || (family === 'version') !== (si === '') || (si !== '' && !isStorageIndex(si))) {
+    if (
+      match === null ||
+      (family === 'version' || family === 'joint') !== (si === '') ||
+      (si !== '' && !isStorageIndex(si))
+    ) {
       throw new Refusal(404, 'no such resource');
     }
     const shape = `${request.method} ${family}${si === '' ? '' : 'SI'}${/^\d/.test(part) ? '/N' : part && `/${part}`}${action}`;
@@ -118,8 +117,11 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         return allocate(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret']));
       case 'PATCH immutable/SI/N':
         return write(exchange, secretsOf(request, ['upload-secret']));
-      case 'PUT wholeSI/N':
+      case 'PUT whole/SI/N':
         return putWhole(exchange, secretsOf(request, ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret']));
+      case 'POST joint':
+        secretsOf(request, []);
+        return joint(exchange);
       case 'PUT immutable/SI/N/abort':
         return abort(exchange, secretsOf(request, ['upload-secret']));
       case 'PUT lease/SI':
@@ -133,7 +135,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   }
 
   async function version(): Promise<message.StorageVersion> {
-    const availableBytes = isReadOnly ? 0 : await availableSpace();
+    const availableBytes = isReadOnly ? 0 : await space.measure();
     return {
       applicationVersion: message.ownVersion,
       availableBytes,
@@ -145,7 +147,9 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     const asked = closedRange(request);
     if (asked !== undefined && asked.end - asked.begin <= readAtOnceBytes) {
       const { begin, end } = asked;
-      const part = await soundly(index, shareNumber, () => shares.readPart(index, shareNumber, begin, end - begin));
+      const part = await requests.soundly(index, shareNumber, () =>
+        shares.readPart(index, shareNumber, begin, end - begin),
+      );
       if (part === null) throw new Refusal(404, 'no such share');
       if (part !== undefined) {
         if (begin >= part.dataBytes) return reply(response, 204);
@@ -172,19 +176,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       response.statusCode = asked === undefined ? 200 : 206;
       counts.shareBytesRead += await sendShareData(response, share, begin, end, bandwidth);
     };
-    const found = await soundly(index, shareNumber, () => shares.withShare(index, shareNumber, send));
+    const found = await requests.soundly(index, shareNumber, () => shares.withShare(index, shareNumber, send));
     if (found === null) throw new Refusal(404, 'no such share');
-  }
-
-  /** A container that cannot be read is a bad share, and not a failure of this server: both sides are told. */
-  async function soundly<T>(index: StorageIndex, shareNumber: number, use: () => Promise<T>): Promise<T> {
-    try {
-      return await use();
-    } catch (error) {
-      if (!(error instanceof UnreadableShare)) throw error;
-      onChange({ kind: 'corruption-reported', storageIndex: index, shareNumber });
-      throw new Refusal(damagedShareStatus, error.message);
-    }
   }
 
   async function allocate({ request, response, index }: Exchange, secrets: Secrets): Promise<void> {
@@ -208,7 +201,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         await uploads.abort(current);
       }
       if (isReadOnly || uploads.isFull || wanted.allocatedBytes > limits.maxShareBytes) continue;
-      if (wanted.allocatedBytes > (await availableSpace())) continue;
+      if (wanted.allocatedBytes > (await space.measure())) continue;
       // Again, after the awaits: the same number may have been asked for by two.
       if (uploads.find(index, shareNumber) !== undefined) continue;
       uploads.begin(index, shareNumber, { sizeBytes: wanted.allocatedBytes, secret: uploadSecret, leases, fence });
@@ -253,45 +246,41 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
   /** Room, bytes and their place in one exchange, where clients of Tahoe allocate first (FORMAT section 11). */
   async function putWhole({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
-    const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
-    if (!(sizeBytes >= 1)) throw new Refusal(411, 'say how long the share is');
-    if (sizeBytes > message.wholeShareMaxBytes) throw new Refusal(413, 'allocate a share of that length');
-    const fence = await fenceOf(request);
-    const current = uploads.find(index, shareNumber);
-    if (current !== undefined) {
-      if (current.fence === undefined || !fences.isOutdated(current.fence)) {
-        throw new Refusal(409, 'another upload of it is going on');
-      }
-      await uploads.abort(current);
-    }
-    if (isReadOnly || sizeBytes > limits.maxShareBytes || sizeBytes > (await availableSpace())) {
-      throw new Refusal(507, 'no room for it');
-    }
-    if (wholeShares.promisedBytes + sizeBytes > limits.maxWholeShareBytes) throw new Refusal(503, 'too much at once');
-    const leaseSecrets = leaseSecretsOf(secrets);
-    const lease = leaseRecord(2, 0, leaseSecrets, clock.nowMs() + leaseDurationMs);
-    const check = (): void => {
-      // Whoever sends it was replaced meanwhile: the share must not appear.
-      if (fence !== undefined && fences.isOutdated(fence)) throw new Refusal(409, 'fenced');
-    };
-    const giveBack = wholeShares.promise(sizeBytes);
+    const sizeBytes = bodyBytes(request, message.wholeShareMaxBytes);
+    const share = { index, shareNumber, ...leaseSecretsOf(secrets), fence: fenceIn(request) };
+    await requests.accept(share);
+    requests.checkRoom(sizeBytes, space.left);
+    const giveBack = requests.promise(sizeBytes);
     let outcome: WholeOutcome;
     try {
       await pace(request.socket, bandwidth, sizeBytes);
       const body = await wholeBody(request, sizeBytes);
-      outcome = await wholeShares.store({ index, shareNumber, parts: [body], sizeBytes, lease, check });
+      outcome = await requests.store(share, body);
       freeAtOnce(body);
     } finally {
       giveBack();
     }
-    if (outcome === 'held') {
-      if (!isReadOnly) await shares.addOrRenewLeases(index, leaseSecrets, 0);
-      return reply(response, 200);
+    reply(response, outcome === 'stored' ? 201 : 200);
+  }
+
+  /** Several of those, and reads, in one exchange: one that is refused leaves the others as they are. */
+  async function joint({ request, response }: Pick<Exchange, 'request' | 'response'>): Promise<void> {
+    const sizeBytes = bodyBytes(request, jointMaxBytes);
+    const giveBack = requests.promise(sizeBytes);
+    try {
+      await pace(request.socket, bandwidth, sizeBytes);
+      const body = await wholeBody(request, sizeBytes);
+      const outcomes = await requests.all(decodeJointRequest(body), () => space.left + sizeBytes);
+      freeAtOnce(body);
+      const readBytes = outcomes.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+      await pace(response.socket, bandwidth, readBytes);
+      const answer = encodeJointAnswer(outcomes);
+      for (const { bytes } of outcomes) if (bytes !== undefined) freeAtOnce(bytes);
+      response.writeHead(200, { 'Content-Type': message.shareType, 'Content-Length': answer.length });
+      endWith(response, answer);
+    } finally {
+      giveBack();
     }
-    counts.shareBytesWritten += sizeBytes;
-    counts.sharesStored++;
-    onChange({ kind: 'stored', storageIndex: index, shareNumber, shareBytes: sizeBytes });
-    reply(response, 201);
   }
 
   async function abort({ request, response, index, shareNumber }: Exchange, secrets: Secrets): Promise<void> {
@@ -337,21 +326,9 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   }
 
   async function fenceOf(request: IncomingMessage): Promise<Fence | undefined> {
-    const text = request.headers[fenceHeader.toLowerCase()];
-    if (text === undefined) return undefined;
-    const fence = parseFence(String(text));
-    if (fence === null) throw new Refusal(400, 'the fence is not scope:generation');
-    if (!(await fences.admit(fence))) throw new Refusal(409, 'fenced');
+    const fence = fenceIn(request);
+    await requests.admit(fence);
     return fence;
-  }
-
-  async function availableSpace(): Promise<number> {
-    const nowMs = clock.monotonicMs();
-    if (freeSpace === undefined || nowMs - freeSpace.atMs >= freeSpaceAgeMs) {
-      freeSpace = { atMs: nowMs, bytes: await disk.freeBytes(options.root) };
-    }
-    const promisedBytes = uploads.promisedBytes + wholeShares.promisedBytes;
-    return Math.max(0, freeSpace.bytes - promisedBytes - limits.reservedDiskBytes);
   }
 
   function replyMessage(
@@ -369,20 +346,10 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     try {
       await dispatch(request, response);
     } catch (error) {
-      if (error instanceof Refusal) {
-        counts.refused++;
-        refuse(request, response, error);
-      } else if (error instanceof message.MalformedMessage) {
-        counts.refused++;
-        refuse(request, response, new Refusal(400, error.message));
-      } else if (response.destroyed || request.errored !== null) {
-        return; // the client went away in the midst
-      } else {
-        counts.failed++;
-        onFailure(error);
-        const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
-        refuse(request, response, isFull ? new Refusal(507, 'no space left') : new Refusal(500, 'internal failure'));
-      }
+      // The client went away in the midst.
+      const isOver = response.destroyed || request.errored !== null;
+      if (isOver && !(error instanceof Refusal || error instanceof message.MalformedMessage)) return;
+      refuse(request, response, requests.refusalOf(error));
     }
   }
 

@@ -1,7 +1,8 @@
 /** What the requests of GBS say in their headers. */
 import type { IncomingMessage } from 'node:http';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
-import { parseSecrets, type SecretName, type Secrets, secretsHeader } from './authorization.ts';
+import { fenceHeader, parseSecrets, type SecretName, type Secrets, secretsHeader } from './authorization.ts';
+import { type Fence, parseFence } from './fence.ts';
 import { Refusal } from './http-exchange.ts';
 
 /** Undefined where no range is asked for. */
@@ -24,4 +25,21 @@ export function leaseSecretsOf(secrets: Secrets): LeaseSecrets {
     renewSecret: secrets['lease-renew-secret'] as Uint8Array,
     cancelSecret: secrets['lease-cancel-secret'] as Uint8Array,
   };
+}
+
+/** Undefined where nothing is fenced. */
+export function fenceIn(request: IncomingMessage): Fence | undefined {
+  const text = request.headers[fenceHeader.toLowerCase()];
+  if (text === undefined) return undefined;
+  const fence = parseFence(String(text));
+  if (fence === null) throw new Refusal(400, 'the fence is not scope:generation');
+  return fence;
+}
+
+/** Length of a body that is to be held in memory. */
+export function bodyBytes(request: IncomingMessage, mostBytes: number): number {
+  const sizeBytes = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!(sizeBytes >= 1)) throw new Refusal(411, 'say how long the body is');
+  if (sizeBytes > mostBytes) throw new Refusal(413, 'longer than is taken in one exchange');
+  return sizeBytes;
 }

@@ -103,7 +103,7 @@ export class RequestQueue {
   }
 }
 
-function tooMany(maxWaiting: number): MeshwardError {
+export function tooMany(maxWaiting: number): MeshwardError {
   return new MeshwardError('service-busy', `${maxWaiting} requests to this peer are waiting already`, {
     next: 'Nothing needs doing: the caller tries again. If it stays so, the peer is slow: see by its latency, or raise the limit of requests at once.',
     retryable: true,

@@ -76,7 +76,8 @@ export class WholeShares {
     const settle = Promise.withResolvers<WholeOutcome>();
     this.#under.set(key, settle.promise);
     this.#waiting.push({ share, settle });
-    this.#go();
+    // After those that are brought with it have come: they are made durable together.
+    queueMicrotask(() => this.#go());
     try {
       return await settle.promise;
     } finally {
