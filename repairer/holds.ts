@@ -48,6 +48,6 @@ export class Holds {
   roomForDrains(busyLanes: number): number {
     const { critical, 'at-risk': atRisk, degraded } = this.#options.waiting();
     if (this.ofBulk() !== null || critical + atRisk + degraded > 0) return 0;
-    return Math.max(0, this.#options.maxConcurrentRepairs - busyLanes);
+    return Math.max(0, Math.floor(this.#options.maxConcurrentRepairs - busyLanes));
   }
 }

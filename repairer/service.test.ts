@@ -161,7 +161,7 @@ describe('the repairer', () => {
       topic,
       files.slice(0, 3).map((file) => recordOf(entry(file))),
     );
-    await start({ maxConcurrentRepairs: 1, criticalLanes: 1 });
+    await start({ maxConcurrentRepairs: 1, smallRepairsPerLane: 1, criticalLanes: 1 });
     await until(() => repairer.state().running.length === 1, 'the only bulk lane is busy');
     const urgent = files[3] as FakeFile;
     await log.append(topic, [recordOf(entry(urgent, { grade: 'critical' }))]);
@@ -175,13 +175,29 @@ describe('the repairer', () => {
     await until(() => ended().length === 4, 'all are repaired');
   });
 
+  it.each([
+    ['several files in one lane where all of their shares have room in its memory', 16 * 1024 * 1024, 4],
+    ['one file in a lane where they have not', 20_000, 1],
+  ])('repairs %s', async (_, windowBytes, atOnce) => {
+    const files = await weakFiles(6);
+    for (const peer of mesh.peers.slice(0, 5)) peer.hangs = new Set(['read'] as const);
+    await log.append(
+      topic,
+      files.map((file) => recordOf(entry(file))),
+    );
+    await start({ maxConcurrentRepairs: 1, smallRepairsPerLane: 4, windowBytes });
+    await until(() => repairer.state().running.length === atOnce, 'the lane is taken');
+    await settle();
+    expect(repairer.state().running).toHaveLength(atOnce);
+  });
+
   it('does not starve the others when critical files keep coming', async () => {
     const files = await weakFiles(12);
     const records = files.map((file, at) =>
       recordOf(entry(file, { grade: at === 0 ? 'at-risk' : 'critical', risk: at === 0 ? 0.1 : 10 })),
     );
     await log.append(topic, records);
-    await start({ maxConcurrentRepairs: 1, criticalLanes: 1 });
+    await start({ maxConcurrentRepairs: 1, smallRepairsPerLane: 1, criticalLanes: 1 });
     await until(() => ended().length === 12, 'all are repaired');
     const place = ended().findIndex((repair) => repair.storageIndex === indexOf(files[0] as FakeFile));
     expect(place).toBeLessThan(11);
@@ -349,7 +365,7 @@ describe('the repairer', () => {
       topic,
       files.map((file, at) => recordOf(entry(file, { risk: at }))),
     );
-    await start({ maxQueuedFiles: 3, maxConcurrentRepairs: 1, criticalLanes: 1 });
+    await start({ maxQueuedFiles: 3, maxConcurrentRepairs: 1, smallRepairsPerLane: 1, criticalLanes: 1 });
     repairer.subscribe((event) => {
       // The analyzer sees every repair.
       if (event.kind === 'ended') void log.append(topic, [tombstoneOf(event.repair.storageIndex)]);

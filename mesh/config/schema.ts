@@ -227,6 +227,12 @@ export const configSchema = z.strictObject({
       "An analyzer's HTTP API, where commands with this configuration ask. The repairer itself follows the log.",
     ),
     maxConcurrentRepairs: key(count.max(256), 4, 'repairs', 'Repairs under way at once.'),
+    smallRepairsPerLane: key(
+      count.max(64),
+      8,
+      'repairs',
+      'Repairs of small files that count as one of maxConcurrentRepairs: as many as have room in windowBytes with all of their shares.',
+    ),
     criticalLanes: key(count.max(64), 1, 'repairs', 'Repairs beyond that which only critical files may use.'),
     bytesPerSecond: key(bytes, 0, 'bytes/s', 'Most bytes a second that repairs read and write. 0 is unlimited.'),
     windowBytes: key(bytes.min(mebibyte), 16 * mebibyte, 'bytes', 'Memory for the blocks of one repair.'),

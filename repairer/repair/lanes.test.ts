@@ -12,7 +12,12 @@ import type { FakePeer } from '../testing/fake-peer.ts';
 import { until } from '../testing/running-repairer.ts';
 import { fenceScope, RepairLanes } from './lanes.ts';
 
-const config = { ...loadConfig().config.repairer, retryAfterMs: 60_000, confirmTimeoutMs: 10_000 };
+const config = {
+  ...loadConfig().config.repairer,
+  retryAfterMs: 60_000,
+  confirmTimeoutMs: 10_000,
+  smallRepairsPerLane: 1,
+};
 let mesh: FakeMesh;
 let file: FakeFile;
 let queue: RepairQueue;

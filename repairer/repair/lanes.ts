@@ -1,4 +1,4 @@
-/** The lanes in which repairs run: one file in each, from the queue to what the queue shall do with it next. */
+/** The lanes in which repairs run: one file in each, or a few small ones, from the queue to what the queue shall do with it next. */
 import { randomUUID } from 'node:crypto';
 import {
   context as contexts,
@@ -33,6 +33,7 @@ import {
 import { type FailingFile, Failures } from './failures.ts';
 import { type RunningRepair, startRepair } from './repair.ts';
 import type { RepairReport } from './repair-report.ts';
+import { bytesOfAllShares } from './share-bytes.ts';
 import type { RepairTools } from './tools.ts';
 
 /** Where the audit goes. */
@@ -56,7 +57,7 @@ export interface RepairLanesOptions {
 
 export interface LaneEvents {
   emit(event: RepairerEvent): void;
-  /** A lane has become free. */
+  /** A lane has become free, or has room for another small file. */
   free(): void;
   recorded(report: RepairReport): void;
 }
@@ -75,6 +76,8 @@ interface Lane {
   readonly partition: number;
   readonly stop: AbortController;
   startedAtMs: number;
+  /** What it counts: less than one where its file is small. */
+  weight: number;
   repair: RunningRepair | undefined;
   over: Promise<void>;
 }
@@ -106,9 +109,10 @@ export class RepairLanes {
     });
   }
 
+  /** Small files count as a part of one; one whose size is not known yet as a whole one. */
   count(kind: LaneKind): number {
     let count = 0;
-    for (const lane of this.#lanes) if (lane.kind === kind) count++;
+    for (const lane of this.#lanes) if (lane.kind === kind) count += lane.weight;
     return count;
   }
 
@@ -143,6 +147,7 @@ export class RepairLanes {
       partition: file.partition,
       stop: new AbortController(),
       startedAtMs: this.#options.tools.runtime.clock.nowMs(),
+      weight: 1,
       repair: undefined,
       over: Promise.resolve(),
     };
@@ -187,6 +192,11 @@ export class RepairLanes {
       if (file.offset === offset) queue.rest(file, clock.nowMs() + supersededRestMs);
       else queue.release(file);
       return;
+    }
+    const { windowBytes, smallRepairsPerLane } = this.#options.config;
+    if (smallRepairsPerLane > 1 && bytesOfAllShares(entry) * smallRepairsPerLane <= windowBytes) {
+      lane.weight = 1 / smallRepairsPerLane;
+      events.free();
     }
     const report = await this.#repair(lane, entry, fence);
     this.#settle(lane, report);

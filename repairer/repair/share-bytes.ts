@@ -24,6 +24,11 @@ export function expectedShareBytes({ manifest: { k, n, sizeBytes } }: { readonly
   );
 }
 
+/** As much as a repair of the file may hold in memory. */
+export function bytesOfAllShares(entry: { readonly manifest: Manifest }): number {
+  return entry.manifest.n * expectedShareBytes(entry);
+}
+
 /** New shares have the version that their numbers demand, as regeneration writes them: 2 only where every source has it. */
 export function bytesOfNewShare(opened: readonly VerifiedShare[]): number {
   const { ueb } = opened[0] as VerifiedShare;
