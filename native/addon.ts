@@ -49,6 +49,27 @@ export interface NativeAddon {
     root: string,
     sync: boolean,
   ): Promise<number[]>;
+  /** `fd` is open with O_DSYNC; positions grow and are multiples of 4096; zeros are written up to `growTo`. One outcome. */
+  appendRecords(
+    fd: number,
+    positions: readonly number[],
+    heads: readonly Uint8Array[],
+    parts: readonly (readonly Uint8Array[])[],
+    growTo: number,
+  ): Promise<number[]>;
+  /** Records, then files that are not synced. An outcome a file (1 where the target is there), then that of the records. */
+  journalFiles(
+    paths: readonly string[],
+    targets: readonly string[],
+    positions: readonly number[],
+    heads: readonly Uint8Array[],
+    parts: readonly (readonly Uint8Array[])[],
+    fd: number,
+    growTo: number,
+  ): Promise<number[]>;
+  recordChecksum(bytes: Uint8Array): bigint;
+  /** One outcome. */
+  syncFileSystem(path: string): Promise<number[]>;
   /** A negative errno or 0, bytes of the file, of its head, and from the position on: as many as `target` has left. */
   readPart(root: string, path: string, position: number, headBytes: number, target: Uint8Array): Promise<number[]>;
 }

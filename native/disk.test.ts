@@ -1,11 +1,23 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { constants } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { constants as system, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FilePart, heldOutcome, placeFiles, readPart, writeFiles } from './disk.ts';
+import {
+  appendRecords,
+  type FilePart,
+  heldOutcome,
+  journalFiles,
+  placeFiles,
+  readPart,
+  recordChecksum,
+  syncFileSystem,
+  tellsFailedSyncs,
+  writeFiles,
+} from './disk.ts';
 
-const { ENOENT, EEXIST, ELOOP, EISDIR } = constants.errno;
+const { EBADF, EINVAL, ENOENT, EEXIST, ELOOP, EISDIR } = system.errno;
 const [notThere, exists, link] = [-ENOENT, -EEXIST, -ELOOP];
 let root: string;
 beforeEach(async () => {
@@ -117,4 +129,82 @@ it('a thread that ends while the disk answers it ends alone', async () => {
     await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
     expect(await worker.terminate()).toBe(1);
   }
+});
+
+describe('a journal', () => {
+  const head = (fill: number): Uint8Array => new Uint8Array(72).fill(fill);
+
+  it('has records from the places they were given, with a checksum, and zeros behind them', async () => {
+    const file = await open(at('journal'), constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC);
+    try {
+      const records = [
+        { position: 4096, head: head(1), parts: [bytes('one '), bytes('two')] },
+        { position: 8192, head: head(2), parts: [new Uint8Array(1_000_000).fill(7)] },
+        { position: 8192 + 4096 * 245, head: head(3), parts: [] },
+      ];
+      expect(await appendRecords({ fd: file.fd, growTo: 2 * 1024 * 1024 }, records)).toBe(0);
+      const written = await readFile(at('journal'));
+      expect(written.length).toBe(2 * 1024 * 1024);
+      expect(written.subarray(4096 + 72, 4096 + 80).toString()).toBe('one two\0');
+      for (const { position, parts } of records) {
+        const length = 72 + parts.reduce((sum, part) => sum + part.length, 0);
+        const record = Uint8Array.from(written.subarray(position, position + length));
+        record.fill(0, 64, 72);
+        expect(written.readBigUInt64LE(position + 64)).toBe(recordChecksum(record));
+      }
+      expect(await appendRecords({ fd: file.fd, growTo: 0 }, [{ position: 1, head: head(1), parts: [] }])).toBe(
+        -EINVAL,
+      );
+    } finally {
+      await file.close();
+    }
+  });
+
+  it('has a checksum that others have too', () => {
+    // From the reference program, with seed 0.
+    expect(recordChecksum(bytes(''))).toBe(0xef46db3751d8e999n);
+    expect(recordChecksum(bytes('abc'))).toBe(0x44bc2cf5ad770999n);
+    expect(recordChecksum(bytes('Nobody inspects the spammish repetition'))).toBe(0xfbcea83c8a378bf1n);
+  });
+
+  it('comes before files, which are not written where it fails or where something stands in their place', async () => {
+    await writeFile(at('taken'), 'x');
+    const file = await open(at('journal'), constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC);
+    const journalled = (name: string, target: string, position: number) => ({
+      path: at('in', name),
+      target: at(target),
+      record: { position, head: head(1), parts: [bytes(name)] },
+    });
+    const files = [journalled('a', 'taken', 0), journalled('b', 'free', 4096)];
+    try {
+      expect(await journalFiles({ fd: file.fd, growTo: 0 }, files)).toEqual({
+        outcomes: [heldOutcome, 0],
+        journalled: 0,
+      });
+      expect(await readdir(at('in'))).toEqual(['b']);
+      expect((await readFile(at('journal'))).subarray(0, 4096).every((byte) => byte === 0)).toBe(true);
+    } finally {
+      await file.close();
+    }
+    const reading = await open(at('journal'), 'r');
+    try {
+      const { journalled: outcome } = await journalFiles({ fd: reading.fd, growTo: 0 }, [journalled('c', 'other', 0)]);
+      expect([outcome, await readdir(at('in'))]).toEqual([-EBADF, ['b']]);
+    } finally {
+      await reading.close();
+    }
+  });
+
+  it('is emptied after a sync of the file system, where the system tells how that went', async () => {
+    if (process.platform === 'linux') expect(await syncFileSystem(root)).toBe(0);
+    if (process.platform === 'linux') expect(await syncFileSystem(at('none'))).toBe(notThere);
+    const of = (platform: string, kernel: string) => tellsFailedSyncs(platform, kernel);
+    expect(['5.8.0', '5.15.0-91-generic', '6.1', '10.0'].map((kernel) => of('linux', kernel))).not.toContain(false);
+    expect([
+      of('linux', '5.7.19'),
+      of('linux', '4.18.0-553.el8'),
+      of('darwin', '24.1.0'),
+      of('linux', ''),
+    ]).not.toContain(true);
+  });
 });

@@ -1,11 +1,13 @@
 // writeFiles(paths, parts, sync), placeFiles(from, folders, names, root, sync), readPart(root, path, position, headLength, target):
-// each a promise of an array of numbers, done on a thread of the pool. disk.ts is the typed front.
+// appendRecords(fd, positions, heads, parts, growTo), journalFiles(paths, targets, positions, heads, parts, fd, growTo), syncFileSystem(path):
+// each a promise of an array of numbers, done on a thread of the pool. recordChecksum(bytes) is a BigInt at once. disk.ts is the typed front.
 
 #include <utility>
 #include <vector>
 
 #include "bytes.h"
 #include "disk/files.h"
+#include "disk/journal.h"
 #include "registration.h"
 
 namespace meshward {
@@ -78,21 +80,91 @@ std::vector<double> with_syncs(const std::vector<Outcome>& outcomes, std::size_t
   return numbers;
 }
 
+Napi::Array array_of(const Napi::Value& value, std::size_t length) {
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != length) throw Napi::TypeError::New(value.Env(), "wants an array with one of each");
+  return value.As<Napi::Array>();
+}
+
+std::vector<disk::Part> parts_of(const Napi::Value& value) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "wants an array of parts");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<disk::Part> parts;
+  for (std::uint32_t at = 0; at < array.Length(); at++) {
+    const Bytes bytes = bytes_of(value.Env(), array.Get(at));
+    parts.push_back({bytes.data, bytes.length});
+  }
+  return parts;
+}
+
+std::uint64_t place_of(const Napi::Value& value) {
+  const double place = value.ToNumber();
+  if (!(place >= 0 && place <= 9007199254740991.0)) throw Napi::RangeError::New(value.Env(), "not a place in a file");
+  return static_cast<std::uint64_t>(place);
+}
+
+std::vector<disk::Record> records_of(const Napi::Value& positions, const Napi::Value& heads, const Napi::Array& parts) {
+  const Napi::Array all_positions = array_of(positions, parts.Length());
+  const Napi::Array all_heads = array_of(heads, parts.Length());
+  std::vector<disk::Record> records;
+  for (std::uint32_t i = 0; i < parts.Length(); i++) {
+    const Bytes head = bytes_of(parts.Env(), all_heads.Get(i));
+    if (head.length != disk::record_head_bytes) throw Napi::RangeError::New(parts.Env(), "not the head of a record");
+    records.push_back({place_of(all_positions.Get(i)), head.data, parts_of(parts.Get(i))});
+  }
+  return records;
+}
+
+/** What the threads read of JavaScript's memory, in one value. */
+Napi::Value both(const Napi::Value& heads, const Napi::Value& parts) {
+  const Napi::Array kept = Napi::Array::New(heads.Env(), 2);
+  kept.Set(0U, heads);
+  kept.Set(1U, parts);
+  return kept;
+}
+
+Napi::Value append_records(const Napi::CallbackInfo& info) {
+  const int descriptor = info[0].ToNumber();
+  if (!info[3].IsArray()) throw Napi::TypeError::New(info.Env(), "wants the parts of each record");
+  std::vector<disk::Record> records = records_of(info[1], info[2], info[3].As<Napi::Array>());
+  const std::uint64_t grow_to = place_of(info[4]);
+  return beside(info.Env(), both(info[2], info[3]), [records = std::move(records), descriptor, grow_to] {
+    return std::vector<double>{static_cast<double>(disk::append_records(descriptor, records, grow_to))};
+  });
+}
+
+Napi::Value journal_files(const Napi::CallbackInfo& info) {
+  const std::vector<std::string> paths = texts_of(info[0]);
+  const std::vector<std::string> targets = texts_of(info[1]);
+  const Napi::Array all_parts = array_of(info[4], paths.size());
+  if (targets.size() != paths.size()) throw Napi::TypeError::New(info.Env(), "wants a target for each");
+  const std::vector<disk::Record> records = records_of(info[2], info[3], all_parts);
+  std::vector<disk::JournalledFile> files;
+  for (std::size_t i = 0; i < paths.size(); i++) files.push_back({{paths[i], records[i].parts}, targets[i], records[i]});
+  const int descriptor = info[5].ToNumber();
+  const std::uint64_t grow_to = place_of(info[6]);
+  return beside(info.Env(), both(info[3], all_parts), [files = std::move(files), descriptor, grow_to] {
+    disk::Outcome journalled = 0;
+    const std::vector<disk::Outcome> outcomes = disk::journal_files(files, descriptor, grow_to, journalled);
+    std::vector<double> numbers(outcomes.begin(), outcomes.end());
+    numbers.push_back(static_cast<double>(journalled));
+    return numbers;
+  });
+}
+
+Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
+  return beside(info.Env(), Napi::Array::New(info.Env()), [path = text_of(info[0])] { return std::vector<double>{static_cast<double>(disk::sync_file_system(path))}; });
+}
+
+Napi::Value record_checksum(const Napi::CallbackInfo& info) {
+  const Bytes bytes = bytes_of(info.Env(), info[0]);
+  return Napi::BigInt::New(info.Env(), disk::record_checksum(bytes.data, bytes.length));
+}
+
 Napi::Value write_files(const Napi::CallbackInfo& info) {
   const std::vector<std::string> paths = texts_of(info[0]);
-  if (!info[1].IsArray() || info[1].As<Napi::Array>().Length() != paths.size()) throw Napi::TypeError::New(info.Env(), "wants the parts of each file");
-  const Napi::Array all_parts = info[1].As<Napi::Array>();
+  const Napi::Array all_parts = array_of(info[1], paths.size());
   std::vector<disk::NewFile> files;
-  for (std::uint32_t i = 0; i < paths.size(); i++) {
-    disk::NewFile file{paths[i], {}};
-    const Napi::Value parts = all_parts.Get(i);
-    if (!parts.IsArray()) throw Napi::TypeError::New(info.Env(), "wants an array of parts");
-    for (std::uint32_t at = 0; at < parts.As<Napi::Array>().Length(); at++) {
-      const Bytes bytes = bytes_of(info.Env(), parts.As<Napi::Array>().Get(at));
-      file.parts.push_back({bytes.data, bytes.length});
-    }
-    files.push_back(std::move(file));
-  }
+  for (std::uint32_t i = 0; i < paths.size(); i++) files.push_back({paths[i], parts_of(all_parts.Get(i))});
   const bool sync = info[2].ToBoolean();
   return beside(info.Env(), all_parts, [files = std::move(files), sync] {
     std::size_t syncs = 0;
@@ -137,6 +209,10 @@ Napi::Value read_part(const Napi::CallbackInfo& info) {
 void register_disk(Napi::Env env, Napi::Object exports) {
   exports.Set("writeFiles", Napi::Function::New<write_files>(env));
   exports.Set("placeFiles", Napi::Function::New<place_files>(env));
+  exports.Set("appendRecords", Napi::Function::New<append_records>(env));
+  exports.Set("journalFiles", Napi::Function::New<journal_files>(env));
+  exports.Set("recordChecksum", Napi::Function::New<record_checksum>(env));
+  exports.Set("syncFileSystem", Napi::Function::New<sync_file_system>(env));
   exports.Set("readPart", Napi::Function::New<read_part>(env));
 }
 

@@ -4,7 +4,16 @@
  */
 import * as fs from 'node:fs';
 import { getSystemErrorMap, promisify } from 'node:util';
-import { placeFiles, readPart, writeFiles } from '#native/disk.ts';
+import {
+  appendRecords,
+  journalFiles,
+  placeFiles,
+  readPart,
+  syncFileSystem,
+  tellsFailedSyncs,
+  writeFiles,
+} from '#native/disk.ts';
+import { sharedSyncs } from './shared-syncs.ts';
 
 export interface Disk {
   open(path: string, flags: number, mode?: number): Promise<number>;
@@ -35,6 +44,15 @@ export interface DiskAtOnce {
   readonly writeFiles: typeof writeFiles;
   readonly placeFiles: typeof placeFiles;
   readonly readPart: typeof readPart;
+  /** Left out where the system cannot sync a file system and say whether that went well. */
+  readonly journal?: JournalAtOnce;
+}
+
+/** What a journal of shares needs (`share-journal.ts`). */
+export interface JournalAtOnce {
+  readonly appendRecords: typeof appendRecords;
+  readonly journalFiles: typeof journalFiles;
+  readonly syncFileSystem: typeof syncFileSystem;
 }
 
 const open = promisify(fs.open);
@@ -101,7 +119,21 @@ export const systemDisk: Disk = {
 };
 
 /** What a server uses unless told otherwise. */
-export const quickDisk: Disk = { ...systemDisk, atOnce: { writeFiles, placeFiles, readPart } };
+export const quickDisk: Disk = {
+  ...systemDisk,
+  atOnce: {
+    writeFiles,
+    placeFiles,
+    readPart,
+    ...(tellsFailedSyncs() && {
+      journal: { appendRecords, journalFiles, syncFileSystem: sharedSyncs(syncFileSystem, deviceOf) },
+    }),
+  },
+};
+
+async function deviceOf(path: string): Promise<number> {
+  return (await fs.promises.stat(path)).dev;
+}
 
 /** As `node:fs` would throw it. @param outcome a negative errno */
 export function diskError(outcome: number, what: string): Error {

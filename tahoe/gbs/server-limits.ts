@@ -7,6 +7,8 @@ export interface StorageServerLimits {
   readonly maxUploads: number;
   /** Bytes of shares that came in one exchange each and are not on the disk yet; further ones are refused for now. @default 64 MiB */
   readonly maxWholeShareBytes: number;
+  /** Of records of shares whose files are not synced yet (`share-journal.ts`); below 4 MiB every share is synced by itself. @default 32 MiB */
+  readonly maxJournalBytes: number;
   /** Largest share that is taken. @default 1 TiB */
   readonly maxShareBytes: number;
   /** Space that stays free on the disk. @default 64 MiB */
@@ -31,6 +33,7 @@ export const defaultStorageServerLimits: StorageServerLimits = {
   maxConnections: 256,
   maxUploads: 4096,
   maxWholeShareBytes: 64 * 1024 * 1024,
+  maxJournalBytes: 32 * 1024 * 1024,
   maxShareBytes: 2 ** 40,
   reservedDiskBytes: 64 * 1024 * 1024,
   maxOpenFiles: 32,

@@ -16,9 +16,11 @@ import { privateKeyPem } from '../identity/peer-key.ts';
 import { openAdvisories } from './advisories.ts';
 import { type Disk, errorCodeOf, quickDisk } from './disk.ts';
 import { openFenceRegister } from './fence.ts';
+import { replayJournal } from './journal-replay.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { defaultStorageServerLimits, type StorageServerLimits } from './server-limits.ts';
 import { ShareFolder } from './share-folder.ts';
+import { journalPathsOf, ShareJournal } from './share-journal.ts';
 import type { StorageEvent } from './storage-event.ts';
 import { Uploads } from './uploads.ts';
 import { WholeShares } from './whole-shares.ts';
@@ -62,6 +64,12 @@ export interface StorageServerStats {
   readonly uploadsInProgress: number;
   readonly openFiles: number;
   readonly advisoriesDropped: number;
+  /** Shares whose record in the journal made them durable, since the start. */
+  readonly sharesJournalled: number;
+  /** Of records of shares whose files are not known to be on the disk. */
+  readonly journalBytes: number;
+  /** Shares that the journal put back at the start. */
+  readonly sharesPutBack: number;
 }
 
 export interface StorageServer {
@@ -74,8 +82,13 @@ export interface StorageServer {
   close(graceMs?: number): Promise<void>;
 }
 
+/** Below it a journal is not worth its file. */
+const leastJournalBytes = 4 * 1024 * 1024;
+/** Twice what systems leave written files in memory for, so that there is little left to sync. */
+const journalAgeMs = 60_000;
+
 /**
- * Wipes `shares/incoming/` and starts to listen.
+ * Wipes `shares/incoming/`, puts back what a power cut took (`journal-replay.ts`) and starts to listen.
  * @throws MeshwardError `config-invalid` where the folder or the address cannot be used.
  */
 export async function createStorageServer(options: StorageServerOptions): Promise<StorageServer> {
@@ -86,6 +99,8 @@ export async function createStorageServer(options: StorageServerOptions): Promis
   await prepareFolder(root, disk);
 
   const shares = new ShareFolder({ root, disk, clock, maxOpenFiles: limits.maxOpenFiles, idleCloseMs: 10_000 });
+  const onFailure = options.onFailure ?? (() => undefined);
+  const syncToDisk = options.syncToDisk ?? true;
   const uploads = new Uploads({
     root,
     disk,
@@ -93,9 +108,23 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     shares,
     maxUploads: limits.maxUploads,
     silenceMs: limits.uploadSilenceMs,
-    syncToDisk: options.syncToDisk ?? true,
+    syncToDisk,
   });
-  const wholeShares = new WholeShares({ root, disk, shares, syncToDisk: options.syncToDisk ?? true });
+  const replayed = await replayJournal({ root, paths: journalPathsOf(root), disk, shares, onFailure });
+  const atOnce = syncToDisk && limits.maxJournalBytes >= leastJournalBytes ? disk.atOnce?.journal : undefined;
+  const journal =
+    atOnce === undefined || !replayed.isComplete
+      ? undefined
+      : new ShareJournal({
+          root,
+          disk,
+          journal: atOnce,
+          clock,
+          maxBytes: limits.maxJournalBytes,
+          maxAgeMs: journalAgeMs,
+          onFailure,
+        });
+  const wholeShares = new WholeShares({ root, disk, shares, syncToDisk, journal });
   const advisories = await openAdvisories({
     folder: `${root}/corruption-advisories`,
     disk,
@@ -118,7 +147,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     swissnum: options.swissnum,
     readOnly: options.readOnly ?? false,
     onChange: options.onChange ?? (() => undefined),
-    onFailure: options.onFailure ?? (() => undefined),
+    onFailure,
   });
 
   const server = createServer(
@@ -160,6 +189,9 @@ export async function createStorageServer(options: StorageServerOptions): Promis
       uploadsInProgress: uploads.count,
       openFiles: shares.openFileCount,
       advisoriesDropped: advisories.droppedCount(),
+      sharesJournalled: journal?.shareCount ?? 0,
+      journalBytes: journal?.usedBytes ?? 0,
+      sharesPutBack: replayed.putBackShares,
     }),
     configure(change) {
       if (change.readOnly !== undefined) handler.setReadOnly(change.readOnly);
@@ -177,6 +209,8 @@ export async function createStorageServer(options: StorageServerOptions): Promis
       await closed;
       callOff();
       await uploads.close();
+      await wholeShares.close();
+      await journal?.close();
       await shares.close();
     },
   };

@@ -1,6 +1,7 @@
 /**
  * Shares that come whole, in one exchange: nothing is kept of them before they are there. Those that come at about the same time
- * are made durable together, each acknowledged after the sync that it was in: all files first, then their names.
+ * are made durable together, each acknowledged after the sync that it was in: that of their records in the journal, and where
+ * there is no journal, or no room in it, of all files first, then of their names.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -9,7 +10,9 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type DiskOutcome, heldOutcome } from '#native/disk.ts';
 import { writeContainerHeader } from '../share/container.ts';
 import { type Disk, type DiskAtOnce, diskError, makeFolders, syncFolder } from './disk.ts';
+import type { JournalEntry } from './journal-segment.ts';
 import type { ShareFolder } from './share-folder.ts';
+import type { ShareJournal } from './share-journal.ts';
 
 export interface WholeShare {
   readonly index: StorageIndex;
@@ -30,6 +33,8 @@ export interface WholeSharesOptions {
   readonly disk: Disk;
   readonly shares: ShareFolder;
   readonly syncToDisk: boolean;
+  /** Undefined where shares are synced one by one. */
+  readonly journal: ShareJournal | undefined;
 }
 
 interface Waiting {
@@ -41,12 +46,15 @@ interface Waiting {
 const mostTogether = 64;
 /** Turns at once: one gathers and writes while another waits for the disk. */
 const turnsAtOnce = 2;
+/** Longer ones would rather be synced by themselves than be written twice. */
+const mostJournalledBytes = 512 * 1024;
 
 export class WholeShares {
   readonly #options: WholeSharesOptions;
   #waiting: Waiting[] = [];
   #turns = 0;
   #promisedBytes = 0;
+  #whenIdle: (() => void) | undefined;
   /** Being stored, so that of two who bring one share the second waits for the first. */
   readonly #under = new Map<string, Promise<unknown>>();
 
@@ -87,19 +95,31 @@ export class WholeShares {
 
   #go(): void {
     while (this.#turns < turnsAtOnce && this.#waiting.length > 0) {
-      const turn = this.#waiting.splice(0, mostTogether);
+      const isShort = (one: Waiting | undefined): boolean => (one?.share.sizeBytes ?? 0) <= mostJournalledBytes;
+      const [first] = this.#waiting;
+      const other = this.#waiting.findIndex((one) => isShort(one) !== isShort(first));
+      const turn = this.#waiting.splice(0, Math.min(mostTogether, other < 0 ? mostTogether : other));
       this.#turns++;
-      void this.#take(turn).finally(() => {
+      void this.#take(turn, isShort(first)).finally(() => {
         this.#turns--;
         this.#go();
+        if (this.#turns === 0) this.#whenIdle?.();
       });
     }
   }
 
-  async #take(turn: readonly Waiting[]): Promise<void> {
+  /** Resolves when nothing is being stored. */
+  async close(): Promise<void> {
+    if (this.#turns === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+    });
+  }
+
+  async #take(turn: readonly Waiting[], isShort: boolean): Promise<void> {
     const { disk, syncToDisk } = this.#options;
     if (disk.atOnce !== undefined) {
-      await this.#takeAtOnce(turn, disk.atOnce).catch((error: unknown) => {
+      await this.#takeAtOnce(turn, disk.atOnce, isShort).catch((error: unknown) => {
         for (const { settle } of turn) settle.reject(error);
       });
       return;
@@ -128,40 +148,90 @@ export class WholeShares {
   }
 
   /** The same in two steps beside the event loop, for all of the turn. */
-  async #takeAtOnce(turn: readonly Waiting[], atOnce: DiskAtOnce): Promise<void> {
+  async #takeAtOnce(turn: readonly Waiting[], atOnce: DiskAtOnce, isShort: boolean): Promise<void> {
     const { root, disk, shares, syncToDisk } = this.#options;
     const files = turn.map(({ share }) => ({
       path: this.#incomingPath(share),
+      target: shares.pathOf(share.index, share.shareNumber),
       parts: [writeContainerHeader(2, share.sizeBytes, 1), ...share.parts, share.lease],
     }));
-    const written = await atOnce.writeFiles(files, syncToDisk);
-    const failures = turn.map(({ share }, at): unknown => {
-      const outcome = written.outcomes[at] as DiskOutcome;
-      if (outcome !== 0) return diskError(outcome, 'write');
-      try {
-        share.check();
-        return undefined;
-      } catch (error) {
-        return error;
+    const entry = isShort ? await this.#entryFor(turn, files) : undefined;
+    try {
+      const journalled = entry === undefined ? undefined : await this.#writeJournalled(files, entry, atOnce);
+      const written = journalled ?? (await atOnce.writeFiles(files, syncToDisk)).outcomes;
+      const failures = turn.map(({ share }, at): unknown => {
+        const outcome = written[at] as DiskOutcome;
+        if (outcome !== 0) return outcome === heldOutcome ? undefined : diskError(outcome, 'write');
+        return failureOf(share.check);
+      });
+      const sound = turn.flatMap((_, at) => (written[at] === 0 && failures[at] === undefined ? [at] : []));
+      const placings = sound.map((at) => {
+        const { index, shareNumber } = (turn[at] as Waiting).share;
+        return {
+          from: (files[at] as { path: string }).path,
+          folder: shares.folderOf(index),
+          name: String(shareNumber),
+        };
+      });
+      const placed = await atOnce.placeFiles(placings, root, syncToDisk && journalled === undefined);
+      const outcomes = new Map(sound.map((at, i) => [at, placed.outcomes[i] as DiskOutcome]));
+      if (journalled !== undefined) {
+        entry?.over(); // what is revoked may have to wait until the file of these records is emptied
+        const isRefused = (at: number): boolean => written[at] !== heldOutcome && outcomes.get(at) !== 0;
+        await this.#revoke(turn.filter((_, at) => isRefused(at)));
       }
-    });
-    const sound = turn.flatMap((_, at) => (failures[at] === undefined ? [at] : []));
-    const placings = sound.map((at) => {
-      const { index, shareNumber } = (turn[at] as Waiting).share;
-      return { from: (files[at] as { path: string }).path, folder: shares.folderOf(index), name: String(shareNumber) };
-    });
-    const placed = await atOnce.placeFiles(placings, root, syncToDisk);
-    const outcomes = new Map(sound.map((at, i) => [at, placed.outcomes[i] as DiskOutcome]));
-    for (const [at, { settle }] of turn.entries()) {
-      const outcome = outcomes.get(at);
-      // Wiped at the next start where it cannot be removed.
-      if (outcome !== 0) void disk.unlink((files[at] as { path: string }).path).catch(() => undefined);
-      if (outcome === undefined) settle.reject(failures[at]);
-      else if (outcome === heldOutcome) settle.resolve('held');
-      else if (outcome !== 0) settle.reject(diskError(outcome, 'place'));
-      else if (placed.synced !== 0) settle.reject(diskError(placed.synced, 'sync'));
-      else settle.resolve('stored');
+      for (const [at, { settle }] of turn.entries()) {
+        const outcome = written[at] === heldOutcome ? heldOutcome : outcomes.get(at);
+        // Wiped at the next start where it cannot be removed.
+        if (outcome !== 0) void disk.unlink((files[at] as { path: string }).path).catch(() => undefined);
+        if (outcome === undefined) settle.reject(failures[at]);
+        else if (outcome === heldOutcome) settle.resolve('held');
+        else if (outcome !== 0) settle.reject(diskError(outcome, 'place'));
+        else if (placed.synced !== 0) settle.reject(diskError(placed.synced, 'sync'));
+        else settle.resolve('stored');
+      }
+    } finally {
+      entry?.over();
     }
+  }
+
+  /** Room in the journal for all of the turn. */
+  async #entryFor(
+    turn: readonly Waiting[],
+    files: readonly { readonly parts: readonly Uint8Array[] }[],
+  ): Promise<JournalEntry | undefined> {
+    const records = turn.map(({ share: { index, shareNumber } }, at) => {
+      const contentBytes = files[at]?.parts.reduce((sum, part) => sum + part.length, 0) ?? 0;
+      return { kind: 'share', index, shareNumber, contentBytes } as const;
+    });
+    return this.#options.journal?.begin(records);
+  }
+
+  /** Undefined where the records could not be written: nothing was then. */
+  async #writeJournalled(
+    files: readonly { readonly path: string; readonly target: string; readonly parts: readonly Uint8Array[] }[],
+    entry: JournalEntry,
+    { journal }: DiskAtOnce,
+  ): Promise<readonly DiskOutcome[] | undefined> {
+    let journalled: DiskOutcome = -1;
+    try {
+      const withRecords = files.map(({ path, target, parts }, at) => {
+        const { position, head } = entry.records[at] as JournalEntry['records'][number];
+        return { path, target, record: { position, head, parts } };
+      });
+      const written = await journal?.journalFiles(entry.place, withRecords);
+      if (written === undefined) return undefined;
+      journalled = written.journalled;
+      if (journalled === 0) return written.outcomes;
+      this.#options.journal?.failed(diskError(journalled, 'write the journal'));
+      return undefined;
+    } finally {
+      entry.appended(journalled === 0);
+    }
+  }
+
+  async #revoke(turn: readonly Waiting[]): Promise<void> {
+    if (turn.length > 0) await this.#options.journal?.revoke(turn.map(({ share }) => share));
   }
 
   #incomingPath({ index, shareNumber }: WholeShare): string {
@@ -193,5 +263,14 @@ export class WholeShares {
       await disk.unlink(path).catch(() => undefined); // wiped at the next start
       throw error;
     }
+  }
+}
+
+function failureOf(check: () => void): unknown {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }

@@ -1,0 +1,182 @@
+/**
+ * What a journal of shares has after a crash. A process that was killed leaves its files to the system, so that they are there and
+ * need a sync; a power cut may have taken them, or left them short or in shreds. Either way what is recorded is what was
+ * promised: a share that is not there as it was recorded is put back.
+ */
+import { constants } from 'node:fs';
+import { recordAlignment } from '#native/disk.ts';
+import { containerHeaderBytes, leaseBytes } from '../share/container.ts';
+import { type Disk, diskError, errorCodeOf, makeFolders, syncFolder } from './disk.ts';
+import { decodeRecordHead, isWhole, type RecordHead, recordHeadBytes, recordSpace } from './journal-record.ts';
+import type { ShareFolder } from './share-folder.ts';
+
+export interface Replayed {
+  /** Shares that were not there as they were recorded. */
+  readonly putBackShares: number;
+  /** False where something of it is left for the next start; why was told. */
+  readonly isComplete: boolean;
+}
+
+interface Found {
+  readonly path: string;
+  readonly position: number;
+  readonly head: RecordHead;
+}
+
+export interface ReplayOptions {
+  readonly root: string;
+  readonly paths: readonly string[];
+  readonly disk: Disk;
+  readonly shares: ShareFolder;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Puts back what is not there, makes all of it durable, and removes the files. */
+export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
+  const { root, paths, disk, shares, onFailure } = options;
+  let putBackShares = 0;
+  try {
+    const segments = [];
+    for (const path of paths) segments.push(await readSegment(disk, path));
+    const last = new Map<string, Found>();
+    for (const { found } of segments.toSorted((a, b) => (a.order < b.order ? -1 : 1))) {
+      for (const each of found) last.set(`${each.head.index}/${each.head.shareNumber}`, each);
+    }
+    const folders = new Set<string>();
+    for (const { path, position, head } of last.values()) {
+      if (head.kind !== 'share' || head.index === '') continue;
+      const record = await readRecord(disk, path, position, head);
+      if (record === undefined) throw new Error(`${path} changes while it is read`);
+      const place = { root, folder: shares.folderOf(head.index), path: shares.pathOf(head.index, head.shareNumber) };
+      if (await putBack(disk, place, record.subarray(recordHeadBytes))) putBackShares++;
+      folders.add(place.folder);
+    }
+    await makeDurable(disk, root, folders);
+    for (const { path, isThere } of segments) if (isThere) await disk.unlink(path);
+    return { putBackShares, isComplete: true };
+  } catch (error) {
+    onFailure(error);
+    return { putBackShares, isComplete: false };
+  }
+}
+
+async function readSegment(
+  disk: Disk,
+  path: string,
+): Promise<{ path: string; isThere: boolean; order: bigint; found: readonly Found[] }> {
+  const nothing = { path, isThere: false, order: 0n, found: [] };
+  let fd: number;
+  try {
+    fd = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return nothing;
+    throw error;
+  }
+  try {
+    const { sizeBytes } = await disk.stat(fd);
+    const first = await readHead(disk, fd, 0);
+    if (first === 'newer') throw new Error(`${path} was written by a later release`);
+    const begin = first?.kind === 'segment' ? await readAt(disk, fd, 0, first) : undefined;
+    // Its first write was cut short: nothing was promised by it.
+    if (first === undefined || begin === undefined || first.contentBytes !== 8) return { ...nothing, isThere: true };
+    const order = Buffer.from(begin.subarray(recordHeadBytes)).readBigUInt64LE(0);
+    const found: Found[] = [];
+    for (let position = recordAlignment; position < sizeBytes; ) {
+      const head = await readHead(disk, fd, position);
+      const isOurs = head !== undefined && head !== 'newer' && Buffer.compare(head.nonce, first.nonce) === 0;
+      // One that was cut short was promised to nobody; those behind it may be whole, as two are written at once.
+      const isRecord = isOurs && head.kind !== 'segment' && (await readAt(disk, fd, position, head)) !== undefined;
+      if (isRecord) found.push({ path, position, head });
+      position += isRecord ? recordSpace(head.contentBytes) : recordAlignment;
+    }
+    return { path, isThere: true, order, found };
+  } finally {
+    await disk.close(fd);
+  }
+}
+
+async function readHead(disk: Disk, fd: number, position: number): Promise<RecordHead | 'newer' | undefined> {
+  const bytes = new Uint8Array(recordHeadBytes);
+  const count = await disk.read(fd, bytes, bytes.length, position);
+  return decodeRecordHead(bytes.subarray(0, count));
+}
+
+/** Undefined where the record is not whole. */
+async function readAt(disk: Disk, fd: number, position: number, head: RecordHead): Promise<Uint8Array | undefined> {
+  const record = new Uint8Array(recordHeadBytes + head.contentBytes);
+  const count = await disk.read(fd, record, record.length, position);
+  return count === record.length && isWhole(record) ? record : undefined;
+}
+
+async function readRecord(disk: Disk, path: string, at: number, head: RecordHead): Promise<Uint8Array | undefined> {
+  const fd = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return await readAt(disk, fd, at, head);
+  } finally {
+    await disk.close(fd);
+  }
+}
+
+/** @returns whether it had to be. */
+async function putBack(
+  disk: Disk,
+  { root, folder, path }: { root: string; folder: string; path: string },
+  content: Uint8Array,
+): Promise<boolean> {
+  const prefix = folder.slice(0, folder.lastIndexOf('/'));
+  for (const each of [prefix, folder]) if (await disk.isLink(each)) throw new Error(`${each} is a link`);
+  if (await isThere(disk, path, content)) return false;
+  await makeFolders(disk, root, folder);
+  const incoming = `${root}/shares/incoming/replayed`;
+  const fd = await disk.open(incoming, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o644);
+  try {
+    await disk.write(fd, [content], 0);
+    await disk.sync(fd);
+  } finally {
+    await disk.close(fd);
+  }
+  await disk.rename(incoming, path);
+  return true;
+}
+
+/** Leases may have been renewed and added since; the data and the record of the first lease are as they were. */
+async function isThere(disk: Disk, path: string, content: Uint8Array): Promise<boolean> {
+  let fd: number;
+  try {
+    fd = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    const { sizeBytes } = await disk.stat(fd);
+    const found = new Uint8Array(content.length);
+    const count = await disk.read(fd, found, found.length, 0);
+    if (count < content.length) return false;
+    const leases = Buffer.from(found.buffer).readUInt32BE(8);
+    if (sizeBytes < content.length + leaseBytes * (leases - 1)) return false;
+    const same = (from: number, to: number): boolean =>
+      Buffer.compare(found.subarray(from, to), content.subarray(from, to)) === 0;
+    const expiryBytes = 4;
+    return leases >= 1 && same(0, 8) && same(containerHeaderBytes, content.length - expiryBytes);
+  } finally {
+    await disk.close(fd);
+  }
+}
+
+async function makeDurable(disk: Disk, root: string, folders: ReadonlySet<string>): Promise<void> {
+  if (folders.size === 0) return;
+  const journal = disk.atOnce?.journal;
+  if (journal !== undefined) {
+    const outcome = await journal.syncFileSystem(root);
+    if (outcome !== 0) throw diskError(outcome, 'sync the file system');
+    return;
+  }
+  const outer = new Set<string>();
+  for (const folder of folders) {
+    for (const name of await disk.list(folder)) await syncFolder(disk, `${folder}/${name}`);
+    await syncFolder(disk, folder);
+    outer.add(folder.slice(0, folder.lastIndexOf('/')));
+  }
+  for (const folder of [...outer, `${root}/shares`, root]) await syncFolder(disk, folder);
+}

@@ -1,0 +1,175 @@
+/**
+ * What makes shares durable before their files are: a share's record is synced, its file is written and put in its place without a
+ * sync, and the file system writes it when it likes. Two files take turns. The one that is full, or a minute old, is emptied after one
+ * sync of the file system for all that was put in place by it. Records that are still there at a start are replayed (`journal-replay.ts`):
+ * after a power cut what they tell of may not be on the disk.
+ */
+import type { Clock } from '#mesh/clock.ts';
+import { type Disk, diskError, errorCodeOf, type JournalAtOnce } from './disk.ts';
+import { recordSpace } from './journal-record.ts';
+import { type JournalEntry, JournalSegment, type RecordToAppend } from './journal-segment.ts';
+
+/** In the folder that holds `shares/`. Other programs, and earlier releases, do not look at them. */
+export function journalPathsOf(root: string): [string, string] {
+  return [`${root}/share-journal-0`, `${root}/share-journal-1`];
+}
+
+export interface ShareJournalOptions {
+  readonly root: string;
+  readonly disk: Disk;
+  readonly journal: JournalAtOnce;
+  readonly clock: Clock;
+  /** Of both files together. */
+  readonly maxBytes: number;
+  /** A share's file is synced so long after its record at the latest. */
+  readonly maxAgeMs: number;
+  /** Told once why the journal is not used any more; shares are synced one by one then. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class ShareJournal {
+  readonly #options: ShareJournalOptions;
+  readonly #segments: readonly [JournalSegment, JournalSegment];
+  #active: 0 | 1 = 0;
+  #order = 0;
+  #isOff = false;
+  #opening: Promise<void> | undefined;
+  #emptying: Promise<void> | undefined;
+  #isDue = false;
+  #callOffAge: (() => void) | undefined;
+  #shares = 0;
+
+  constructor(options: ShareJournalOptions) {
+    this.#options = options;
+    const maxBytes = Math.floor(options.maxBytes / 2);
+    const [first, second] = journalPathsOf(options.root).map(
+      (path) => new JournalSegment({ ...options, path, maxBytes }),
+    );
+    this.#segments = [first as JournalSegment, second as JournalSegment];
+  }
+
+  /** Of records whose shares may not be on the disk yet. */
+  get usedBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
+  }
+
+  /** Recorded since the start. */
+  get shareCount(): number {
+    return this.#shares;
+  }
+
+  /** Room for records that belong together. Undefined where there is none, and where the journal is not used. */
+  async begin(records: readonly RecordToAppend[]): Promise<JournalEntry | undefined> {
+    const space = records.reduce((sum, record) => sum + recordSpace(record.contentBytes), 0);
+    let entry: JournalEntry | undefined;
+    // While this waits others may take the room, or the file may be turned over: once more is enough.
+    for (let attempt = 0; entry === undefined && attempt < 2; attempt++) {
+      if (this.#isOff) return undefined;
+      if (!this.#segment.hasRoom(space)) {
+        if (this.#emptying !== undefined || this.#segment.usedBytes === 0) return undefined;
+        this.#turnOver();
+      }
+      const segment = this.#segment;
+      if (!segment.isOpen) await this.#open(segment);
+      while (segment.growing !== undefined) await segment.growing;
+      if (!this.#isOff && segment === this.#segment) entry = segment.reserve(records);
+    }
+    if (entry === undefined) return undefined;
+    this.#shares += records.filter((record) => record.kind === 'share').length;
+    this.#callOffAge ??= this.#options.clock.after(this.#options.maxAgeMs, () => {
+      this.#isDue = true;
+      if (this.#emptying === undefined) this.#turnOver();
+    });
+    return entry;
+  }
+
+  /**
+   * What was recorded is not to be put back, since it was not stored. Durable when it resolves, unless the disk is full or fails: a power
+   * cut makes a share then that nobody was promised.
+   */
+  async revoke(records: readonly Pick<RecordToAppend, 'index' | 'shareNumber'>[]): Promise<void> {
+    const revoked = records.map((record) => ({ ...record, kind: 'revoked', contentBytes: 0 }) as const);
+    let entry = await this.begin(revoked);
+    if (entry === undefined) {
+      await this.#emptying;
+      entry = await this.begin(revoked);
+    }
+    if (entry === undefined) return;
+    const outcome = await this.#options.journal.appendRecords(
+      entry.place,
+      entry.records.map((record) => ({ ...record, parts: [] })),
+    );
+    entry.appended(outcome === 0);
+    entry.over();
+    if (outcome !== 0) this.failed(diskError(outcome, 'write the journal'));
+  }
+
+  /** Records could not be written. A full disk may have room later; after anything else the journal is left as it is. */
+  failed(error: unknown): void {
+    const code = errorCodeOf(error);
+    if (this.#isOff || code === 'ENOSPC' || code === 'EDQUOT') return;
+    this.#isOff = true;
+    this.#options.onFailure(error);
+  }
+
+  /** Syncs what is recorded, and leaves no file behind where that went well. Nothing is begun any more. */
+  async close(): Promise<void> {
+    this.#callOffAge?.();
+    await this.#emptying;
+    await this.#opening;
+    const wasOff = this.#isOff;
+    this.#isOff = true;
+    await Promise.all(this.#segments.map((segment) => segment.unused()));
+    const isDurable = !wasOff && (this.usedBytes === 0 || (await this.#sync()));
+    for (const segment of this.#segments) {
+      const isThere = segment.isOpen;
+      await segment.close();
+      if (isThere && isDurable) await this.#options.disk.unlink(segment.path).catch(() => undefined); // replayed, to no effect
+    }
+  }
+
+  get #segment(): JournalSegment {
+    return this.#segments[this.#active];
+  }
+
+  #open(segment: JournalSegment): Promise<void> {
+    this.#opening ??= segment
+      .empty(++this.#order)
+      .catch((error: unknown) => this.failed(error))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
+  }
+
+  /** The other file takes the records from now on, and this one is emptied. */
+  #turnOver(): void {
+    const full = this.#segment;
+    this.#active = this.#active === 0 ? 1 : 0;
+    this.#isDue = false;
+    this.#callOffAge?.();
+    this.#callOffAge = undefined;
+    this.#emptying = this.#empty(full).finally(() => {
+      this.#emptying = undefined;
+      if (this.#isDue && !this.#isOff) this.#turnOver();
+    });
+  }
+
+  async #empty(segment: JournalSegment): Promise<void> {
+    await segment.unused();
+    if (!(await this.#sync())) return;
+    await segment.empty(++this.#order).catch((error: unknown) => this.failed(error));
+  }
+
+  async #sync(): Promise<boolean> {
+    try {
+      const outcome = await this.#options.journal.syncFileSystem(this.#options.root);
+      if (outcome !== 0) throw diskError(outcome, 'sync the file system');
+      return true;
+    } catch (error) {
+      this.#isOff = true;
+      this.#options.onFailure(error);
+      return false;
+    }
+  }
+}
