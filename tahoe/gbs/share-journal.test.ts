@@ -252,7 +252,7 @@ describe('the two files of a journal', () => {
     await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
     expect(await journalsIn(folder)).toEqual(['share-journal-0']);
     expect(peer.server.stats().journalBytes).toBe(4096);
-    clock.advance(60_000);
+    await clock.advance(60_000);
     await until(() => peer.server.stats().journalBytes === 0);
     await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
     expect(await journalsIn(folder)).toEqual(['share-journal-0', 'share-journal-1']);
