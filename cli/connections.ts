@@ -11,7 +11,7 @@ import type { Config } from '#mesh/config/schema.ts';
 import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { allTopics, type Topics } from '#mesh/topics.ts';
-import { connectStore, type Store } from '#store/client.ts';
+import type { Store } from '#store/client.ts';
 import { insertMeasure, observeStore } from '#store/metrics.ts';
 import type { Topology } from '#store/migrations/engine.ts';
 import { prepareSchema } from '#store/migrations/prepare.ts';
@@ -209,6 +209,7 @@ async function connect({ clickhouse, log }: Config, urls: readonly string[] = cl
   const { username, passwordFile, database } = clickhouse;
   const password = await readPassword(passwordFile);
   const retention = retentionOf({ clickhouse });
+  const { connectStore } = await import('#store/client.ts');
   return connectStore({ urls, username, password, database, retention, partitionCount: log.shareEventsPartitions });
 }
 

@@ -3,9 +3,7 @@
  * it names no host, and its dates are as wide as RFC 5280 allows, since a peer must not fall off the mesh on a birthday
  * of its certificate or because its clock is wrong.
  */
-import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { PeerKey } from './peer-key.ts';
 
@@ -20,6 +18,9 @@ export async function selfSignedCertificate(key: PeerKey, options: { commonName?
       next: 'Put the certificate that belongs to this key beside it as peer.cert.pem, or let a new peer key be made.',
     });
   }
+  // A fifth of what it takes to start a command, and one that has its certificate makes none.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const pkcs8 = key.privateKey.export({ type: 'pkcs8', format: 'der' });
   const privateKey = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), algorithm, true, ['sign']);
