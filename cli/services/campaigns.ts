@@ -104,6 +104,8 @@ function calendarOf(
   const { transfer, peerView } = host.tools.mesh;
   const { clock, random, randomBytes, leaseSecret } = host.tools.runtime;
   const api = createApiClient(config.repairer.apiUrl, planTimeoutMs, apiSender(config.access));
+  // Where a file's shares lie is not worth the time that a plan may take: without it, peers are asked.
+  const placesApi = createApiClient(config.repairer.apiUrl, undefined, apiSender(config.access));
   const peers = () => mesh.directory.peers().map(({ peerId }) => peerId);
   const measure = createCalendarMetrics(meter);
   const owner = new OwnerWords({ log, topic: topics.shareEvents, clock, randomBytes });
@@ -128,7 +130,7 @@ function calendarOf(
             keep: (table, rows) => writer.enqueue(table, rows),
             transfer,
             peers,
-            known: (storageIndex) => knownPlaces(storageIndex, api),
+            known: (storageIndex) => knownPlaces(storageIndex, placesApi),
             holdReason: () => host.holdReason('beside-repairs'),
             clock,
             random,
