@@ -28,12 +28,17 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly note: (line: string) => void;
   readonly stopTimeoutMs?: number;
+  /** What is given a service's arguments. @default the command `meshward` */
+  readonly program?: string;
 }
 
 const mainFile = fileURLToPath(new URL('./main.ts', import.meta.url));
 const restarts: Backoff = { firstMs: 100, longestMs: 10_000 };
-/** A service that ran this long starts over with short delays. */
-const steadyMs = 30_000;
+/**
+ * A service that was ready this long starts over with short delays: it ends no more often than it would with the longest. How long it
+ * took to get ready does not count, since one that never does may take any time for it.
+ */
+const steadyMs = restarts.longestMs;
 
 interface Managed {
   readonly spec: ServiceSpec;
@@ -42,7 +47,9 @@ interface Managed {
   restarts: number;
   facts: ReadyFacts | null;
   failure: MeshwardError | null;
-  /** Endings in a row after a short run. */
+  /** Since when this run is ready, in the clock's monotonic time. */
+  readySinceMs: number | null;
+  /** Endings in a row of runs that were not ready for long. */
   quickEndings: number;
   run: Promise<void>;
   /** Settles when the service is ready for the first time, or cannot be started at all. */
@@ -72,6 +79,7 @@ export class Supervisor {
       restarts: 0,
       facts: null,
       failure: null,
+      readySinceMs: null,
       quickEndings: 0,
       run: Promise.resolve(),
       first,
@@ -107,7 +115,6 @@ export class Supervisor {
   async #keep(managed: Managed): Promise<void> {
     const { clock, note } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      const startedMs = clock.monotonicMs();
       const ending = await this.#runOnce(managed);
       if (this.#stopping.signal.aborted) break;
       if (managed.facts === null && managed.failure !== null && !managed.failure.retryable) {
@@ -115,7 +122,8 @@ export class Supervisor {
         managed.first.reject(managed.failure);
         return;
       }
-      if (clock.monotonicMs() - startedMs > steadyMs) managed.quickEndings = 0;
+      if (managed.readySinceMs !== null && clock.monotonicMs() - managed.readySinceMs >= steadyMs)
+        managed.quickEndings = 0;
       managed.state = 'restarting';
       managed.restarts++;
       note(`${managed.spec.name} ended (${ending}); it starts again`);
@@ -133,11 +141,12 @@ export class Supervisor {
 
   #runOnce(managed: Managed): Promise<string> {
     return new Promise((resolve) => {
-      const child = fork(mainFile, [...managed.spec.arguments], {
+      const child = fork(this.#options.program ?? mainFile, [...managed.spec.arguments], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       managed.child = child;
       managed.failure = null;
+      managed.readySinceMs = null;
       child.on('message', (message: ReadyMessage | FailedMessage) => {
         if (message.kind === 'failed') {
           managed.failure = new MeshwardError(message.code as ErrorCode, message.message, {
@@ -148,6 +157,7 @@ export class Supervisor {
         }
         managed.facts = message.facts;
         managed.state = 'ready';
+        managed.readySinceMs = this.#options.clock.monotonicMs();
         managed.first.resolve(message.facts);
       });
       child.once('error', (error) => resolve(error.message));

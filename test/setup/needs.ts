@@ -14,6 +14,7 @@ const starters = [
   /^playwright-core$/,
   /^#store\/(embedded\/server|test-store|testing\/shards)\.ts$/,
   /^#native\/check\.js$/,
+  /^#cli\/supervisor\.ts$/,
   /^#test\/(kafka|tahoe-grid|charts)\//,
   /^#test\/setup\/(chromium|prometheus|shells)\.ts$/,
 ];
