@@ -69,7 +69,8 @@ export async function rebuildPartition(
   // Nobody may have read what was there before the first record that is kept; and what was read for another database is not in this one,
   // nor what an owner read who was killed before it had saved anything: every peer's first inventory leaves a mark in each partition.
   const holdsNothing = isNew || stored.version === 0;
-  const from = holdsNothing ? stored.version : (assigned.committedOffset ?? stored.version);
+  // What is in the store was read, whether or not its owner came to commit it: of what peers said since they owe nothing again.
+  const from = holdsNothing ? stored.version : Math.max(assigned.committedOffset ?? 0, stored.version);
   const owned = new OwnedPartition({
     assigned,
     map,
