@@ -8,7 +8,12 @@ export interface BenchCase {
   readonly spread: number;
   /** What else was measured, each with its unit in its name. */
   readonly details?: Readonly<Record<string, number>>;
+  /** Where the time went, taken in a round of its own. */
+  readonly breakdown?: Breakdown;
 }
+
+/** By table, row and column, the unit in the column's name. */
+export type Breakdown = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>>;
 
 export interface BenchOptions {
   /** Words after the bench's name, for the bench itself. */

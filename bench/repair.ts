@@ -8,11 +8,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
+import { subjects } from './breakdown/profile-subjects.ts';
+import { breakdownTables } from './breakdown/tables.ts';
+import { type BenchCase, type BenchOptions, type Breakdown, median, spreadOf } from './case.ts';
 import { keptOf, optionsOf, type RepairBenchOptions, type RepairCase, titleOf, usage } from './repair/cases.ts';
 import { type MadeFile, makeFile } from './repair/files.ts';
 import { OurMesh, type OurRound } from './repair/our-mesh.ts';
-import { partNames } from './repair/own-profile.ts';
 import { TahoeMesh, type TahoeRound } from './repair/tahoe-mesh.ts';
 
 export async function* run({ arguments: words, note }: BenchOptions): AsyncIterable<BenchCase> {
@@ -38,6 +39,7 @@ async function measure(
   const loads: number[] = [];
   const made = await makeFile(of.coding, of.sizeBytes);
   const mesh = await OurMesh.start(root, of);
+  let breakdown: Breakdown | undefined;
   try {
     for (let round = 0; round <= options.rounds; round++) {
       const isWarm = round > 0;
@@ -53,12 +55,13 @@ async function measure(
         `${titleOf(of)}: round ${round} of ${options.rounds}, ${our.seconds.toFixed(2)} s${their ? `, Tahoe ${their.seconds.toFixed(2)} s` : ''}`,
       );
     }
+    if (options.breakdown) breakdown = await breakDown(of, made, mesh, note);
     if (options.profile !== undefined) await profile(of, made, mesh, options.profile, note);
   } finally {
     await mesh.stop();
     await rm(root, { recursive: true, force: true });
   }
-  return caseOf(of, made, ours, theirs, loads);
+  return { ...caseOf(of, made, ours, theirs, loads), ...(breakdown && { breakdown }) };
 }
 
 function caseOf(of: RepairCase, made: MadeFile, ours: OurRound[], theirs: TahoeRound[], loads: number[]): BenchCase {
@@ -108,6 +111,20 @@ function tahoeDetails(of: RepairCase, theirs: readonly TahoeRound[], gigabytes: 
   };
 }
 
+async function breakDown(
+  of: RepairCase,
+  made: MadeFile,
+  mesh: OurMesh,
+  note: (line: string) => void,
+): Promise<Breakdown> {
+  const files = await mesh.prepare(of, made, of.files);
+  const watched = await mesh.watched(async () => {
+    const { seconds } = await mesh.repair(files, of.atOnce);
+    note(`${titleOf(of)}: the round that is broken down, ${seconds.toFixed(2)} s`);
+  });
+  return breakdownTables(watched);
+}
+
 async function profile(
   of: RepairCase,
   made: MadeFile,
@@ -118,8 +135,8 @@ async function profile(
   const files = await mesh.prepare(of, made, of.files);
   const figures = await mesh.profiled(folder, () => mesh.repair(files, of.atOnce));
   for (const [who, each] of Object.entries(figures)) {
-    const parts = partNames.map((name) => {
-      const seconds = each.reduce((sum, one) => sum + one.parts[name], 0);
+    const parts = subjects.map((name) => {
+      const seconds = each.reduce((sum, one) => sum + one.loopUs[name], 0) / 1e6;
       return `${name} ${seconds.toFixed(2)}`;
     });
     const cpuSeconds = each.reduce((sum, one) => sum + one.cpuSeconds, 0);

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json]`: runs one bench and prints its cases, one object a case with `--json`. */
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { breakdownText } from './breakdown/text.ts';
 import type { Bench, BenchCase } from './case.ts';
 
 const notBenches: ReadonlySet<string> = new Set(['run', 'case']);
@@ -27,12 +28,12 @@ for await (const figure of run({ arguments: rest.filter((word) => word !== '--js
   console.log(json ? JSON.stringify(figure) : textOf(figure));
 }
 
-function textOf({ case: title, unit, ours, peers, spread, details = {} }: BenchCase): string {
+function textOf({ case: title, unit, ours, peers, spread, details = {}, breakdown = {} }: BenchCase): string {
   const others = Object.entries(peers).map(
     ([peer, value]) => `${peer} ${short(value)} (${(ours / value).toFixed(2)} ×)`,
   );
   const more = Object.entries(details).map(([name, value]) => `\n    ${short(value).padStart(10)} ${name}`);
-  return `${title.padEnd(48)} ${short(ours).padStart(10)} ${unit.padEnd(10)} ±${(spread * 100).toFixed(0)} %  ${others.join('  ')}${more.join('')}`;
+  return `${title.padEnd(48)} ${short(ours).padStart(10)} ${unit.padEnd(10)} ±${(spread * 100).toFixed(0)} %  ${others.join('  ')}${more.join('')}${breakdownText(breakdown)}`;
 }
 
 function short(value: number): string {

@@ -10,8 +10,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Coding } from '#mesh/coding.ts';
+import { subjects } from './breakdown/profile-subjects.ts';
 import { type BenchCase, type BenchOptions, median, spreadOf } from './case.ts';
-import { partNames } from './repair/own-profile.ts';
 import type { ProfileFigures } from './repair/protocol.ts';
 import { TahoeMesh, type TahoeRound } from './repair/tahoe-mesh.ts';
 import {
@@ -149,7 +149,7 @@ async function profile(
     for (const [who, each] of Object.entries(figures)) {
       const sum = (value: (one: ProfileFigures) => number): string =>
         each.reduce((total, one) => total + value(one), 0).toFixed(2);
-      const parts = partNames.map((name) => `${name} ${sum((one) => one.parts[name])}`);
+      const parts = subjects.map((name) => `${name} ${sum((one) => one.loopUs[name] / 1e6)}`);
       const cpu = sum((one) => one.cpuSeconds);
       note(`${kind}, ${who}, seconds of the event loop: ${parts.join(', ')}; CPU s of all threads ${cpu}`);
     }

@@ -1,4 +1,5 @@
 /** What every front of the codec checks before it calls the addon, and the errors that it gives. */
+import { tracingChannel } from 'node:diagnostics_channel';
 import { checkCoding } from '#mesh/coding.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { loadNative } from './load.ts';
@@ -83,6 +84,16 @@ export function runNative<T>(call: () => T): T {
  * queue is full, or −1 where the work is done already.
  */
 export function runJob(
+  start: (onSettled: (cancelled: boolean) => void) => number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return jobChannel.tracePromise(() => settled(start, signal));
+}
+
+/** For who measures: each job on the threads, from when it is handed over to when it has settled. Nothing where nobody listens. */
+export const jobChannel = tracingChannel('meshward:native-job');
+
+function settled(
   start: (onSettled: (cancelled: boolean) => void) => number,
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -17,13 +17,17 @@ export interface RepairBenchOptions {
   readonly cases: readonly RepairCase[];
   readonly rounds: number;
   readonly tahoe: boolean;
+  /** Takes one more round, profiled, to tell where its time went. */
+  readonly breakdown: boolean;
   /** A folder for profiles of one more round. */
   readonly profile: string | undefined;
 }
 
 export const usage = `words: --code K/N  --size 10KB|1MB|10MB|1GB  --peers N  --at-once N  --missing half|all-but-k  --files N
-       --rounds N  --no-tahoe  --no-sync  --profile DIR  --large (adds a file of 1 GB)
-Whatever is named of a case is measured alone; without any, the usual ones are.`;
+       --rounds N  --no-tahoe  --no-sync  --breakdown  --profile DIR  --large (adds a file of 1 GB)
+Whatever is named of a case is measured alone; without any, the usual ones are.
+--breakdown takes one more round under profiles and tells where its time went: a file's wall time, what it waited for, and the processor
+time of repairer and peers by subject. The other figures are of the rounds before. bench/breakdown/README.md says what each number means.`;
 
 const [wide, narrow]: [Coding, Coding] = [
   { k: 25, n: 100 },
@@ -45,6 +49,7 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
       files: text,
       rounds: text,
       profile: text,
+      breakdown: flag,
       'no-tahoe': flag,
       'no-sync': flag,
       large: flag,
@@ -84,6 +89,7 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
     cases: chosen.map((each) => ({ ...each, files: Number(values.files ?? filesFor(each)) })),
     rounds: Number(values.rounds ?? 3),
     tahoe: !values['no-tahoe'],
+    breakdown: values.breakdown,
     profile: values.profile,
   };
 }

@@ -1,9 +1,10 @@
 /** Files worked on in this process, and what that took of it. */
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { profileSelf } from '../breakdown/own-profile.ts';
+import { type CpuProfile, subjectSlices, sumBySubject } from '../breakdown/profile-subjects.ts';
 import { ownCpuSeconds } from '../load/child.ts';
 import { inLanes } from '../load/lanes.ts';
-import { type Parts, profileSelf } from './own-profile.ts';
 import type { ProfileFigures, WorkFigures } from './protocol.ts';
 import type { RequestMeter } from './request-meter.ts';
 
@@ -53,7 +54,7 @@ export function profileAnswers(): {
   profile(path: string): Promise<void>;
   profiled(): Promise<ProfileFigures>;
 } {
-  let endProfile: (() => Promise<Parts>) | undefined;
+  let endProfile: (() => Promise<CpuProfile>) | undefined;
   let cpuBefore = 0;
   return {
     async profile(path) {
@@ -62,7 +63,8 @@ export function profileAnswers(): {
     },
     async profiled() {
       const cpuSeconds = ownCpuSeconds() - cpuBefore;
-      return { parts: (await endProfile?.()) as Parts, cpuSeconds };
+      const loopUs = sumBySubject(subjectSlices((await endProfile?.()) as CpuProfile));
+      return { loopUs, cpuSeconds };
     },
   };
 }

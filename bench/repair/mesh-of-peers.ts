@@ -1,7 +1,7 @@
 /** The mesh as a process that reads and writes shares sees it: all peers up, in twelve zones, nothing limited. */
 import { systemClock } from '#mesh/clock.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import { createBudget } from '#peers/budget.ts';
+import { type Budget, createBudget } from '#peers/budget.ts';
 import { gbsPeerStorage } from '#peers/gbs-storage.ts';
 import { createPeerContact } from '#peers/peer-contact.ts';
 import type { PeerStorage } from '#peers/peer-storage.ts';
@@ -12,7 +12,16 @@ import type { StorageClient } from '#tahoe/gbs/client.ts';
 import { parseNurl } from '#tahoe/identity/nurl.ts';
 import type { RequestMeter } from './request-meter.ts';
 
-export function meshOfPeers(nurls: readonly string[], client: StorageClient, meter: RequestMeter): RepairMesh {
+export function unlimitedBudget(): Budget {
+  return createBudget({ bytesPerSecond: 0 }, systemClock);
+}
+
+export function meshOfPeers(
+  nurls: readonly string[],
+  client: StorageClient,
+  meter: RequestMeter,
+  budget = unlimitedBudget(),
+): RepairMesh {
   const storages = new Map<PeerId, PeerStorage>();
   const peers = nurls.map((text, at) => {
     const nurl = parseNurl(text);
@@ -27,7 +36,7 @@ export function meshOfPeers(nurls: readonly string[], client: StorageClient, met
     transfer: createTransfer({
       storageOf: (peerId) => storages.get(peerId),
       domainsOf: (peerId) => domainsOf.get(peerId) ?? {},
-      budget: createBudget({ bytesPerSecond: 0 }, systemClock),
+      budget,
       contact,
       limits: defaultTransferLimits,
     }),

@@ -2,11 +2,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PeerId } from '#mesh/peer-id.ts';
+import type { ProcessFigures } from '../breakdown/process-figures.ts';
+import type { WatchedRepair } from '../breakdown/tables.ts';
 import { type Child, startChild } from '../load/child.ts';
 import { keptOf, type RepairCase } from './cases.ts';
 import { layOut, type MadeFile } from './files.ts';
 import { PeerHosts } from './peer-hosts.ts';
-import type { BatchFigures, FileToRepair, ProfileFigures } from './protocol.ts';
+import type { BatchFigures, FileToRepair, ProfileFigures, WatchedFiles } from './protocol.ts';
 
 export interface OurRound extends BatchFigures {
   readonly repairerCpuSeconds: number;
@@ -81,6 +83,19 @@ export class OurMesh {
     await work();
     const [repairer, ...peers] = await Promise.all(all.map((child) => child.ask<ProfileFigures>('profiled')));
     return { repairer: repairer === undefined ? [] : [repairer], peers };
+  }
+
+  /** Where the time of the work went, here and at the peers. */
+  async watched(work: () => Promise<unknown>): Promise<WatchedRepair> {
+    const all = [this.#repairer, ...this.#hosts.processes];
+    await Promise.all(all.map((child) => child.ask('watch')));
+    await work();
+    // All at once: what each does to end its profile is in none of them.
+    const [repairer, ...peers] = await Promise.all([
+      this.#repairer.ask<WatchedFiles>('watched'),
+      ...this.#hosts.processes.map((child) => child.ask<ProcessFigures>('watched')),
+    ]);
+    return { files: repairer.files, repairer: repairer.figures, peers };
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { type Disk, quickDisk } from '#tahoe/gbs/disk.ts';
 import { createStorageServer, type StorageServer } from '#tahoe/gbs/server.ts';
 import { createPeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { randomSwissnum } from '#tahoe/identity/nurl.ts';
+import { watchAnswers } from '../breakdown/process-figures.ts';
 import { answerParent } from '../load/child.ts';
 import { profileAnswers } from './measured-work.ts';
 import type { PeersFigures, StartPeers } from './protocol.ts';
@@ -55,6 +56,7 @@ answerParent({
     };
   },
   ...profileAnswers(),
+  ...watchAnswers(),
   async end(): Promise<void> {
     await Promise.all(servers.map((server) => server.close(0)));
   },

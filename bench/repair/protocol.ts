@@ -1,7 +1,9 @@
 /** What the bench of repairs says to its processes, and what they tell. */
 import type { Manifest } from '#mesh/manifest.ts';
 import type { PeerId } from '#mesh/peer-id.ts';
-import type { Parts } from './own-profile.ts';
+import type { ProcessFigures } from '../breakdown/process-figures.ts';
+import type { BySubject } from '../breakdown/profile-subjects.ts';
+import type { FilesBreakdown } from '../breakdown/waits.ts';
 
 export interface StartPeers {
   /** One peer each. */
@@ -59,8 +61,13 @@ export interface BatchFigures extends WorkFigures {
 }
 
 export interface ProfileFigures {
-  /** Seconds of the event loop by what it did. */
-  readonly parts: Parts;
+  readonly loopUs: BySubject;
   /** Of all threads. */
   readonly cpuSeconds: number;
+}
+
+/** What the repairer tells of files that it repaired while it was watched. */
+export interface WatchedFiles {
+  readonly files: FilesBreakdown;
+  readonly figures: ProcessFigures;
 }

@@ -2,24 +2,32 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '#mesh/clock.ts';
 import { defaultPolicy } from '#mesh/policy.ts';
-import { startRepair } from '#repairer/repair/repair.ts';
+import { type RunningRepair, startRepair } from '#repairer/repair/repair.ts';
 import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import { defaultRepairSettings, type RepairTools } from '#repairer/repair/tools.ts';
-import { UploadBuffers, uploadWindows } from '#repairer/repair/upload-buffers.ts';
+import { uploadWindows } from '#repairer/repair/upload-buffers.ts';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
+import { FileTimesRecorder } from '../breakdown/file-times.ts';
+import { type Watched, watchSelf } from '../breakdown/process-figures.ts';
+import { subjectSlices } from '../breakdown/profile-subjects.ts';
+import { breakDown } from '../breakdown/waits.ts';
 import { answerParent } from '../load/child.ts';
 import { measuredWork, profileAnswers } from './measured-work.ts';
-import { meshOfPeers } from './mesh-of-peers.ts';
-import type { BatchFigures, FileToRepair, RepairBatch, StartRepairer } from './protocol.ts';
+import { meshOfPeers, unlimitedBudget } from './mesh-of-peers.ts';
+import type { BatchFigures, FileToRepair, RepairBatch, StartRepairer, WatchedFiles } from './protocol.ts';
 import { RequestMeter } from './request-meter.ts';
 
 const client = createStorageClient();
-const meter = new RequestMeter();
+const times = new FileTimesRecorder();
+const meter = new RequestMeter(times);
 let tools: RepairTools | undefined;
+/** While files are followed. */
+let endWatch: (() => Promise<Watched>) | undefined;
+let ignoreJobs: () => void = () => undefined;
 
 function toolsFor(nurls: readonly string[]): RepairTools {
   return {
-    mesh: meshOfPeers(nurls, client, meter),
+    mesh: meshOfPeers(nurls, client, meter, times.around(unlimitedBudget())),
     policies: [],
     runtime: {
       clock: systemClock,
@@ -28,14 +36,11 @@ function toolsFor(nurls: readonly string[]): RepairTools {
       leaseSecret: new Uint8Array(32).fill(1),
     },
     settings: defaultRepairSettings,
-    uploadBuffers: new UploadBuffers(uploadWindows * defaultRepairSettings.windowBytes),
+    uploadBuffers: times.buffers(uploadWindows * defaultRepairSettings.windowBytes),
   };
 }
 
-function repairOne(
-  { manifest, placements, maxSharesPerPeer }: FileToRepair,
-  with_: RepairTools,
-): Promise<RepairReport> {
+function startOne({ manifest, placements, maxSharesPerPeer }: FileToRepair, with_: RepairTools): RunningRepair {
   const available = placements.length;
   const policy = defaultPolicy(manifest);
   const entry = {
@@ -59,8 +64,17 @@ function repairOne(
   };
   const fence = { scope: 'bench/0', generation: 1 };
   const { signal } = new AbortController();
-  return startRepair({ id: randomUUID(), entry, fence, urgent: false, placed: [], look: 'doubtful', signal }, with_)
-    .report;
+  return startRepair({ id: randomUUID(), entry, fence, urgent: false, placed: [], look: 'doubtful', signal }, with_);
+}
+
+function repairOne(file: FileToRepair, with_: RepairTools): Promise<RepairReport> {
+  if (endWatch === undefined) return startOne(file, with_).report;
+  let repair: RunningRepair | undefined;
+  const isReadingBack = (): boolean => repair?.progress().phase === 'verifying';
+  return times.follow(file.manifest.storageIndex, isReadingBack, () => {
+    repair = startOne(file, with_);
+    return repair.report;
+  });
 }
 
 answerParent({
@@ -82,6 +96,17 @@ answerParent({
         .filter((report) => report.ending !== 'repaired')
         .map(({ ending, errorMessage }) => `${ending}: ${errorMessage}`),
     };
+  },
+  async watch(): Promise<void> {
+    ignoreJobs = times.followJobs();
+    endWatch = await watchSelf();
+  },
+  async watched(): Promise<WatchedFiles> {
+    if (endWatch === undefined) throw new Error('nothing is watched');
+    const { profile, figures } = await endWatch();
+    endWatch = undefined;
+    ignoreJobs();
+    return { files: breakDown(times.take(), subjectSlices(profile)), figures };
   },
   ...profileAnswers(),
   end: () => client.close(),
