@@ -153,28 +153,31 @@ async function* repairWithHashes(peers: Peers, rounds: number): AsyncIterable<Be
 
 /**
  * Block hashes as this processor does them, and as one without the SHA extensions: sixteen messages side by side where it has
- * AVX-512, one at a time where it has not.
+ * AVX-512, eight where it has AVX2, one at a time where it has neither.
  */
 function* hashing(rounds: number): Iterable<BenchCase> {
   const { sources, outputs } = repairRequest(tahoeBlockBytes);
   const blocks = [...sources, ...outputs];
   const gigabytes = blocks.length * tahoeBlockBytes * 1e-9;
   const own = isaLevel();
-  const levels = [own, ...isaLevelsSupported().filter((level) => level === 'avx512' || level === 'scalar')];
-  const figures = new Map(levels.map((level) => [level, [] as number[]]));
+  const levels = isaLevelsSupported().filter((level) => ['avx512', 'avx2', 'scalar'].includes(level));
+  const ways = [{ level: own, sha: true }, ...levels.map((level) => ({ level, sha: false }))];
+  const figures = new Map(ways.map((way) => [way, [] as number[]]));
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const [level, measured] of figures) {
+      for (const [{ level, sha }, measured] of figures) {
         loadNative().setIsaLevel(level);
+        loadNative().useSha(sha);
         measured.push(gigabytes / threadSeconds(() => hashMany(hashTags.block, blocks), 10));
       }
     }
   } finally {
     loadNative().setIsaLevel(own);
+    loadNative().useSha(true);
   }
-  for (const [level, measured] of figures) {
+  for (const [{ level, sha }, measured] of figures) {
     const figure = { unit: 'GB/s', ours: median(measured), peers: {}, spread: spreadOf(measured) };
-    yield { case: `hash ${blocks.length} blocks of 41,944 B, ${level}`, ...figure };
+    yield { case: `hash ${blocks.length} blocks of 41,944 B, ${level}${sha ? '' : ' without SHA'}`, ...figure };
   }
 }
 

@@ -4,6 +4,8 @@ export interface NativeAddon {
   isaLevelsSupported(): string[];
   /** False where this processor does not have the level. One level for the whole process. */
   setIsaLevel(level: string): boolean;
+  /** False: hashes as on a processor without the SHA extensions, whatever the level; for measuring and tests. */
+  useSha(used: boolean): void;
 
   /**
    * `numbers`: source numbers, then wanted numbers. `sources` and `outputs`: k blocks and one for each wanted number, segment

@@ -1,6 +1,7 @@
 #include "hash/lockstep.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 
@@ -10,7 +11,6 @@ namespace meshward::hash {
 namespace {
 
 constexpr std::size_t block_bytes = 64;
-constexpr std::size_t lanes = 16;
 
 const Compressor& compressor() {
 #if defined(__x86_64__)
@@ -33,34 +33,46 @@ double least_seconds(Work work) {
 }
 
 /**
- * From how many messages on sixteen lanes take less time than one or two messages at a time: measured, since it is never on Zen 4,
- * eleven on Zen 5, and two where the SHA extensions are missing. Takes some hundred microseconds.
+ * From how many messages on lanes take less time than one or two messages at a time: measured, since sixteen never do on Zen 4
+ * and do from eleven on on Zen 5, and two are enough where the SHA extensions are missing. Takes some hundred microseconds.
  */
-std::size_t measured_lanes_worth() {
+std::size_t measured_lanes_worth(const LaneCompressor& wide) {
   constexpr std::size_t blocks = 16;
   static const std::uint8_t message[blocks * block_bytes] = {};
-  const std::uint8_t* lane_data[lanes];
-  std::fill_n(lane_data, lanes, message);
+  const std::uint8_t* lane_data[most_lanes];
+  std::fill_n(lane_data, wide.lanes, message);
   State pair[2] = {initial_state, initial_state};
   LaneStates states{};
   const Compressor& few = compressor();
   const double two = least_seconds([&] { few.two(pair[0], message, pair[1], message, blocks); });
-  const double all = least_seconds([&] { avx512_compressor(states, lane_data, blocks); });
-  return std::max<std::size_t>(2, static_cast<std::size_t>(std::min(all / two, 1.0 * lanes) * 2) + 1);
+  const double all = least_seconds([&] { wide.compress(states, lane_data, blocks); });
+  const double pairs = std::min(all / two, 1.0 * wide.lanes);
+  return std::max<std::size_t>(2, static_cast<std::size_t>(pairs * 2) + 1);
 }
 #endif
 
-/** Fewer messages than these are compressed one or two at a time; more than there are lanes where there are none. */
-std::size_t lanes_worth() {
+/** What compresses many messages at once, and from how many on it does so; null where nothing does. */
+struct Lanes {
+  const LaneCompressor* compressor;
+  std::size_t worth;
+};
+
+Lanes lanes_now() {
 #if defined(__x86_64__)
   const isa::Level level = isa::current();
-  if (level == isa::Level::avx512) return 1;
-  if (level == isa::Level::gfni) {
-    static const std::size_t worth = measured_lanes_worth();
-    return worth;
+  if (level == isa::Level::avx512) return {&avx512_compressor, 1};
+  // Measured with the SHA extensions and without: they may be switched off.
+  if (level == isa::Level::gfni || level == isa::Level::avx2) {
+    const bool is_avx2 = level == isa::Level::avx2;
+    const LaneCompressor& wide = is_avx2 ? avx2_compressor : avx512_compressor;
+    static std::atomic<std::size_t> measured[2][2];
+    std::atomic<std::size_t>& worth = measured[is_avx2][isa::has_sha()];
+    // Two threads may measure at once: either result will do.
+    if (worth == 0) worth = measured_lanes_worth(wide);
+    return {&wide, worth};
   }
 #endif
-  return lanes + 1;
+  return {nullptr, 0};
 }
 
 void write_digest(const State& state, std::uint8_t* to) {
@@ -142,12 +154,12 @@ void Lockstep::compress_buffer(const std::uint8_t* first, std::size_t stride, st
 }
 
 void Lockstep::compress(std::span<const std::uint8_t* const> data, std::size_t blocks) {
-  const std::size_t worth = lanes_worth();
+  const Lanes wide = lanes_now();
   std::size_t m = 0;
-  while (m < data.size()) {
-    const std::size_t used = std::min(lanes, data.size() - m);
-    if (used < worth) break;
-    compress_lanes(data, m, used, blocks);
+  while (wide.compressor != nullptr && m < data.size()) {
+    const std::size_t used = std::min(wide.compressor->lanes, data.size() - m);
+    if (used < wide.worth) break;
+    compress_lanes(*wide.compressor, data, m, used, blocks);
     m += used;
   }
   const Compressor& compressor = hash::compressor();
@@ -155,21 +167,19 @@ void Lockstep::compress(std::span<const std::uint8_t* const> data, std::size_t b
   if (m < data.size()) compressor.one(states_[m], data[m], blocks);
 }
 
-void Lockstep::compress_lanes([[maybe_unused]] std::span<const std::uint8_t* const> data, [[maybe_unused]] std::size_t first,
-                              [[maybe_unused]] std::size_t used, [[maybe_unused]] std::size_t blocks) {
-#if defined(__x86_64__)
+void Lockstep::compress_lanes(const LaneCompressor& compressor, std::span<const std::uint8_t* const> data, std::size_t first,
+                              std::size_t used, std::size_t blocks) {
   LaneStates states;
-  const std::uint8_t* lane_data[lanes];
-  for (std::size_t lane = 0; lane < lanes; lane++) {
+  const std::uint8_t* lane_data[most_lanes];
+  for (std::size_t lane = 0; lane < compressor.lanes; lane++) {
     const std::size_t m = first + std::min(lane, used - 1);  // lanes without a message repeat the last
     lane_data[lane] = data[m];
     for (int i = 0; i < 8; i++) states.words[i][lane] = states_[m].words[i];
   }
-  avx512_compressor(states, lane_data, blocks);
+  compressor.compress(states, lane_data, blocks);
   for (std::size_t lane = 0; lane < used; lane++) {
     for (int i = 0; i < 8; i++) states_[first + lane].words[i] = states.words[i][lane];
   }
-#endif
 }
 
 }  // namespace meshward::hash

@@ -31,7 +31,8 @@ class Lockstep {
   void compress_buffer(const std::uint8_t* first, std::size_t stride, std::size_t blocks);
   void compress(std::span<const std::uint8_t* const> data, std::size_t blocks);
   /** `used` messages from `first` on, in the lanes of one pass. */
-  void compress_lanes(std::span<const std::uint8_t* const> data, std::size_t first, std::size_t used, std::size_t blocks);
+  void compress_lanes(const LaneCompressor& compressor, std::span<const std::uint8_t* const> data, std::size_t first, std::size_t used,
+                      std::size_t blocks);
 
   std::string_view prefix_;
   std::vector<const std::uint8_t*> messages_;

@@ -21,18 +21,24 @@ struct Compressor {
   void (*two)(State& first, const uint8_t* first_data, State& second, const uint8_t* second_data, size_t blocks);
 };
 
-/** Sixteen states, word by word. */
+constexpr size_t most_lanes = 16;
+
+/** A state a lane, word by word. */
 struct LaneStates {
-  alignas(64) uint32_t words[8][16];
+  alignas(64) uint32_t words[8][most_lanes];
 };
 
-/** Sixteen messages side by side; each takes in `blocks` × 64 bytes. */
-typedef void (*SixteenCompressor)(LaneStates& states, const uint8_t* const* data, size_t blocks);
+/** `lanes` messages side by side; each takes in `blocks` × 64 bytes. */
+struct LaneCompressor {
+  size_t lanes;
+  void (*compress)(LaneStates& states, const uint8_t* const* data, size_t blocks);
+};
 
 extern const Compressor scalar_compressor;
 #if defined(__x86_64__)
 extern const Compressor shani_compressor;
-extern const SixteenCompressor avx512_compressor;
+extern const LaneCompressor avx2_compressor;
+extern const LaneCompressor avx512_compressor;
 #endif
 
 }  // namespace meshward::hash

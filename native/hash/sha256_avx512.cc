@@ -87,6 +87,6 @@ void compress_sixteen(LaneStates& states, const uint8_t* const* data, size_t blo
 
 }  // namespace
 
-const SixteenCompressor avx512_compressor = compress_sixteen;
+const LaneCompressor avx512_compressor{16, compress_sixteen};
 
 }  // namespace meshward::hash

@@ -24,33 +24,36 @@ uint32_t big_endian_word(const uint8_t* from) {
 
 void compress_one(State& state, const uint8_t* data, size_t blocks) {
   for (; blocks > 0; blocks--, data += 64) {
-    uint32_t schedule[64];
-    for (int t = 0; t < 16; t++) schedule[t] = big_endian_word(data + 4 * t);
-    for (int t = 16; t < 64; t++) {
-      const uint32_t w15 = schedule[t - 15];
-      const uint32_t w2 = schedule[t - 2];
-      const uint32_t s0 = rotate_right(w15, 7) ^ rotate_right(w15, 18) ^ (w15 >> 3);
-      const uint32_t s1 = rotate_right(w2, 17) ^ rotate_right(w2, 19) ^ (w2 >> 10);
-      schedule[t] = schedule[t - 16] + s0 + schedule[t - 7] + s1;
-    }
-    uint32_t a = state.words[0], b = state.words[1], c = state.words[2], d = state.words[3];
-    uint32_t e = state.words[4], f = state.words[5], g = state.words[6], h = state.words[7];
-    for (int t = 0; t < 64; t++) {
+    uint32_t schedule[16];  // word t in place t % 16
+    uint32_t s[8];          // a .. h; instead of moving them, each round looks one place further
+    for (int i = 0; i < 8; i++) s[i] = state.words[i];
+    const auto round = [&](int t, uint32_t constant, uint32_t word) __attribute__((always_inline)) {
+      const auto at = [&](int i) __attribute__((always_inline)) -> uint32_t& { return s[(i - t) & 7]; };
+      const uint32_t a = at(0), e = at(4);
       const uint32_t sum1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25);
-      const uint32_t temp1 = h + sum1 + ((e & f) ^ (~e & g)) + round_constants[t] + schedule[t];
+      const uint32_t temp = at(7) + constant + word + sum1 + (at(6) ^ (e & (at(5) ^ at(6))));
       const uint32_t sum0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22);
-      const uint32_t temp2 = sum0 + ((a & b) ^ (a & c) ^ (b & c));
-      h = g;
-      g = f;
-      f = e;
-      e = d + temp1;
-      d = c;
-      c = b;
-      b = a;
-      a = temp1 + temp2;
+      at(3) += temp;
+      at(7) = temp + sum0 + ((a & at(1)) | (at(2) & (a | at(1))));
+    };
+    // Unrolled, so that which variable is meant where is settled when this is compiled.
+#pragma GCC unroll 16
+    for (int t = 0; t < 16; t++) {
+      schedule[t] = big_endian_word(data + 4 * t);
+      round(t, round_constants[t], schedule[t]);
     }
-    const uint32_t worked[8] = {a, b, c, d, e, f, g, h};
-    for (int i = 0; i < 8; i++) state.words[i] += worked[i];
+    for (int first = 16; first < 64; first += 16) {
+#pragma GCC unroll 16
+      for (int t = 0; t < 16; t++) {
+        const uint32_t w15 = schedule[(t + 1) & 15];
+        const uint32_t w2 = schedule[(t + 14) & 15];
+        const uint32_t sigma0 = rotate_right(w15, 7) ^ rotate_right(w15, 18) ^ (w15 >> 3);
+        const uint32_t sigma1 = rotate_right(w2, 17) ^ rotate_right(w2, 19) ^ (w2 >> 10);
+        schedule[t] += sigma0 + schedule[(t + 9) & 15] + sigma1;
+        round(t, round_constants[first + t], schedule[t]);
+      }
+    }
+    for (int i = 0; i < 8; i++) state.words[i] += s[i];
   }
 }
 

@@ -15,6 +15,13 @@ Napi::Value isa_levels_supported(const Napi::CallbackInfo& info) {
   return names;
 }
 
+/** useSha(used): false as on a processor without the SHA extensions. */
+Napi::Value use_sha(const Napi::CallbackInfo& info) {
+  if (!info[0].IsBoolean()) throw Napi::TypeError::New(info.Env(), "useSha wants true or false");
+  isa::use_sha(info[0].As<Napi::Boolean>().Value());
+  return info.Env().Undefined();
+}
+
 /** setIsaLevel(name): true, or false where this processor does not have the level. */
 Napi::Value set_isa_level(const Napi::CallbackInfo& info) {
   if (!info[0].IsString()) throw Napi::TypeError::New(info.Env(), "setIsaLevel wants a name");
@@ -30,6 +37,7 @@ void register_isa(Napi::Env env, Napi::Object exports) {
   exports.Set("isaLevel", Napi::Function::New(env, isa_level, "isaLevel"));
   exports.Set("isaLevelsSupported", Napi::Function::New(env, isa_levels_supported, "isaLevelsSupported"));
   exports.Set("setIsaLevel", Napi::Function::New(env, set_isa_level, "setIsaLevel"));
+  exports.Set("useSha", Napi::Function::New(env, use_sha, "useSha"));
 }
 
 }  // namespace meshward

@@ -64,6 +64,7 @@ const Processor& processor() {
 
 constexpr std::array<std::string_view, 6> names{"scalar", "ssse3", "avx2", "avx512", "gfni", "neon"};
 std::atomic<int> chosen{-1};
+std::atomic<bool> sha_used{true};
 
 }  // namespace
 
@@ -86,6 +87,8 @@ Level current() {
 
 void set(Level level) { chosen.store(static_cast<int>(level), std::memory_order_relaxed); }
 
-bool has_sha() { return processor().sha; }
+bool has_sha() { return processor().sha && sha_used.load(std::memory_order_relaxed); }
+
+void use_sha(bool used) { sha_used.store(used, std::memory_order_relaxed); }
 
 }  // namespace meshward::isa

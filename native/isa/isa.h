@@ -24,5 +24,7 @@ void set(Level level);
 
 /** SHA extensions: beside the levels, since processors have them in every combination. */
 bool has_sha();
+/** False: as on a processor without the SHA extensions. True: as this one is. */
+void use_sha(bool used);
 
 }  // namespace meshward::isa
