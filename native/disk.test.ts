@@ -50,6 +50,23 @@ describe('files written together', () => {
   });
 });
 
+describe('a long file', () => {
+  const kib = 1024;
+  /** Around where the page cache is left aside, where a chunk of it ends, and where a block does. */
+  const lengths = [512, 1024, 1536].flatMap((count) => [-4096, -1, 0, 1, 4095].map((more) => count * kib + more));
+
+  it.each(lengths)('of %i bytes has all of them, however they come', async (length) => {
+    const content = Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 12)) % 251);
+    const parts: Uint8Array[] = [];
+    for (let from = 0, step = 1; from < length; from += step, step = (step * 7 + 13) % 40_000) {
+      parts.push(content.subarray(from, from + step));
+    }
+    const files = [parts, [content]].map((each, i) => ({ path: at('in', String(i)), parts: each }));
+    expect(await writeFiles(files, true)).toEqual({ outcomes: [0, 0], syncs: 2 });
+    for (const { path } of files) expect(Buffer.compare(await readFile(path), content)).toBe(0);
+  });
+});
+
 describe('files put in their places', () => {
   const put = (names: string[], folder: string, name?: string) =>
     placeFiles(

@@ -7,12 +7,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <set>
 
 namespace meshward::disk {
 namespace {
 
 constexpr std::size_t parts_at_once = 512;  // IOV_MAX is 1024
+/** What writes past the page cache begins, is as long and lies in memory at a multiple of this. */
+constexpr std::size_t block_bytes = 4096;
+constexpr std::size_t chunk_bytes = 512 * 1024;
+/** Longer files go past the page cache: they are seldom read soon, and pages for them cost more than a copy and push out others. */
+constexpr std::size_t direct_from_bytes = 512 * 1024;
 
 class File {
  public:
@@ -29,7 +37,82 @@ class File {
   int descriptor_;
 };
 
-Outcome write_all(int descriptor, const std::vector<Part>& parts) {
+Outcome write_fully(int descriptor, const std::uint8_t* data, std::size_t length) {
+  for (std::size_t done = 0; done < length;) {
+    const ssize_t written = ::write(descriptor, data + done, length - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return -errno;
+    done += static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
+struct Free {
+  void operator()(std::uint8_t* data) const { std::free(data); }
+};
+
+/** Of each thread that writes, kept. */
+std::uint8_t* chunk_of_thread() {
+  thread_local const std::unique_ptr<std::uint8_t, Free> chunk(static_cast<std::uint8_t*>(std::aligned_alloc(block_bytes, chunk_bytes)));
+  return chunk.get();
+}
+
+/** Past the page cache where the file system can. */
+class DirectFile {
+ public:
+  explicit DirectFile(int descriptor) : descriptor_(descriptor), flags_(::fcntl(descriptor, F_GETFL)) {
+#ifdef O_DIRECT
+    is_direct_ = flags_ >= 0 && ::fcntl(descriptor_, F_SETFL, flags_ | O_DIRECT) == 0;
+#endif
+  }
+
+  bool is_direct() const { return is_direct_; }
+
+  /** Whole blocks from memory at a multiple of one, but for the last of a file. */
+  Outcome write(const std::uint8_t* data, std::size_t length) {
+    const std::size_t blocks = is_direct_ ? length / block_bytes * block_bytes : 0;
+    for (std::size_t done = 0; is_direct_ && done < blocks;) {
+      const ssize_t written = ::write(descriptor_, data + done, blocks - done);
+      if (written < 0 && errno == EINTR) continue;
+      // Blocks may be longer here, and what was written of one cannot be gone on from without the page cache.
+      if (written < 0 && errno != EINVAL) return -errno;
+      if (written > 0) done += static_cast<std::size_t>(written);
+      if (written < 0 || done % block_bytes != 0) through_cache();
+      if (!is_direct_) return write_fully(descriptor_, data + done, length - done);
+    }
+    if (blocks == length) return 0;
+    through_cache();
+    return write_fully(descriptor_, data + blocks, length - blocks);
+  }
+
+ private:
+  void through_cache() {
+    if (is_direct_) ::fcntl(descriptor_, F_SETFL, flags_);
+    is_direct_ = false;
+  }
+
+  int descriptor_;
+  int flags_;
+  bool is_direct_ = false;
+};
+
+Outcome write_direct(DirectFile& file, const std::vector<Part>& parts, std::uint8_t* chunk) {
+  std::size_t filled = 0;
+  for (const Part& part : parts) {
+    for (std::size_t at = 0; at < part.length;) {
+      const std::size_t length = std::min(part.length - at, chunk_bytes - filled);
+      std::memcpy(chunk + filled, part.data + at, length);
+      filled += length;
+      at += length;
+      if (filled < chunk_bytes) continue;
+      if (const Outcome written = file.write(chunk, filled); written != 0) return written;
+      filled = 0;
+    }
+  }
+  return file.write(chunk, filled);
+}
+
+Outcome write_through_cache(int descriptor, const std::vector<Part>& parts) {
   std::vector<iovec> left;
   for (const Part& part : parts) {
     if (part.length > 0) left.push_back({const_cast<std::uint8_t*>(part.data), part.length});
@@ -48,6 +131,17 @@ Outcome write_all(int descriptor, const std::vector<Part>& parts) {
     }
   }
   return 0;
+}
+
+Outcome write_all(int descriptor, const std::vector<Part>& parts) {
+  std::size_t length = 0;
+  for (const Part& part : parts) length += part.length;
+  if (length >= direct_from_bytes) {
+    DirectFile file(descriptor);
+    std::uint8_t* const chunk = file.is_direct() ? chunk_of_thread() : nullptr;
+    if (chunk != nullptr) return write_direct(file, parts, chunk);
+  }
+  return write_through_cache(descriptor, parts);
 }
 
 /** @returns how much there was, or a negative errno. */
