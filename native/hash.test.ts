@@ -16,6 +16,7 @@ const bytesOf = (length: number, seed: number): Uint8Array =>
 
 afterEach(() => {
   loadNative().setIsaLevel(levels.at(-1) as string);
+  loadNative().useSha(true);
 });
 
 describe.each(levels)('at level %s', (level) => {
@@ -29,8 +30,12 @@ describe.each(levels)('at level %s', (level) => {
     }
   });
 
-  test('many blocks of any lengths, at any alignment, hash as one by one', () => {
+  test.each([
+    { sha: true, extensions: 'as this processor has them' },
+    { sha: false, extensions: 'left out' },
+  ])('many blocks of any lengths, at any alignment, hash as one by one, SHA extensions $extensions', ({ sha }) => {
     loadNative().setIsaLevel(level);
+    loadNative().useSha(sha);
     const lengths = fc.oneof(
       fc.array(fc.nat(300), { maxLength: 40 }),
       fc.tuple(fc.nat(1000), fc.nat(40)).map(([length, count]) => Array.from({ length: count }, () => length)),
@@ -96,4 +101,8 @@ test('faulty arguments are refused as bad input', () => {
   expect(() => pairHash(new Uint8Array(31), new Uint8Array(32))).toThrow(refused);
   expect(() => taggedHash('t'.repeat(129), new Uint8Array(1))).toThrow(refused);
   expect(() => sha256d('text' as unknown as Uint8Array)).toThrow(refused);
+});
+
+test('useSha wants true or false', () => {
+  expect(() => loadNative().useSha('no' as unknown as boolean)).toThrow('useSha wants true or false');
 });
