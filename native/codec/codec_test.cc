@@ -54,10 +54,15 @@ void tile_borders() {
 /** Every beginning in a line, of the outputs and of the sources, and every end: what is peeled before the whole steps and left after them. */
 void every_alignment() {
   Random random(13);
-  for (const auto& [k, r] : {std::pair<std::size_t, std::size_t>{25, 9}, {25, 2}, {6, 1}, {3, 7}}) {
+  struct Shape {
+    std::size_t k;
+    std::size_t r;
+    bool is_encoding;
+  };
+  for (const auto& [k, r, is_encoding] : {Shape{25, 9, false}, {25, 2, false}, {6, 1, false}, {3, 7, false}, {25, 75, true}}) {
     for (std::size_t shift = 0; shift < 64; shift++) {
       const std::size_t length = 300 + random.below(64);
-      const Case test(k, r, length, Against::page_after, random);
+      const Case test = is_encoding ? Case(0, k, k, r, length, Against::page_after, random) : Case(k, r, length, Against::page_after, random);
       const auto expected = test.run(isa::Level::scalar);
       const std::size_t stride = (length + 127) / 64 * 64;
       for (const isa::Level level : isa::supported()) {

@@ -130,11 +130,36 @@ MESHWARD_INLINE void for_steps(const KernelCall& call, Run run) {
   }
 }
 
+constexpr size_t most_steps = 16;
+
+/** Where the steps of a tile begin: aligned, but for the first and the last of all, which share columns with those beside them. */
+struct Tile {
+  size_t at[most_steps];
+  size_t steps;
+};
+
+/** Calls run(tile) for tiles of up to `steps` steps. At least a step. */
+template <typename Run>
+MESHWARD_INLINE void for_tiles(const KernelCall& call, size_t steps, Run run) {
+  size_t at = call.begin;
+  Tile tile;
+  while (at < call.end) {
+    for (tile.steps = 0; tile.steps < steps && at < call.end; tile.steps++) {
+      tile.at[tile.steps] = at + step <= call.end ? at : call.end - step;
+      // A store across two lines costs more than a load: after the first step as the first output's lines lie.
+      at += step - ((reinterpret_cast<uintptr_t>(call.outputs[0]) + at) & (step - 1));
+    }
+    run(tile);
+  }
+}
+
 }  // namespace
 
 /** One output; at least a step. */
 void run_single_avx2(const KernelCall& call);
 /** Two to four sources; at least a step. */
 void run_narrow_avx2(const KernelCall& call);
+/** Its NibbleToeplitzProgram; at least a step. `is_near`: all blocks lie in a core's own caches. */
+void run_toeplitz_avx2(const KernelCall& call, bool is_near);
 
 }  // namespace meshward::codec

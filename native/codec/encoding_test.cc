@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "codec/nibble_toeplitz.h"
 #include "codec/test_case.h"
 #include "codec/toeplitz.h"
 #include "codec/weights.h"
@@ -18,13 +19,18 @@ using codec::test::scattered_blocks_agree;
 namespace {
 
 /** Whether the plan has fewer products by its matrix's structure; so that the cases below do not test something else. */
-bool has_toeplitz(const Case& test) { return Plan(test.source_numbers, test.wanted_numbers, isa::Level::gfni).toeplitz() != nullptr; }
+bool has_structure(const Case& test, isa::Level level) {
+  if (!isa::is_supported(level)) return false;
+  const Plan plan(test.source_numbers, test.wanted_numbers, level);
+  return plan.toeplitz() != nullptr || plan.nibble_toeplitz() != nullptr;
+}
 
 void encodings_of_every_shape() {
   Random random(9);
-  std::size_t structured = 0;
+  std::size_t structured_gfni = 0, structured_avx2 = 0;
   const auto agree = [&](const Case& test) {
-    structured += isa::is_supported(isa::Level::gfni) && has_toeplitz(test);
+    structured_gfni += has_structure(test, isa::Level::gfni);
+    structured_avx2 += has_structure(test, isa::Level::avx2);
     levels_agree(test, isa::Level::scalar);
   };
   const auto guard = [&] { return random.below(2) ? Against::page_before : Against::page_after; };
@@ -49,12 +55,16 @@ void encodings_of_every_shape() {
       agree(Case(0, blocks * 8 + 5, blocks * 8 + 5, row_blocks * 8 + 5, 600, guard(), random));
     }
   }
-  if (isa::is_supported(isa::Level::gfni)) CHECK(structured > 80);
+  if (isa::is_supported(isa::Level::gfni)) CHECK(structured_gfni > 80);
+  if (isa::is_supported(isa::Level::avx2)) CHECK(structured_avx2 > 80);
 }
 
 void other_numbers_have_no_structure() {
   const auto toeplitz = [](std::vector<std::uint8_t> sources, std::vector<std::uint8_t> wanted) {
-    return codec::ToeplitzPlan::make(sources, wanted, codec::lagrange_weights(sources, wanted)) != nullptr;
+    const auto weights = codec::lagrange_weights(sources, wanted);
+    const bool has_affine = codec::ToeplitzPlan::make(sources, wanted, weights) != nullptr;
+    CHECK(has_affine == (codec::NibbleToeplitzPlan::make(sources, wanted, weights) != nullptr));
+    return has_affine;
   };
   std::vector<std::uint8_t> sources(25), wanted(75);
   std::iota(sources.begin(), sources.end(), std::uint8_t{0});

@@ -61,6 +61,31 @@ struct ToeplitzProgram {
 };
 
 /**
+ * The same for kernels whose products are look-ups: blocks of four columns and of four rows, of which the last may have fewer; the
+ * kernel fills up the columns with zeros. A term's 4 × 4 matrix is given as the nine tables that it comes down to, split in two twice.
+ */
+constexpr size_t nibble_block_rows = 4;
+constexpr size_t nibble_tables_a_term = 9;
+/** What a kernel keeps: blocks with their sums, and slots. */
+constexpr size_t most_nibble_blocks = 112;
+constexpr size_t most_nibble_slots = 8;
+
+struct NibbleToeplitzProgram {
+  size_t first_column;  // 1: source 0 is added to every other source before, and to every output after
+  size_t columns;
+  size_t column_blocks;
+  size_t slots;
+  const uint8_t* column_scales;  // these and the others: entries of `fill_nibble_table`, aligned to 32 bytes
+  const uint8_t* row_scales;
+  const ToeplitzSum* sums;
+  size_t sum_count;
+  const ToeplitzStep* steps;
+  size_t step_count;
+  const uint16_t* term_blocks;
+  const uint8_t* tables;  // of each term: for what y0 y1 and y2 y3 share, for y0 y1, for y2 y3
+};
+
+/**
  * outputs[j][c] = sum over i of weight(i, j) * sources[i][c], for begin <= c < end. The weights of each output add up to 1,
  * since they interpolate constants too.
  * Buffers have any alignment; outputs overlap neither sources nor each other; nothing outside [begin, end) is touched.
@@ -74,7 +99,8 @@ struct KernelCall {
   size_t end;
   size_t length;       // of the whole blocks: says what comes from memory and what from a cache
   const void* tables;  // what the kernel's `fill_table` made, as `outputs_a_group` says
-  const ToeplitzProgram* toeplitz;  // null where the matrix has no such structure
+  const ToeplitzProgram* toeplitz;  // null where the matrix has no such structure, or the kernel does not run it
+  const NibbleToeplitzProgram* nibble_toeplitz;
 };
 
 struct Kernel {
@@ -86,8 +112,8 @@ struct Kernel {
   size_t columns_a_call;
   /** About how many byte products it makes in a microsecond: decides what is worth a thread. */
   size_t products_per_microsecond;
-  /** Whether it can run a ToeplitzProgram. */
-  bool runs_toeplitz = false;
+  /** Which programmes it can run. */
+  enum class Runs { tables, toeplitz, nibble_toeplitz } runs = Runs::tables;
   /**
    * Outputs are taken in groups of `group_size`: the entries of one group's outputs, source by source, lie before the next
    * group's. By default all outputs are one group: entry (i, j) at index i * output_count + j.

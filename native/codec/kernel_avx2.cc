@@ -10,19 +10,12 @@ namespace {
 
 // Of a tile, where one step is not more: in the first-level cache beside a group's tables and outputs.
 constexpr size_t packed_bytes = 16 * 1024;
-constexpr size_t most_steps = 16;
 // Above this, blocks come from beyond a core's own cache.
 constexpr size_t near_cached_bytes = 512 * 1024;
 // How far ahead sources are fetched that are gone through once; those that are packed, by the next tile.
 constexpr size_t columns_ahead = 1024;
 // Adding source 0 to all others costs an addition each, and spares a product in each output.
 constexpr size_t outputs_worth_adding(size_t sources) { return sources / 3 + 1; }
-
-/** Where the steps of a tile begin: aligned, but for the first and the last of all, which share columns with those beside them. */
-struct Tile {
-  size_t at[most_steps];
-  size_t steps;
-};
 
 // A function for each, so that none keeps what another needs in a register.
 template <int outputs, From from, bool adds>
@@ -62,23 +55,15 @@ void run_tile(const KernelCall& call, const Tile& tile, size_t ahead, uint8_t* p
   }
 }
 
+bool is_near(const KernelCall& call) { return (call.source_count + call.output_count) * call.length <= near_cached_bytes; }
+
 template <bool adds>
 void run_tiles(const KernelCall& call) {
   alignas(64) uint8_t packed[256 * packed_step_bytes];
   const size_t fit = packed_bytes / (packed_step_bytes * call.source_count);
   const size_t steps = fit < 1 ? 1 : fit > most_steps ? most_steps : fit;
-  const bool is_near = (call.source_count + call.output_count) * call.length <= near_cached_bytes;
-  const size_t ahead = is_near ? 0 : call.output_count > most_outputs ? steps * step : columns_ahead;
-  size_t at = call.begin;
-  Tile tile;
-  while (at < call.end) {
-    for (tile.steps = 0; tile.steps < steps && at < call.end; tile.steps++) {
-      tile.at[tile.steps] = at + step <= call.end ? at : call.end - step;
-      // A store across two lines costs more than a load: after the first step as the first output's lines lie.
-      at += step - ((reinterpret_cast<uintptr_t>(call.outputs[0]) + at) & (step - 1));
-    }
-    run_tile<adds>(call, tile, ahead, packed);
-  }
+  const size_t ahead = is_near(call) ? 0 : call.output_count > most_outputs ? steps * step : columns_ahead;
+  for_tiles(call, steps, [&](const Tile& tile) { run_tile<adds>(call, tile, ahead, packed); });
 }
 
 /** Fewer columns than a step go through buffers, so that nothing beyond a block is read or written. */
@@ -108,6 +93,7 @@ void run_avx2(const KernelCall& call) {
   if (call.end - call.begin < step) return run_short(call);
   if (call.output_count == 1 && call.source_count > 1) return run_single_avx2(call);
   if (call.source_count >= 2 && call.source_count <= 4) return run_narrow_avx2(call);
+  if (call.nibble_toeplitz != nullptr) return run_toeplitz_avx2(call, is_near(call));
   if (call.output_count >= outputs_worth_adding(call.source_count)) {
     run_tiles<true>(call);
   } else {
@@ -117,6 +103,6 @@ void run_avx2(const KernelCall& call) {
 
 }  // namespace
 
-const Kernel avx2_kernel{32, fill_nibble_table, run_avx2, 256 * 1024, 60'000, false, most_outputs};
+const Kernel avx2_kernel{32, fill_nibble_table, run_avx2, 256 * 1024, 60'000, Kernel::Runs::nibble_toeplitz, most_outputs};
 
 }  // namespace meshward::codec

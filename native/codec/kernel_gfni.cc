@@ -156,6 +156,6 @@ void run_gfni(const KernelCall& call) {
 
 }  // namespace
 
-const Kernel gfni_kernel{8, fill_affine_table, run_gfni, 256 * 1024, 150'000, true};
+const Kernel gfni_kernel{8, fill_affine_table, run_gfni, 256 * 1024, 150'000, Kernel::Runs::toeplitz};
 
 }  // namespace meshward::codec

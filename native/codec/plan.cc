@@ -63,7 +63,8 @@ Plan::Plan(std::span<const std::uint8_t> source_numbers, std::span<const std::ui
       }
     }
   }
-  if (kernel_.runs_toeplitz) toeplitz_ = ToeplitzPlan::make(source_numbers, computed_numbers, weights);
+  if (kernel_.runs == Kernel::Runs::toeplitz) toeplitz_ = ToeplitzPlan::make(source_numbers, computed_numbers, weights);
+  if (kernel_.runs == Kernel::Runs::nibble_toeplitz) nibble_toeplitz_ = NibbleToeplitzPlan::make(source_numbers, computed_numbers, weights);
 }
 
 std::shared_ptr<const Plan> PlanCache::get(std::span<const std::uint8_t> source_numbers,

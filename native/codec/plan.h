@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codec/kernel.h"
+#include "codec/nibble_toeplitz.h"
 #include "codec/toeplitz.h"
 #include "isa/isa.h"
 
@@ -37,7 +38,10 @@ class Plan {
   const void* tables() const { return tables_.get(); }
   /** Null where the matrix has no such structure, or the kernel no use for it. */
   const ToeplitzProgram* toeplitz() const { return toeplitz_ ? &toeplitz_->program() : nullptr; }
-  std::size_t size_bytes() const { return table_bytes_ + 512 + (toeplitz_ ? toeplitz_->size_bytes() : 0); }
+  const NibbleToeplitzProgram* nibble_toeplitz() const { return nibble_toeplitz_ ? &nibble_toeplitz_->program() : nullptr; }
+  std::size_t size_bytes() const {
+    return table_bytes_ + 512 + (toeplitz_ ? toeplitz_->size_bytes() : 0) + (nibble_toeplitz_ ? nibble_toeplitz_->size_bytes() : 0);
+  }
 
  private:
   struct FreeAligned {
@@ -51,6 +55,7 @@ class Plan {
   std::size_t table_bytes_ = 0;
   std::unique_ptr<void, FreeAligned> tables_;
   std::unique_ptr<const ToeplitzPlan> toeplitz_;
+  std::unique_ptr<const NibbleToeplitzPlan> nibble_toeplitz_;
 };
 
 /** The plans used last, since the segments of a file and the files of a campaign ask for the same one again and again. */

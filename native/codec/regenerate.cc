@@ -19,7 +19,8 @@ void regenerate_columns(const Regeneration& work, std::size_t begin, std::size_t
   const Plan& plan = *work.plan;
   std::vector<std::uint8_t*> computed(plan.computed().size());
   for (std::size_t j = 0; j < computed.size(); j++) computed[j] = work.outputs[plan.computed()[j]];
-  KernelCall call{work.sources.data(), plan.source_count(), computed.data(), computed.size(), 0, 0, work.length, plan.tables(), plan.toeplitz()};
+  KernelCall call{work.sources.data(), plan.source_count(), computed.data(), computed.size(), 0, 0, work.length, plan.tables(), plan.toeplitz(),
+                  plan.nibble_toeplitz()};
   const std::size_t tile = plan.kernel().columns_a_call;
   for (std::size_t at = begin; at < end; at += tile) {
     if (is_set(cancelled)) return;

@@ -3,20 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "codec/field.h"
+#include "codec/toeplitz_matrix.h"
 #include "codec/toeplitz_split.h"
-
-// Why the matrix of an encoding is diagonal · Toeplitz · diagonal. Share i is f(x_i), x_0 = 0 and x_i = a^(i - 1) with a = 2. A
-// weight (weights.cc) is
-//   P(x_w) / ((x_w - x_i) D_i)   with   x_w - x_i = a^(w - 1) - a^(i - 1) = a^(i - 1) (a^(w - i) - 1)   for w, i > 0,
-// which is
-//   P(x_w) · 1 / (1 + a^(w - i)) · 1 / (a^(i - 1) D_i):
-// a factor of the row, one of the column, and between them one that hangs on w - i alone. Where the sources are consecutive
-// shares and the wanted ones too, that is a Toeplitz matrix, and toeplitz_split.h multiplies by one with fewer products.
-//
-// The point 0 is no power of a. But the weights of a row add up to 1, since they interpolate constants: share w is source 0 plus
-// the weighted sum of all other sources, each plus source 0; so that source needs no product. Share 0 among the wanted is left
-// to the other kernels.
 
 namespace meshward::codec {
 namespace {
@@ -47,21 +35,6 @@ struct Choice {
   double cost;
 };
 
-bool is_run(std::span<const std::uint8_t> numbers) {
-  for (std::size_t i = 1; i < numbers.size(); i++) {
-    if (numbers[i] != numbers[i - 1] + 1) return false;
-  }
-  return !numbers.empty();
-}
-
-std::uint8_t inverse(std::uint8_t value) { return field.power[255 - field.log[value]]; }
-
-/** 1 / (1 + a^distance). Rows and columns that only fill up a block meet a^distance = 1: any value does for them. */
-std::uint8_t entry_at(int distance) {
-  const auto exponent = static_cast<unsigned>((distance % 255 + 255) % 255);
-  return exponent == 0 ? 0 : inverse(static_cast<std::uint8_t>(1 ^ field.power[exponent]));
-}
-
 std::uint64_t affine_matrix(std::uint8_t weight) {
   std::uint64_t matrix;
   fill_affine_table(weight, &matrix);
@@ -82,7 +55,7 @@ double cost_of(const ToeplitzSplit& split, const Shape& shape, std::size_t power
 }
 
 /** The cheapest way to cut the matrix: what is left over of whole blocks is filled up with zeros, or multiplied singly. */
-std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted, int first_offset) {
+std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted) {
   std::optional<Choice> best;
   for (const std::size_t column_blocks : {power_sources / block_rows, (power_sources + block_rows - 1) / block_rows}) {
     for (const std::size_t row_blocks : {wanted / block_rows, (wanted + block_rows - 1) / block_rows}) {
@@ -90,7 +63,7 @@ std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted, in
       const Shape shape{std::min(power_sources, column_blocks * block_rows), column_blocks, std::min(wanted, row_blocks * block_rows), row_blocks};
       for (const std::size_t largest_square : {8u, 6u, 4u, 3u, 2u, 1u}) {
         if (largest_square > std::min(row_blocks, column_blocks)) continue;  // it would have no square to split
-        ToeplitzSplit split(row_blocks, column_blocks, first_offset, largest_square);
+        ToeplitzSplit split(row_blocks, column_blocks, largest_square);
         if (split.blocks() + split.slots() > most_toeplitz_blocks) continue;
         const double cost = cost_of(split, shape, power_sources, wanted);
         if (!best || cost < best->cost) best.emplace(Choice{shape, std::move(split), cost});
@@ -104,18 +77,18 @@ std::optional<Choice> cheapest(std::size_t power_sources, std::size_t wanted, in
  * The nine 2 × 2 matrices that an 8 × 8 one is split into, twice in two, each by its three values: on the diagonal, right of
  * it and below it.
  */
-void append_matrices(const ToeplitzSplit::Offsets& offsets, std::vector<std::uint64_t>& matrices) {
+void append_matrices(const ToeplitzSplit::Offsets& offsets, int first_distance, std::vector<std::uint64_t>& matrices) {
   const auto parts = {0, -1, 1};  // of a split in two: T(0), T(-1) + T(0), T(1) + T(0)
   for (const int outer : parts) {
     for (const int inner : parts) {
       for (const int distance : parts) {
         std::uint8_t value = 0;
         for (const int offset : offsets) {
-          const int at = offset + distance;
-          value ^= entry_at(at);
-          if (outer != 0) value ^= entry_at(at + 4 * outer);
-          if (inner != 0) value ^= entry_at(at + 2 * inner);
-          if (outer != 0 && inner != 0) value ^= entry_at(at + 4 * outer + 2 * inner);
+          const int at = first_distance + static_cast<int>(block_rows) * offset + distance;
+          value ^= ToeplitzMatrix::entry_at(at);
+          if (outer != 0) value ^= ToeplitzMatrix::entry_at(at + 4 * outer);
+          if (inner != 0) value ^= ToeplitzMatrix::entry_at(at + 2 * inner);
+          if (outer != 0 && inner != 0) value ^= ToeplitzMatrix::entry_at(at + 4 * outer + 2 * inner);
         }
         matrices.push_back(affine_matrix(value));
       }
@@ -128,30 +101,23 @@ void append_matrices(const ToeplitzSplit::Offsets& offsets, std::vector<std::uin
 std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint8_t> source_numbers,
                                                        std::span<const std::uint8_t> wanted_numbers,
                                                        std::span<const std::uint8_t> weights) {
-  if (!is_run(source_numbers) || !is_run(wanted_numbers) || wanted_numbers[0] == 0) return nullptr;
+  const auto matrix = ToeplitzMatrix::find(source_numbers, wanted_numbers, weights);
+  if (!matrix) return nullptr;
   const std::size_t k = source_numbers.size();
-  const std::size_t first = source_numbers[0] == 0 ? 1 : 0;
-  if (first == k) return nullptr;
-  const auto choice = cheapest(k - first, wanted_numbers.size(), wanted_numbers[0] - source_numbers[first]);
+  const std::size_t first = matrix->first_column;
+  const auto choice = cheapest(k - first, wanted_numbers.size());
   if (!choice || choice->cost > worth_it * static_cast<double>(weights.size())) return nullptr;
 
   std::unique_ptr<ToeplitzPlan> plan(new ToeplitzPlan);
   const Shape& shape = choice->shape;
   const std::size_t end = first + shape.columns;
   const std::size_t filled_rows = shape.row_blocks * block_rows;
-  const auto entry = [&](std::size_t w, std::size_t i) { return entry_at(wanted_numbers[w] - source_numbers[i]); };
 
-  // The diagonals are determined but for one factor: it is chosen so that the first column's is 1.
-  std::uint8_t first_row_scale = 0;
   for (std::size_t w = 0; w < shape.rows; w++) {
-    const std::uint8_t scale = multiply(weights[w * k + first], inverse(entry(w, first)));
-    if (w == 0) first_row_scale = scale;
-    plan->row_scales_.push_back(affine_matrix(scale));
+    plan->row_scales_.push_back(affine_matrix(matrix->row_scales[w]));
     for (std::size_t i = end; i < k; i++) plan->direct_weights_.push_back(affine_matrix(weights[w * k + i]));
   }
-  for (std::size_t i = first; i < end; i++) {
-    plan->column_scales_.push_back(affine_matrix(multiply(weights[i], inverse(multiply(first_row_scale, entry(0, i))))));
-  }
+  for (std::size_t c = 0; c < shape.columns; c++) plan->column_scales_.push_back(affine_matrix(matrix->column_scales[c]));
   // Rows that fill up the last block are computed too, and not stored.
   plan->row_scales_.resize(filled_rows);
   plan->direct_weights_.resize(filled_rows * (k - end));
@@ -159,7 +125,7 @@ std::unique_ptr<const ToeplitzPlan> ToeplitzPlan::make(std::span<const std::uint
   plan->sums_ = choice->split.sums();
   plan->steps_ = choice->split.steps();
   for (const std::uint16_t block : choice->split.term_blocks()) plan->terms_.push_back({block, is_half(block, shape)});
-  for (const auto& offsets : choice->split.offsets()) append_matrices(offsets, plan->matrices_);
+  for (const auto& offsets : choice->split.offsets()) append_matrices(offsets, matrix->first_distance, plan->matrices_);
   plan->program_ = {
       .first_column = first,
       .columns = shape.columns,

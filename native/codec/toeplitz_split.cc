@@ -9,11 +9,9 @@ namespace {
 
 using Offsets = ToeplitzSplit::Offsets;
 
-constexpr int block_rows = toeplitz_block_rows;
-
 /** The matrix that lies `blocks` block rows below (or, negative, columns to the right). */
 Offsets moved(Offsets offsets, std::size_t blocks, int direction) {
-  for (int& offset : offsets) offset += direction * static_cast<int>(blocks) * block_rows;
+  for (int& offset : offsets) offset += direction * static_cast<int>(blocks);
   return offsets;
 }
 
@@ -76,13 +74,13 @@ std::vector<Part> lower(std::vector<Part> parts, std::size_t blocks) {
 
 }  // namespace
 
-ToeplitzSplit::ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, int first_offset, std::size_t largest_square)
+ToeplitzSplit::ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, std::size_t largest_square)
     : column_blocks_(column_blocks) {
   std::vector<Target> targets;
   for (std::size_t r = 0; r < row_blocks; r++) targets.push_back({true, static_cast<std::uint16_t>(r), {}});
   std::vector<std::uint16_t> columns(column_blocks);
   std::iota(columns.begin(), columns.end(), std::uint16_t{0});
-  const Parts whole{{columns, {first_offset}}};
+  const Parts whole{{columns, {0}}};
   for (std::size_t r = 0, rows; r < row_blocks; r += rows) {
     rows = largest_split(std::min({row_blocks - r, largest_square, most_square}));
     multiply(Targets(targets).subspan(r, rows), lower(whole, r));

@@ -24,14 +24,14 @@ namespace meshward::codec {
  */
 class ToeplitzSplit {
  public:
-  /** Which entries of T a block of the matrix is the sum of: its entry at distance d from the diagonal is sum of T[d + offset]. */
+  /** Which blocks of T, by their distance from its diagonal in blocks, a block of the matrix is the sum of. */
   using Offsets = std::vector<int>;
 
   /** Whatever splits in twos and threes up to this does so in three splits: what `most_toeplitz_addends` allows. */
   static constexpr std::size_t most_square = 8;
 
   /** `largest_square`: the largest matrix of blocks, by its rows, that is split, up to `most_square`; larger ones are cut into such. */
-  ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, int first_offset, std::size_t largest_square);
+  ToeplitzSplit(std::size_t row_blocks, std::size_t column_blocks, std::size_t largest_square);
 
   const std::vector<ToeplitzSum>& sums() const { return sums_; }
   const std::vector<ToeplitzStep>& steps() const { return steps_; }
