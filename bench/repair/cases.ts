@@ -25,7 +25,7 @@ export interface RepairBenchOptions {
 
 export const usage = `words: --code K/N  --size 10KB|1MB|10MB|1GB  --peers N  --at-once N  --missing half|all-but-k  --files N
        --rounds N  --no-tahoe  --no-sync  --breakdown  --profile DIR  --large (adds a file of 1 GB)
-Whatever is named of a case is measured alone; without any, the usual ones are.
+Whatever is named of a case is measured alone, and several with commas in turn: --peers 12,40; without any, the usual ones are.
 --breakdown takes one more round under profiles and tells where its time went: a file's wall time, what it waited for, and the processor
 time of repairer and peers by subject. The other figures are of the rounds before. bench/breakdown/README.md says what each number means.`;
 
@@ -60,19 +60,9 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
   const isOne = [values.code, values.size, values.peers, values['at-once'], values.missing].some(
     (each) => each !== undefined,
   );
-  const coding = values.code === undefined ? wide : codingOf(values.code);
   const sizes = [small, middle, large];
   const chosen: Omit<RepairCase, 'files'>[] = isOne
-    ? [
-        {
-          coding,
-          sizeBytes: values.size === undefined ? large : sizeOf(values.size),
-          peers: Number(values.peers ?? (coding.n === 10 ? 12 : 120)),
-          atOnce: Number(values['at-once'] ?? 8),
-          missing: values.missing === 'all-but-k' ? 'all-but-k' : 'half',
-          syncToDisk,
-        },
-      ]
+    ? namedCases(values, syncToDisk)
     : sizes.flatMap((sizeBytes) => [8, 1].map((atOnce) => ({ ...usual, sizeBytes, atOnce })));
   if (!isOne) {
     chosen.push(
@@ -92,6 +82,23 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
     breakdown: values.breakdown,
     profile: values.profile,
   };
+}
+
+type Named = Readonly<Partial<Record<'code' | 'size' | 'peers' | 'at-once' | 'missing', string>>>;
+
+/** All that the named values make together. */
+function namedCases(values: Named, syncToDisk: boolean): Omit<RepairCase, 'files'>[] {
+  const each = <T>(name: keyof Named, usual: T, of: (text: string) => T): T[] =>
+    values[name] === undefined ? [usual] : values[name].split(',').map(of);
+  return each('code', wide, codingOf).flatMap((coding) =>
+    each('peers', coding.n === 10 ? 12 : 120, countOf).flatMap((peers) =>
+      each('missing', 'half', missingOf).flatMap((missing) =>
+        each('size', large, sizeOf).flatMap((sizeBytes) =>
+          each('at-once', 8, countOf).map((atOnce) => ({ coding, sizeBytes, peers, atOnce, missing, syncToDisk })),
+        ),
+      ),
+    ),
+  );
 }
 
 export function titleOf({ coding: { k, n }, sizeBytes, peers, atOnce, missing, syncToDisk }: RepairCase): string {
@@ -119,6 +126,18 @@ export function codingOf(text: string): Coding {
   const [k = 0, n = 0] = text.split('/').map(Number);
   if (!(k >= 1 && n > k && n <= 256)) throw new RangeError(`${text} is no coding such as 25/100`);
   return { k, n };
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!(Number.isInteger(count) && count >= 1)) throw new RangeError(`${text} is no number of them`);
+  return count;
+}
+
+function missingOf(text: string): RepairCase['missing'] {
+  if (text !== 'half' && text !== 'all-but-k')
+    throw new RangeError(`what is missing is half or all-but-k, not ${text}`);
+  return text;
 }
 
 export function sizeOf(text: string): number {

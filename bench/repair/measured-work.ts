@@ -59,7 +59,7 @@ export function profileAnswers(): {
   return {
     async profile(path) {
       cpuBefore = ownCpuSeconds();
-      endProfile = await profileSelf(path);
+      endProfile = await profileSelf({ intervalUs: 500, path });
     },
     async profiled() {
       const cpuSeconds = ownCpuSeconds() - cpuBefore;
