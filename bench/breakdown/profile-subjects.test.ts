@@ -24,7 +24,7 @@ function profileOf(nodes: readonly ProfileNode[], sampled: readonly ProfileNode[
   };
 }
 
-const root = 'file:///somewhere/meshward';
+const root = new URL('../..', import.meta.url).href.replace(/\/$/, '');
 
 test.each([
   ['idle', frame('(idle)')],
@@ -40,9 +40,12 @@ test.each([
   ['hashing', frame('digest', 'node:internal/crypto/hash')],
   ['codec', frame('prepare', `${root}/native/segments.ts`)],
   ['disk', frame('statfs', 'node:internal/fs/promises')],
-  ['work', frame('#regenerate', `${root}/repairer/repair/repair.ts`)],
+  ['repair', frame('#regenerate', `${root}/repairer/repair/repair.ts`)],
+  ['repair', frame('openShare', `${root}/tahoe/share/reader.ts`)],
+  ['transfer', frame('spend', `${root}/peers/budget.ts`)],
   ['node', frame('processTicksAndRejections', 'node:internal/process/task_queues')],
   ['node', frame('anything', `${root}/node_modules/pino/lib/peers/logger.js`)],
+  ['node', frame('main', 'file:///bench/peers/mesh/of-somebody-else.ts')],
   ['bench', frame('onStart', `${root}/bench/repair/request-meter.ts`)],
 ] as const)('time in %s is told by the file of the function', (subject, node) => {
   expect(samplesBySubject(profileOf([node], [node]))[subject]).toBe(1);
@@ -68,15 +71,15 @@ test('a sample stands for the time until the next one, and the last until the en
   const slices = subjectSlices(profile);
   expect(slices).toEqual([
     { subject: 'idle', fromUs: 1010, toUs: 1030 },
-    { subject: 'work', fromUs: 1030, toUs: 1100 },
+    { subject: 'repair', fromUs: 1030, toUs: 1100 },
     { subject: 'idle', fromUs: 1100, toUs: 1150 },
   ]);
-  expect(sumBySubject(slices)).toMatchObject({ idle: 70, work: 70 });
+  expect(sumBySubject(slices)).toMatchObject({ idle: 70, repair: 70 });
 });
 
 test('a sample that is older than the one before takes no time from it twice', () => {
   const [idle, work] = [frame('(idle)'), frame('run', `${root}/repairer/repair/repair.ts`)];
   const profile = { ...profileOf([idle, work], [work, idle, work]), timeDeltas: [0, 50, -20], endTime: 1100 };
   const sums = sumBySubject(subjectSlices(profile));
-  expect(sums.work + sums.idle).toBe(100);
+  expect(sums.repair + sums.idle).toBe(100);
 });

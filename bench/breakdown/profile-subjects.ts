@@ -11,7 +11,8 @@ export const subjects = [
   'hashing',
   'codec',
   'disk',
-  'work',
+  'transfer',
+  'repair',
   'node',
   'native',
   'bench',
@@ -29,7 +30,8 @@ export const subjectTitles: Readonly<Record<Subject, string>> = {
   hashing: 'hashing and verifying',
   codec: 'codec',
   disk: 'files',
-  work: 'our other code',
+  transfer: 'requests of a repair: budget, contact, clocks',
+  repair: 'the repair itself: plan, places, shares',
   node: 'other code of Node and libraries',
   native: 'below JavaScript: reading from sockets, decrypting, system calls',
   bench: 'the measuring',
@@ -109,17 +111,21 @@ function subjectsByNode(nodes: readonly ProfileNode[]): Map<number, Subject> {
 /** Names of native functions that write to a socket; those of TLS sockets encrypt as they do. */
 const socketWrites = /^(writeBuffer|writev|writeUtf8String|writeLatin1String|writeAsciiString|shutdown|setSession)$/;
 
-/** Files of ours and of Node, the first that fits. */
+/** Where this project lies: what folders above it are called says nothing. */
+const projectRoot = new URL('../../', import.meta.url).href;
+
+/** Files of ours, by their path in the project, and of Node, the first that fits. */
 const subjectsByFile: readonly (readonly [RegExp, Subject])[] = [
-  [/\/bench\/|node:inspector|internal\/inspector|async_local_storage/, 'bench'],
+  [/^bench\/|node:inspector|internal\/inspector|async_local_storage/, 'bench'],
   [/tls_wrap|internal\/tls|_tls|tls_common|node:tls|secure|pinned-connector/, 'tls'],
   [/undici|_http|internal\/http|http-exchange|peer-connection\.ts|response-parser|body-sink|node:https?$/, 'http'],
-  [/native\/(hash|bytes|threaded-hash)|hash-tree|internal\/crypto|node:crypto|noble\/hashes/, 'hashing'],
-  [/native\/(codec|segments)/, 'codec'],
-  [/node:fs|internal\/fs|native\/disk|gbs\/disk/, 'disk'],
-  [/tahoe\/gbs|cborg/, 'protocol'],
+  [/^native\/(hash|bytes|threaded-hash)|hash-tree|internal\/crypto|node:crypto|noble\/hashes/, 'hashing'],
+  [/^native\/(codec|segments)/, 'codec'],
+  [/node:fs|internal\/fs|^native\/disk|gbs\/disk/, 'disk'],
+  [/^tahoe\/gbs|cborg/, 'protocol'],
   [/node:net|stream_base|internal\/streams|node:stream|internal\/stream/, 'streams'],
-  [/\/(mesh|access|native|tahoe|log|store|peers|collector|analyzer|repairer|cli)\/(?!.*node_modules)/, 'work'],
+  [/^(repairer|tahoe|native)\//, 'repair'],
+  [/^(peers|mesh)\//, 'transfer'],
 ];
 
 /** By the innermost frame that has a file: native functions have none, and belong to who called them. */
@@ -132,8 +138,9 @@ function subjectOfStack(node: ProfileNode, parents: ReadonlyMap<number, ProfileN
     const { url, functionName: name } = at.callFrame;
     if (url === '' && socketWrites.test(name)) return 'tls';
     if (url === '') continue;
-    if (/node_modules/.test(url) && !/undici|noble|cborg/.test(url)) return 'node';
-    return subjectsByFile.find(([file]) => file.test(url))?.[1] ?? 'node';
+    const file = url.startsWith(projectRoot) ? url.slice(projectRoot.length) : url;
+    if (/node_modules/.test(file) && !/undici|noble|cborg/.test(file)) return 'node';
+    return subjectsByFile.find(([pattern]) => pattern.test(file))?.[1] ?? 'node';
   }
   return 'node';
 }
