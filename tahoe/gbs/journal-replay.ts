@@ -28,12 +28,16 @@ export interface ReplayOptions {
   readonly paths: readonly string[];
   readonly disk: Disk;
   readonly shares: ShareFolder;
+  readonly syncToDisk: boolean;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Puts back what is not there, makes all of it durable, and removes the files. */
+/**
+ * Puts back what is not there, makes all of it durable, and removes the files. Also durable then is what had got its name and was not
+ * acknowledged when the process died: whoever brings it again is told that it is held.
+ */
 export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
-  const { root, paths, disk, shares, onFailure } = options;
+  const { root, paths, disk, shares, syncToDisk, onFailure } = options;
   let putBackShares = 0;
   try {
     const segments = [];
@@ -51,7 +55,7 @@ export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
       if (await putBack(disk, place, record.subarray(recordHeadBytes))) putBackShares++;
       folders.add(place.folder);
     }
-    await makeDurable(disk, root, folders);
+    if (folders.size > 0 || (syncToDisk && (await hasShares(disk, root)))) await makeDurable(disk, root, folders);
     for (const { path, isThere } of segments) if (isThere) await disk.unlink(path);
     return { putBackShares, isComplete: true };
   } catch (error) {
@@ -164,14 +168,18 @@ async function isThere(disk: Disk, path: string, content: Uint8Array): Promise<b
   }
 }
 
+async function hasShares(disk: Disk, root: string): Promise<boolean> {
+  return (await disk.list(`${root}/shares`)).some((name) => name !== 'incoming');
+}
+
 async function makeDurable(disk: Disk, root: string, folders: ReadonlySet<string>): Promise<void> {
-  if (folders.size === 0) return;
   const journal = disk.atOnce?.journal;
   if (journal !== undefined) {
     const outcome = await journal.syncFileSystem(root);
     if (outcome !== 0) throw diskError(outcome, 'sync the file system');
     return;
   }
+  if (folders.size === 0) return;
   const outer = new Set<string>();
   for (const folder of folders) {
     for (const name of await disk.list(folder)) await syncFolder(disk, `${folder}/${name}`);

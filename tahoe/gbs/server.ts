@@ -110,7 +110,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
     silenceMs: limits.uploadSilenceMs,
     syncToDisk,
   });
-  const replayed = await replayJournal({ root, paths: journalPathsOf(root), disk, shares, onFailure });
+  const replayed = await replayJournal({ root, paths: journalPathsOf(root), disk, shares, syncToDisk, onFailure });
   const atOnce = syncToDisk && limits.maxJournalBytes >= leastJournalBytes ? disk.atOnce?.journal : undefined;
   const journal =
     atOnce === undefined || !replayed.isComplete

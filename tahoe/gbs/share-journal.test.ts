@@ -207,6 +207,26 @@ describe('after a kill', () => {
   });
 });
 
+describe('a start', () => {
+  it('syncs what is there, also without a record: it will be held for whoever brings it again', async () => {
+    let syncs = 0;
+    const disk = withJournal({
+      syncFileSystem: (path) => {
+        syncs++;
+        return journal.syncFileSystem(path);
+      },
+    });
+    await start({ disk });
+    expect(syncs).toBe(0);
+    const index = newIndex();
+    await mkdir(join(folder, 'shares', index.slice(0, 2), index), { recursive: true });
+    await start({ disk });
+    expect(syncs).toBe(1);
+    await start({ disk, syncToDisk: false });
+    expect(syncs).toBe(1);
+  });
+});
+
 describe('the two files of a journal', () => {
   const mebibytes = (count: number): number => count * 1024 * 1024;
 

@@ -45,10 +45,14 @@ export class UnsyncedFiles {
     }
   }
 
+  /** What was on its way to its place is there or never will be. */
+  processEnded(): void {
+    this.#placing.clear();
+  }
+
   /** @returns how many files are not any more what they were. */
   async powerCut(random: Random): Promise<number> {
     let hurt = 0;
-    this.#placing.clear();
     for (const [path, { isWhole }] of this.#files) {
       const sizeBytes = await stat(path).then(
         (status) => status.size,
@@ -77,6 +81,7 @@ export class KilledPeer {
   readonly #ready = Promise.withResolvers<Ready | null>();
   readonly #client: StorageClient = createStorageClient();
   readonly failures: string[] = [];
+  readonly #unsynced: UnsyncedFiles;
   #linesLeft = Number.POSITIVE_INFINITY;
 
   constructor(folder: string, maxJournalBytes: number, unsynced: UnsyncedFiles) {
@@ -84,7 +89,8 @@ export class KilledPeer {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdin.on('error', () => undefined); // it is gone
-    this.#heard = this.#listen(unsynced);
+    this.#unsynced = unsynced;
+    this.#heard = this.#listen();
   }
 
   /** Null where it was killed before. */
@@ -108,10 +114,10 @@ export class KilledPeer {
     await this.#client.close();
   }
 
-  async #listen(unsynced: UnsyncedFiles): Promise<void> {
+  async #listen(): Promise<void> {
     for await (const text of createInterface({ input: this.#child.stdout })) {
       const [word, first, second, third] = JSON.parse(text) as unknown[];
-      unsynced.note(word, first, second);
+      this.#unsynced.note(word, first, second);
       if (word === 'failed') this.failures.push(String(first));
       if (word === 'ready') {
         const nurl = new Nurl(parsePeerId(String(first)), '127.0.0.1', Number(second), swissnum);
@@ -119,6 +125,7 @@ export class KilledPeer {
       }
       if (--this.#linesLeft === 0) this.kill();
     }
+    this.#unsynced.processEnded();
     this.#ready.resolve(null);
   }
 }
