@@ -27,6 +27,7 @@ import type { RepairReport } from '#repairer/repair/repair-report.ts';
 import type { Store } from '#store/client.ts';
 import { insertMeasure, observeStore } from '#store/metrics.ts';
 import type { StoreWriter } from '#store/writer.ts';
+import { noJournal } from '#tahoe/gbs/share-journal.ts';
 import { topicsOfConfig } from './kafka-connection.ts';
 import { observeLog, observeUnread } from './log-metrics.ts';
 import { spanCounts } from './tracing.ts';
@@ -117,6 +118,7 @@ const instrumentsOf: Readonly<Record<MeteredService, (meter: Meter) => void>> = 
       shareBytes: 0,
       corruptShares: 0,
       verifiedShares: 0,
+      journal: { ...noJournal, sharesPutBack: 0 },
     };
     const agent = createAgentMetrics('PEER', meter);
     agent.observe(() => status as unknown as AgentStatus);

@@ -1,6 +1,7 @@
 /** What an agent measures of itself. Series exist from the start, at zero, so that alerts on them can be written. */
 import { type Meter, metrics } from '@opentelemetry/api';
 import type { ShareChange } from './events.ts';
+import { observeJournal } from './journal-metrics.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface AgentMetrics {
@@ -87,6 +88,7 @@ export function createAgentMetrics(peer: string, meter: Meter = metrics.getMeter
     for (const [kind, count] of Object.entries(status.otherFiles)) result.observe(files, count, { peer, kind });
   };
   meter.addBatchObservableCallback(observe, [...instruments, files]);
+  const endJournal = observeJournal(meter, peer, () => read?.().journal ?? null);
 
   return {
     event: (change) => events.add(1, { peer, kind: change }),
@@ -96,6 +98,9 @@ export function createAgentMetrics(peer: string, meter: Meter = metrics.getMeter
     observe: (status) => {
       read = status;
     },
-    close: () => meter.removeBatchObservableCallback(observe, [...instruments, files]),
+    close: () => {
+      meter.removeBatchObservableCallback(observe, [...instruments, files]);
+      endJournal();
+    },
   };
 }

@@ -56,9 +56,27 @@ export type CheckShare = (
   signal: AbortSignal,
 ) => Promise<CheckedShare | null>;
 
+/** Of what makes small shares durable before their files are synced (docs/decisions/share-journal.md). */
+export interface JournalFigures {
+  /** False where every share is synced by itself. */
+  readonly isJournalUsed: boolean;
+  /** Of records of shares whose files are not known to be on the disk. */
+  readonly journalBytes: number;
+  readonly maxJournalBytes: number;
+  /** 0 where nothing waits for a sync. */
+  readonly oldestRecordAgeMs: number;
+  /** Since the start. */
+  readonly sharesJournalled: number;
+  /** Short shares that were synced by themselves since the start: no room in it, or it could not be written. */
+  readonly sharesBypassed: Readonly<Record<'full' | 'unwritten', number>>;
+  /** At the start: the system had gone down before their files were on the disk. */
+  readonly sharesPutBack: number;
+}
+
 /** The server that gives this peer's shares to whoever holds its capability. */
 export interface ShareServer {
   readonly port: number;
+  journal?(): JournalFigures;
   /** 0 lifts the limit. */
   setBytesPerSecond?(bytesPerSecond: number): void;
   close(): Promise<void>;

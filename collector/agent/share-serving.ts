@@ -3,7 +3,7 @@ import { storageIndexToBytes } from '#mesh/storage-index.ts';
 import { settleNurl } from './enrol.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import type { AgentContext } from './options.ts';
-import type { ShareServer } from './ports.ts';
+import type { JournalFigures, ShareServer } from './ports.ts';
 import type { Verifier } from './verifier.ts';
 
 export class ShareServing {
@@ -22,6 +22,11 @@ export class ShareServing {
   /** Where it listens; null while it does not. */
   get port(): number | null {
     return this.#server?.port ?? null;
+  }
+
+  /** Null while it does not listen. */
+  get journal(): JournalFigures | null {
+    return this.#server?.journal?.() ?? null;
   }
 
   /** @throws MeshwardError where it cannot listen at its address. */

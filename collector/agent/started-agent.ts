@@ -96,6 +96,7 @@ export class StartedAgent {
       watches: watcher.count,
       settingsVersion: rates.version,
       serving: serving.port === null ? null : { host: announcedHost(config.host), port: serving.port },
+      journal: serving.journal,
     };
   }
 

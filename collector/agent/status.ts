@@ -3,6 +3,7 @@
 import type { PeerId } from '#mesh/peer-id.ts';
 import type { FolderView } from './folder-view.ts';
 import type { OddityKind } from './oddities.ts';
+import type { JournalFigures } from './ports.ts';
 import type { RootCondition } from './share-root.ts';
 import type { FileKind } from './share-table.ts';
 import type { SpoolStats } from './spool.ts';
@@ -41,6 +42,8 @@ export interface AgentStatus {
   readonly settingsVersion: number;
   /** Where shares are served, or null. */
   readonly serving: { readonly host: string; readonly port: number } | null;
+  /** Of the shares that are served; null where none are. */
+  readonly journal: JournalFigures | null;
 }
 
 export function otherFilesOf({ table, oddities }: FolderView): Record<OtherFileKind, number> {
@@ -87,5 +90,6 @@ export function stoppedStatus(peerId: PeerId): AgentStatus {
     watches: 0,
     settingsVersion: 0,
     serving: null,
+    journal: null,
   };
 }

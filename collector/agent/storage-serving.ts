@@ -7,7 +7,7 @@ import { createStorageServer } from '#tahoe/gbs/server.ts';
 import type { StorageEvent } from '#tahoe/gbs/storage-event.ts';
 import type { PeerIdentity } from '#tahoe/identity/key-folder.ts';
 import { announcedHost } from './address.ts';
-import type { ServedChange, StartShareServer } from './ports.ts';
+import type { JournalFigures, ServedChange, StartShareServer } from './ports.ts';
 
 export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger): StartShareServer {
   return async ({ storageFolder, host, port, swissnum, onChange }) => {
@@ -24,9 +24,24 @@ export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger
     });
     return {
       port: server.port,
+      journal: () => journalFigures(server.stats()),
       setBytesPerSecond: (rate) => server.configure({ bandwidthBytesPerSecond: rate === 0 ? undefined : rate }),
       close: () => server.close(),
     };
+  };
+}
+
+function journalFigures(stats: JournalFigures): JournalFigures {
+  const { isJournalUsed, journalBytes, maxJournalBytes, oldestRecordAgeMs } = stats;
+  const { sharesJournalled, sharesBypassed, sharesPutBack } = stats;
+  return {
+    isJournalUsed,
+    journalBytes,
+    maxJournalBytes,
+    oldestRecordAgeMs,
+    sharesJournalled,
+    sharesBypassed,
+    sharesPutBack,
   };
 }
 

@@ -20,7 +20,7 @@ import { replayJournal } from './journal-replay.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { defaultStorageServerLimits, type StorageServerLimits } from './server-limits.ts';
 import { ShareFolder } from './share-folder.ts';
-import { journalPathsOf, ShareJournal } from './share-journal.ts';
+import { journalPathsOf, noJournal, ShareJournal, type ShareJournalStats } from './share-journal.ts';
 import type { StorageEvent } from './storage-event.ts';
 import { Uploads } from './uploads.ts';
 import { WholeShares } from './whole-shares.ts';
@@ -52,7 +52,7 @@ export interface StorageServerOptions {
   readonly disk?: Disk;
 }
 
-export interface StorageServerStats {
+export interface StorageServerStats extends ShareJournalStats {
   readonly openConnections: number;
   readonly requests: number;
   /** Answers by their hundred: `refused` counts 4xx, `failed` 5xx. */
@@ -64,10 +64,6 @@ export interface StorageServerStats {
   readonly uploadsInProgress: number;
   readonly openFiles: number;
   readonly advisoriesDropped: number;
-  /** Shares whose record in the journal made them durable, since the start. */
-  readonly sharesJournalled: number;
-  /** Of records of shares whose files are not known to be on the disk. */
-  readonly journalBytes: number;
   /** Shares that the journal put back at the start. */
   readonly sharesPutBack: number;
 }
@@ -189,8 +185,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
       uploadsInProgress: uploads.count,
       openFiles: shares.openFileCount,
       advisoriesDropped: advisories.droppedCount(),
-      sharesJournalled: journal?.shareCount ?? 0,
-      journalBytes: journal?.usedBytes ?? 0,
+      ...(journal?.stats() ?? noJournal),
       sharesPutBack: replayed.putBackShares,
     }),
     configure(change) {

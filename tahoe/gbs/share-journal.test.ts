@@ -252,6 +252,7 @@ describe('the two files of a journal', () => {
     // No room in either: synced by itself, and not in the journal.
     await put();
     expect([peer.server.stats().sharesJournalled, await putBack()]).toEqual([10, 10]);
+    expect(peer.server.stats().sharesBypassed).toEqual({ full: 1, unwritten: 0 });
     syncs[0]?.resolve(0);
     await until(() => peer.server.stats().journalBytes < mebibytes(2));
     expect(await putBack()).toBe(5);
@@ -271,9 +272,11 @@ describe('the two files of a journal', () => {
     const peer = await start({ clock });
     await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
     expect(await journalsIn(folder)).toEqual(['share-journal-0']);
-    expect(peer.server.stats().journalBytes).toBe(4096);
-    await clock.advance(60_000);
+    await clock.advance(59_000);
+    expect(peer.server.stats()).toMatchObject({ journalBytes: 4096, oldestRecordAgeMs: 59_000 });
+    await clock.advance(1000);
     await until(() => peer.server.stats().journalBytes === 0);
+    expect(peer.server.stats().oldestRecordAgeMs).toBe(0);
     await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
     expect(await journalsIn(folder)).toEqual(['share-journal-0', 'share-journal-1']);
     expect((await start({ shareFolder: await powerCut(folder) })).server.stats().sharesPutBack).toBe(1);
@@ -305,6 +308,7 @@ describe('the two files of a journal', () => {
     isFull = false;
     expect(await peer.peer.putWhole(second, 0, share(randomBytes(300_000)))).toBe('stored');
     expect(peer.failures).toEqual([]);
+    expect(peer.server.stats()).toMatchObject({ sharesJournalled: 1, sharesBypassed: { full: 0, unwritten: 1 } });
     const back = await start({ shareFolder: await powerCut(folder) });
     expect(back.server.stats().sharesPutBack).toBe(1);
     expect(await back.peer.listShares(second)).toEqual(new Set([0]));
@@ -324,7 +328,7 @@ describe('the two files of a journal', () => {
     await until(() => peer.failures.length === 1);
     const journalled = peer.server.stats().sharesJournalled;
     expect(await peer.peer.putWhole(newIndex(), 0, share(randomBytes(10)))).toBe('stored');
-    expect(peer.server.stats().sharesJournalled).toBe(journalled);
+    expect(peer.server.stats()).toMatchObject({ sharesJournalled: journalled, isJournalUsed: false });
     await peer.client.close();
     await peer.server.close(0);
     expect((await journalsIn(folder)).length).toBeGreaterThan(0);

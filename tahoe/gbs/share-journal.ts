@@ -27,6 +27,31 @@ export interface ShareJournalOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Shares that were short enough for it and were synced by themselves: it had no room, or their records could not be written. */
+export type BypassReason = 'full' | 'unwritten';
+
+export interface ShareJournalStats {
+  /** False after a failure, and where there is none. */
+  readonly isJournalUsed: boolean;
+  /** Of records of shares whose files are not known to be on the disk. */
+  readonly journalBytes: number;
+  readonly maxJournalBytes: number;
+  /** How long the oldest of these records has waited for a sync of the file system; 0 where there is none. */
+  readonly oldestRecordAgeMs: number;
+  /** Shares whose record in the journal made them durable, since the start. */
+  readonly sharesJournalled: number;
+  readonly sharesBypassed: Readonly<Record<BypassReason, number>>;
+}
+
+export const noJournal: ShareJournalStats = {
+  isJournalUsed: false,
+  journalBytes: 0,
+  maxJournalBytes: 0,
+  oldestRecordAgeMs: 0,
+  sharesJournalled: 0,
+  sharesBypassed: { full: 0, unwritten: 0 },
+};
+
 export class ShareJournal {
   readonly #options: ShareJournalOptions;
   readonly #segments: readonly [JournalSegment, JournalSegment];
@@ -37,7 +62,10 @@ export class ShareJournal {
   #emptying: Promise<void> | undefined;
   #isDue = false;
   #callOffAge: (() => void) | undefined;
-  #shares = 0;
+  #journalled = 0;
+  readonly #bypassed: Record<BypassReason, number> = { full: 0, unwritten: 0 };
+  /** By file, when the first of its records came. */
+  readonly #sinceMs: [number | undefined, number | undefined] = [undefined, undefined];
 
   constructor(options: ShareJournalOptions) {
     this.#options = options;
@@ -48,18 +76,37 @@ export class ShareJournal {
     this.#segments = [first as JournalSegment, second as JournalSegment];
   }
 
-  /** Of records whose shares may not be on the disk yet. */
-  get usedBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
-  }
-
-  /** Recorded since the start. */
-  get shareCount(): number {
-    return this.#shares;
+  stats(): ShareJournalStats {
+    const nowMs = this.#options.clock.monotonicMs();
+    return {
+      isJournalUsed: !this.#isOff,
+      journalBytes: this.#usedBytes,
+      maxJournalBytes: this.#options.maxBytes,
+      oldestRecordAgeMs: Math.max(0, ...this.#sinceMs.map((sinceMs = nowMs) => nowMs - sinceMs)),
+      sharesJournalled: this.#journalled,
+      sharesBypassed: { ...this.#bypassed },
+    };
   }
 
   /** Room for records that belong together. Undefined where there is none, and where the journal is not used. */
   async begin(records: readonly RecordToAppend[]): Promise<JournalEntry | undefined> {
+    const shareCount = records.filter((record) => record.kind === 'share').length;
+    const entry = await this.#reserve(records);
+    if (entry === undefined) {
+      if (!this.#isOff) this.#bypassed.full += shareCount;
+      return undefined;
+    }
+    return {
+      ...entry,
+      appended: (isDurable) => {
+        if (isDurable) this.#journalled += shareCount;
+        else this.#bypassed.unwritten += shareCount;
+        entry.appended(isDurable);
+      },
+    };
+  }
+
+  async #reserve(records: readonly RecordToAppend[]): Promise<JournalEntry | undefined> {
     const space = records.reduce((sum, record) => sum + recordSpace(record.contentBytes), 0);
     let entry: JournalEntry | undefined;
     // While this waits others may take the room, or the file may be turned over: once more is enough.
@@ -75,7 +122,7 @@ export class ShareJournal {
       if (!this.#isOff && segment === this.#segment) entry = segment.reserve(records);
     }
     if (entry === undefined) return undefined;
-    this.#shares += records.filter((record) => record.kind === 'share').length;
+    this.#sinceMs[this.#active] ??= this.#options.clock.monotonicMs();
     this.#callOffAge ??= this.#options.clock.after(this.#options.maxAgeMs, () => {
       this.#isDue = true;
       if (this.#emptying === undefined) this.#turnOver();
@@ -120,12 +167,16 @@ export class ShareJournal {
     const wasOff = this.#isOff;
     this.#isOff = true;
     await Promise.all(this.#segments.map((segment) => segment.unused()));
-    const isDurable = !wasOff && (this.usedBytes === 0 || (await this.#sync()));
+    const isDurable = !wasOff && (this.#usedBytes === 0 || (await this.#sync()));
     for (const segment of this.#segments) {
       const isThere = segment.isOpen;
       await segment.close();
       if (isThere && isDurable) await this.#options.disk.unlink(segment.path).catch(() => undefined); // replayed, to no effect
     }
+  }
+
+  get #usedBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
   }
 
   get #segment(): JournalSegment {
@@ -158,6 +209,7 @@ export class ShareJournal {
   async #empty(segment: JournalSegment): Promise<void> {
     await segment.unused();
     if (!(await this.#sync())) return;
+    this.#sinceMs[this.#segments[0] === segment ? 0 : 1] = undefined;
     await segment.empty(++this.#order).catch((error: unknown) => this.failed(error));
   }
 
