@@ -9,5 +9,6 @@ describe('the native test programs hold', () => {
     expect(lines).toContain(`${way}: encoding: every check holds`);
     expect(lines).toContain(`${way}: hash: every check holds`);
     expect(lines).toContain(`${way}: share map: every check holds`);
+    expect(lines).toContain(`${way}: journal: every check holds`);
   });
 });
