@@ -12,11 +12,9 @@ import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { allTopics, type Topics } from '#mesh/topics.ts';
 import type { Store } from '#store/client.ts';
-import { insertMeasure, observeStore } from '#store/metrics.ts';
 import type { Topology } from '#store/migrations/engine.ts';
-import { prepareSchema } from '#store/migrations/prepare.ts';
 import type { Retention } from '#store/retention.ts';
-import { createStoreWriter, type StoreWriter } from '#store/writer.ts';
+import type { StoreWriter } from '#store/writer.ts';
 import { type Context, foldersOf } from './context.ts';
 import { kafkaConnectionOf, openAdmin, readSettingFile, topicsOfConfig } from './kafka-connection.ts';
 import { type LogStats, observeLog } from './log-metrics.ts';
@@ -133,6 +131,10 @@ export async function openStore(context: Context, logger: Logger, signal: AbortS
 /** Does not wait: a database that is away keeps no service from saying so. */
 export async function beginOpeningStore(context: Context, logger: Logger, signal: AbortSignal): Promise<OpeningStore> {
   const { config } = context;
+  // Most commands ask an API and no database: they do not load what speaks to one.
+  const { prepareSchema } = await import('#store/migrations/prepare.ts');
+  const { createStoreWriter } = await import('#store/writer.ts');
+  const { insertMeasure, observeStore } = await import('#store/metrics.ts');
   const store = await connect(config);
   const log = (message: string, details: Readonly<Record<string, unknown>>): void => logger.info(details, message);
   const away = Promise.withResolvers<void>();

@@ -1,7 +1,6 @@
 /** Which letters a command means, and the log that they are in. */
 import type { Command } from 'commander';
 import type { LetterFilter } from '#collector/dead-letters/letters.ts';
-import { readEnrolments } from '#collector/dead-letters/replay.ts';
 import type { EventLog } from '#log/port.ts';
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
@@ -45,6 +44,7 @@ export async function filterOf(
 /** One that is enrolled no more may have sent letters all the same. */
 async function peerOf(reference: string, log: EventLog, topics: Topics): Promise<PeerId> {
   if (isPeerId(reference)) return reference;
+  const { readEnrolments } = await import('#collector/dead-letters/replay.ts');
   const enrolled = await readEnrolments(log, topics);
   const named = [...enrolled.peers()].map(({ peerId, name }) => ({ peerId: peerIdFromBytes(peerId), name }));
   return resolvePeer(reference, named).peerId;

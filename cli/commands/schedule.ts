@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { ScheduleAnswer } from '#analyzer/api/campaign-schemas.ts';
 import { describeDefinition } from '#mesh/campaigns/definition.ts';
-import { parseSchedule, type ScheduleDefinition } from '#mesh/campaigns/schedule.ts';
+import type { ScheduleDefinition } from '#mesh/campaigns/schedule.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import { addCampaignFlags, type CampaignFlags, definitionOf } from '../campaign-flags.ts';
 import { type CommandHelp, describeUse } from '../command-help.ts';
@@ -95,6 +95,7 @@ export function addScheduleCommands(program: Command): void {
 }
 
 async function addSchedule(context: Context, flags: AddFlags, name: string): Promise<void> {
+  const { parseSchedule } = await import('#mesh/campaigns/schedule.ts');
   const definition = parseSchedule(await scheduleOf(context, flags));
   const added = await withCollector(context, flags, (collector) => collector.setSchedule(name, definition, flags.why));
   context.output.result(
