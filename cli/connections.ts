@@ -1,7 +1,5 @@
 /** Opens the log and the store that the configuration names. */
 import { hostname } from 'node:os';
-import { metrics } from '@opentelemetry/api';
-import { createEmbeddedLog } from '#log/embedded-log.ts';
 import { type KafkaRole, topicsUsedBy } from '#log/kafka/acl.ts';
 import { checkTopicsForUse } from '#log/kafka/topic-plan.ts';
 import { OpeningLog } from '#log/opening-log.ts';
@@ -36,6 +34,7 @@ export interface LogUse {
 export async function openLog(context: Context, use: LogUse): Promise<OpenLog> {
   const topics = topicsOfConfig(context.config);
   const log = await openAdapter(context, topics, use);
+  const { metrics } = await import('@opentelemetry/api');
   observeLog(metrics.getMeter('meshward.log'), () => log.stats());
   return { log, topics };
 }
@@ -45,10 +44,11 @@ export interface OpeningLogOf extends OpenLog {
 }
 
 /** Does not wait: a full disk, or brokers that are away, keep no service from saying so. */
-export function beginOpeningLog(
+export async function beginOpeningLog(
   context: Context,
   { signal, ...use }: LogUse & { readonly signal: AbortSignal },
-): OpeningLogOf {
+): Promise<OpeningLogOf> {
+  const { metrics } = await import('@opentelemetry/api');
   const topics = topicsOfConfig(context.config);
   const log = new OpeningLog({
     open: () => openAdapter(context, topics, use),
@@ -72,7 +72,8 @@ function openAdapter(context: Context, topics: Topics, use: LogUse): Promise<Cou
     : whileAway({ what: 'Kafka', logger: use.logger, signal: use.signal }, open, () => undefined);
 }
 
-function openEmbeddedLog({ config, dataDir }: Context, topics: Topics): Promise<CountingLog> {
+async function openEmbeddedLog({ config, dataDir }: Context, topics: Topics): Promise<CountingLog> {
+  const { createEmbeddedLog } = await import('#log/embedded-log.ts');
   return createEmbeddedLog({
     directory: foldersOf(dataDir, config).log,
     topics: allTopics(topics),
@@ -135,6 +136,7 @@ export async function beginOpeningStore(context: Context, logger: Logger, signal
   const { prepareSchema } = await import('#store/migrations/prepare.ts');
   const { createStoreWriter } = await import('#store/writer.ts');
   const { insertMeasure, observeStore } = await import('#store/metrics.ts');
+  const { metrics } = await import('@opentelemetry/api');
   const store = await connect(config);
   const log = (message: string, details: Readonly<Record<string, unknown>>): void => logger.info(details, message);
   const away = Promise.withResolvers<void>();

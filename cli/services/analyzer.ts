@@ -42,7 +42,7 @@ export async function startAnalyzer({ context, telemetry, logger, signal }: Serv
     logger,
     meter: metrics.getMeter('meshward.access'),
   });
-  const { log, topics } = beginOpeningLog(context, { role: 'analyzer', logger, signal });
+  const { log, topics } = await beginOpeningLog(context, { role: 'analyzer', logger, signal });
   const database = await beginOpeningStore(context, logger, signal);
   const { store, writer, close } = database;
   const meter = metrics.getMeter('meshward.analyzer');

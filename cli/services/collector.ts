@@ -18,7 +18,7 @@ export async function startCollector({ context, telemetry, logger, signal }: Ser
   const { config } = context;
   const { identity, otherPins } = await openCollectorKey(context);
   const operators = await firstOperators(context);
-  const { log, topics } = beginOpeningLog(context, { role: 'collector', logger, signal });
+  const { log, topics } = await beginOpeningLog(context, { role: 'collector', logger, signal });
   const gateway = createGateway({
     log,
     topics,

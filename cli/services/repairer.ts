@@ -38,7 +38,7 @@ export async function startRepairer(start: ServiceStart): Promise<RunningService
     logger,
     meter: metrics.getMeter('meshward.access'),
   });
-  const opening = beginOpeningLog(context, { role: 'repairer', logger, signal });
+  const opening = await beginOpeningLog(context, { role: 'repairer', logger, signal });
   const database = await beginOpeningStore(context, logger, signal);
   const instance = instanceName(hostname(), config.repairer.port, process.pid);
   telemetry.keepFigures({ writer: database.writer, instance }, database.prepared);
