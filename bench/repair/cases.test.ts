@@ -31,3 +31,7 @@ test('where the time went is told only where it is asked for', () => {
   expect(optionsOf([]).breakdown).toBe(false);
   expect(optionsOf(['--breakdown'])).toMatchObject({ breakdown: true, tahoe: true });
 });
+
+test('small files are repaired by as many at once as eight lanes hold, too', () => {
+  expect(titles()).toContain('25-of-100, 10 KB, half missing, 120 peers, 64 at once');
+});

@@ -1,6 +1,7 @@
 /** Which repairs are measured, and how the words after the bench's name choose among them. */
 import { parseArgs } from 'node:util';
 import type { Coding } from '#mesh/coding.ts';
+import { loadConfig } from '#mesh/config/load.ts';
 
 export interface RepairCase {
   readonly coding: Coding;
@@ -34,6 +35,8 @@ const [wide, narrow]: [Coding, Coding] = [
   { k: 3, n: 10 },
 ];
 const [small, middle, large, huge] = [10_000, 1_000_000, 10_000_000, 1_000_000_000];
+/** What eight lanes of a repairer do as it is configured. */
+const smallAtOnce = 8 * loadConfig({ flags: {} }).config.repairer.smallRepairsPerLane;
 
 export function optionsOf(words: readonly string[]): RepairBenchOptions {
   const text = { type: 'string' } as const;
@@ -66,6 +69,7 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
     : sizes.flatMap((sizeBytes) => [8, 1].map((atOnce) => ({ ...usual, sizeBytes, atOnce })));
   if (!isOne) {
     chosen.push(
+      { ...usual, sizeBytes: small, atOnce: smallAtOnce },
       { ...usual, missing: 'all-but-k' },
       { ...usual, syncToDisk: false },
       { ...usual, peers: 40 },
@@ -73,6 +77,7 @@ export function optionsOf(words: readonly string[]): RepairBenchOptions {
     );
     const few = { ...usual, coding: narrow, peers: 12 };
     for (const sizeBytes of sizes) for (const atOnce of [8, 1]) chosen.push({ ...few, sizeBytes, atOnce });
+    chosen.push({ ...few, sizeBytes: small, atOnce: smallAtOnce });
   }
   if (values.large) chosen.push({ ...usual, sizeBytes: huge, atOnce: 1 });
   return {
