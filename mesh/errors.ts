@@ -73,6 +73,8 @@ export const errorCodes = [
   'store-refused',
   'clickhouse-start',
   'spool-full',
+  'disk-full',
+  'disk-failed',
   'campaign-unknown',
   'campaign-state',
   'campaign-changed',

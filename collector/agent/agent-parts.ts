@@ -129,9 +129,17 @@ export async function makeParts(context: AgentContext): Promise<AgentParts> {
     log,
     pace: { bytesPerSecond: config.verifyBytesPerSecond, roundMs: timing?.verifyRoundMs ?? 3_600_000 },
   });
-  const reconciler = new Reconciler({ ...folder, sink: outbox, log, watcher, notices, verifier });
-
   const serving = new ShareServing(context, notices, verifier);
+  const reconciler = new Reconciler({
+    ...folder,
+    sink: outbox,
+    log,
+    watcher,
+    notices,
+    verifier,
+    onRemoved: (key, shareNumber) => serving.removed(key, shareNumber),
+  });
+
   const facts = { table, verifier, spool, serving };
   const voice = new PeerVoice({ agent: context, lane: peerLane, sender: peerSender, timers, rates, facts });
   const inventories = new InventoryTaker({ agent: context, folder, reconciler, outbox, batches, owed, metrics });

@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createStorageClient } from '#tahoe/gbs/client.ts';
@@ -399,6 +399,16 @@ test('an enrolled peer serves its folder where its enrolment says, and what is s
   await made.collector.until(() => made.collector.view.has(`${indexOf(5)}/1`));
   const [announce] = made.collector.eventsOf('announce');
   expect(announce?.body.value).toMatchObject({ domains: { zone: 'b', rack: '1' }, port: parseNurl(nurl).port });
+  // What somebody removes is not to come back after a crash: its record in the journal becomes one that revokes it.
+  const whole = { bytes: share, uploadSecret, renewSecret: randomContent(32, 2), cancelSecret: randomContent(32, 3) };
+  await peer.putWhole(indexOf(6), 1, whole);
+  await made.collector.until(() => made.collector.view.has(`${indexOf(6)}/1`));
+  const kindOfRecord = async (): Promise<number | undefined> =>
+    (await readFile(join(folder.path, 'share-journal-0')))[4096 + 5];
+  expect(await kindOfRecord()).toBe(1);
+  await folder.remove(indexOf(6), 1);
+  await made.collector.until(() => !made.collector.view.has(`${indexOf(6)}/1`));
+  await expect.poll(kindOfRecord).toBe(2);
   await client.close();
   await made.restart();
   expect(made.agent.status().serving?.port).toBe(parseNurl(nurl).port);

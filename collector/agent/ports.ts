@@ -77,6 +77,8 @@ export interface JournalFigures {
 export interface ShareServer {
   readonly port: number;
   journal?(): JournalFigures;
+  /** A share is not in the folder any more: it is not to come back after a crash. */
+  removed?(storageIndex: StorageIndex, shareNumber: number): Promise<void>;
   /** 0 lifts the limit. */
   setBytesPerSecond?(bytesPerSecond: number): void;
   close(): Promise<void>;

@@ -26,6 +26,8 @@ export interface ReconcilerOptions {
   readonly notices: Pick<FolderNotices, 'emptyFolder'>;
   /** While shares' content is being checked, a corrupt one is not taken for sound merely because it changed. */
   readonly verifier: Pick<Verifier, 'fresh' | 'isVerifying'>;
+  /** The file of a share is gone. Awaited before the next look at its folder. */
+  readonly onRemoved?: (key: Uint8Array, shareNumber: number) => Promise<void>;
 }
 
 /** The share folder is not what it was: nothing may be concluded from what is missing in it. */
@@ -204,6 +206,7 @@ export class Reconciler {
     // The file's remaining shares remember for it that its manifest was sent.
     const first = table.firstOf(key);
     if (hadManifest && first >= 0) table.set(first, manifestFlag, true);
+    for (const shareNumber of missing) await this.#options.onRemoved?.(key, shareNumber);
   }
 
   #hasManifestFlag(key: Uint8Array): boolean {

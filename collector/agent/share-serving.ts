@@ -1,5 +1,5 @@
 /** The server that gives this peer's shares to others; runs where the agent serves them itself. */
-import { storageIndexToBytes } from '#mesh/storage-index.ts';
+import { storageIndexFromBytes, storageIndexToBytes } from '#mesh/storage-index.ts';
 import { settleNurl } from './enrol.ts';
 import type { FolderNotices } from './folder-notices.ts';
 import type { AgentContext } from './options.ts';
@@ -45,6 +45,10 @@ export class ShareServing {
       },
     });
     this.setRate(this.#bytesPerSecond);
+  }
+
+  async removed(key: Uint8Array, shareNumber: number): Promise<void> {
+    await this.#server?.removed?.(storageIndexFromBytes(key), shareNumber);
   }
 
   /** @param bytesPerSecond 0 lifts the limit. */

@@ -1,7 +1,7 @@
 /** The real {@link StartShareServer}: the folder is served by Tahoe's storage protocol with the peer's own key. */
 
 import type { Clock } from '#mesh/clock.ts';
-import { describeError } from '#mesh/errors.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
 import type { Logger } from '#mesh/logger.ts';
 import { createStorageServer } from '#tahoe/gbs/server.ts';
 import type { StorageEvent } from '#tahoe/gbs/storage-event.ts';
@@ -20,10 +20,14 @@ export function storageServing(identity: PeerIdentity, clock: Clock, log: Logger
       clock,
       advertised: { host: announcedHost(host) },
       onChange: (event) => onChange(servedChange(event)),
-      onFailure: (error) => log.error({ error: describeError(error) }, 'a request for shares failed'),
+      onFailure: (error) =>
+        error instanceof MeshwardError
+          ? log.error({ code: error.code, error: describeError(error), next: error.next }, error.message)
+          : log.error({ error: describeError(error) }, 'a request for shares failed'),
     });
     return {
       port: server.port,
+      removed: (storageIndex, shareNumber) => server.removed(storageIndex, shareNumber),
       journal: () => journalFigures(server.stats()),
       setBytesPerSecond: (rate) => server.configure({ bandwidthBytesPerSecond: rate === 0 ? undefined : rate }),
       close: () => server.close(),

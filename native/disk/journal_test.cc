@@ -271,9 +271,9 @@ void many_append_at_once(int appends) {
   }
   std::vector<std::thread> threads;
   for (std::size_t writer = 0; writer < writers; writer++) {
-    threads.emplace_back([&, writer] {
-      for (const Sample& sample : samples[writer]) {
-        const std::string name = "w" + std::to_string(writer) + "-" + std::to_string(sample.record().position);
+    threads.emplace_back([&folder, &file, &mine = samples[writer]] {
+      for (const Sample& sample : mine) {
+        const std::string name = std::to_string(sample.record().position);
         Outcome outcome = 0;
         const std::vector<Outcome> written = disk::journal_files({journalled(folder, name, sample)}, file, 0, outcome);
         CHECK(outcome == 0 && written[0] == 0);

@@ -4,6 +4,7 @@
  * promised: a share that is not there as it was recorded is put back.
  */
 import { constants } from 'node:fs';
+import { MeshwardError } from '#mesh/errors.ts';
 import { recordAlignment } from '#native/disk.ts';
 import { containerHeaderBytes, leaseBytes } from '../share/container.ts';
 import { type Disk, diskError, errorCodeOf, makeFolders, syncFolder } from './disk.ts';
@@ -15,6 +16,13 @@ export interface Replayed {
   readonly putBackShares: number;
   /** False where something of it is left for the next start; why was told. */
   readonly isComplete: boolean;
+}
+
+interface Segment {
+  readonly path: string;
+  readonly isThere: boolean;
+  readonly order: bigint;
+  readonly found: readonly Found[];
 }
 
 interface Found {
@@ -40,10 +48,11 @@ export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
   const { root, paths, disk, shares, syncToDisk, onFailure } = options;
   let putBackShares = 0;
   try {
-    const segments = [];
-    for (const path of paths) segments.push(await readSegment(disk, path));
+    const read: Segment[] = [];
+    for (const path of paths) read.push(await readSegment(disk, path));
+    const segments = read.toSorted((a, b) => (a.order < b.order ? -1 : 1));
     const last = new Map<string, Found>();
-    for (const { found } of segments.toSorted((a, b) => (a.order < b.order ? -1 : 1))) {
+    for (const { found } of segments) {
       for (const each of found) last.set(`${each.head.index}/${each.head.shareNumber}`, each);
     }
     const folders = new Set<string>();
@@ -56,24 +65,34 @@ export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
       folders.add(place.folder);
     }
     if (folders.size > 0 || (syncToDisk && (await hasShares(disk, root)))) await makeDurable(disk, root, folders);
+    // The older one first: what the newer one revokes must not be left alone.
     for (const { path, isThere } of segments) if (isThere) await disk.unlink(path);
     return { putBackShares, isComplete: true };
   } catch (error) {
-    onFailure(error);
+    const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
+    onFailure(
+      new MeshwardError(
+        'disk-failed',
+        'the journal of shares could not be replayed: what a crash took is not served yet',
+        {
+          next: `${isFull ? 'Make room on the disk that holds the shares' : 'See to the cause'}, then start the peer again: the journal is kept, and shares are synced one by one until then.`,
+          cause: error,
+        },
+      ),
+    );
     return { putBackShares, isComplete: false };
   }
 }
 
-async function readSegment(
-  disk: Disk,
-  path: string,
-): Promise<{ path: string; isThere: boolean; order: bigint; found: readonly Found[] }> {
-  const nothing = { path, isThere: false, order: 0n, found: [] };
+/** Of a segment whose place in the order is not known. */
+const lastOfAll = 2n ** 64n;
+
+async function readSegment(disk: Disk, path: string): Promise<Segment> {
   let fd: number;
   try {
     fd = await disk.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return nothing;
+    if (errorCodeOf(error) === 'ENOENT') return { path, isThere: false, order: 0n, found: [] };
     throw error;
   }
   try {
@@ -81,22 +100,38 @@ async function readSegment(
     const first = await readHead(disk, fd, 0);
     if (first === 'newer') throw new Error(`${path} was written by a later release`);
     const begin = first?.kind === 'segment' ? await readAt(disk, fd, 0, first) : undefined;
-    // Its first write was cut short: nothing was promised by it.
-    if (first === undefined || begin === undefined || first.contentBytes !== 8) return { ...nothing, isThere: true };
-    const order = Buffer.from(begin.subarray(recordHeadBytes)).readBigUInt64LE(0);
-    const found: Found[] = [];
-    for (let position = recordAlignment; position < sizeBytes; ) {
-      const head = await readHead(disk, fd, position);
-      const isOurs = head !== undefined && head !== 'newer' && Buffer.compare(head.nonce, first.nonce) === 0;
-      // One that was cut short was promised to nobody; those behind it may be whole, as two are written at once.
-      const isRecord = isOurs && head.kind !== 'segment' && (await readAt(disk, fd, position, head)) !== undefined;
-      if (isRecord) found.push({ path, position, head });
-      position += isRecord ? recordSpace(head.contentBytes) : recordAlignment;
+    if (first !== undefined && begin?.length === recordHeadBytes + 8) {
+      const order = Buffer.from(begin.subarray(recordHeadBytes)).readBigUInt64LE(0);
+      return { path, isThere: true, order, found: await readRecords(disk, path, fd, sizeBytes, first.nonce) };
     }
-    return { path, isThere: true, order, found };
+    // Its beginning was cut short when it was emptied, which promised nothing, or was damaged since. Each use writes over the first record of
+    // the one before, so that a record which stands there is of the last use that had any. To put such shares back is never wrong.
+    const record = await readHead(disk, fd, recordAlignment);
+    const nonce = record === undefined || record === 'newer' ? undefined : record.nonce;
+    const found = nonce === undefined ? [] : await readRecords(disk, path, fd, sizeBytes, nonce);
+    return { path, isThere: true, order: lastOfAll, found: found.filter(({ head }) => head.kind === 'share') };
   } finally {
     await disk.close(fd);
   }
+}
+
+async function readRecords(
+  disk: Disk,
+  path: string,
+  fd: number,
+  sizeBytes: number,
+  nonce: Uint8Array,
+): Promise<Found[]> {
+  const found: Found[] = [];
+  for (let position = recordAlignment; position < sizeBytes; ) {
+    const head = await readHead(disk, fd, position);
+    const isOurs = head !== undefined && head !== 'newer' && Buffer.compare(head.nonce, nonce) === 0;
+    // One that was cut short was promised to nobody; those behind it may be whole, as two are written at once.
+    const isRecord = isOurs && head.kind !== 'segment' && (await readAt(disk, fd, position, head)) !== undefined;
+    if (isRecord) found.push({ path, position, head });
+    position += isRecord ? recordSpace(head.contentBytes) : recordAlignment;
+  }
+  return found;
 }
 
 async function readHead(disk: Disk, fd: number, position: number): Promise<RecordHead | 'newer' | undefined> {

@@ -2,14 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { StorageIndex } from '#mesh/storage-index.ts';
-import { type JournalPlace, recordAlignment } from '#native/disk.ts';
+import { type DiskOutcome, type JournalPlace, recordAlignment } from '#native/disk.ts';
 import { type Disk, diskError, errorCodeOf, type JournalAtOnce, syncFolder } from './disk.ts';
 import { encodeRecordHead, nonceBytes, recordSpace } from './journal-record.ts';
 
-export interface RecordToAppend {
-  readonly kind: 'share' | 'revoked';
+export interface RecordedShare {
   readonly index: StorageIndex;
   readonly shareNumber: number;
+}
+
+export interface RecordToAppend extends RecordedShare {
   readonly contentBytes: number;
 }
 
@@ -39,6 +41,8 @@ export class JournalSegment {
   #fileBytes = 0;
   #growing: Promise<void> | undefined;
   #users = 0;
+  /** Where the last record of each share stands. */
+  readonly #positions = new Map<string, number>();
   #whenUnused: (() => void) | undefined;
 
   constructor(given: { root: string; path: string; disk: Disk; journal: JournalAtOnce; maxBytes: number }) {
@@ -98,7 +102,8 @@ export class JournalSegment {
     const placed = records.map((record) => {
       const position = this.#at;
       this.#at += recordSpace(record.contentBytes);
-      return { position, head: encodeRecordHead({ ...record, nonce: this.#nonce }) };
+      this.#positions.set(keyOf(record), position);
+      return { position, head: encodeRecordHead({ ...record, kind: 'share', nonce: this.#nonce }) };
     });
     const end = this.#at;
     const growTo =
@@ -120,19 +125,50 @@ export class JournalSegment {
       over: () => {
         if (isOver) return;
         isOver = true;
-        this.#users--;
-        if (this.#users === 0) this.#whenUnused?.();
+        this.#left();
       },
     };
   }
 
-  /** Resolves when every entry is over. Nothing is reserved meanwhile. */
-  async unused(): Promise<void> {
-    if (this.#users === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#whenUnused = resolve;
+  holds(share: RecordedShare): boolean {
+    return this.#positions.has(keyOf(share));
+  }
+
+  /**
+   * Writes over the records of those that it has: they are not to be put back. There is always room for that. Where it is cut short
+   * by a power cut the record is none either.
+   */
+  async revoke(shares: readonly RecordedShare[]): Promise<DiskOutcome> {
+    const records = shares.flatMap((share) => {
+      const position = this.#positions.get(keyOf(share));
+      if (position === undefined) return [];
+      const head = encodeRecordHead({ ...share, kind: 'revoked', contentBytes: 0, nonce: this.#nonce });
+      return [{ position, head, parts: [] }];
     });
+    if (this.#fd === undefined || records.length === 0) return 0;
+    this.#users++;
+    try {
+      const inOrder = records.toSorted((a, b) => a.position - b.position);
+      return await this.#journal.appendRecords({ fd: this.#fd, growTo: 0 }, inOrder);
+    } finally {
+      this.#left();
+    }
+  }
+
+  /** Resolves when every entry is over; what it has cannot be revoked any more. Nothing is reserved meanwhile. */
+  async unused(): Promise<void> {
+    while (this.#users > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenUnused = resolve;
+      });
+    }
     this.#whenUnused = undefined;
+    this.#positions.clear();
+  }
+
+  #left(): void {
+    this.#users--;
+    if (this.#users === 0) this.#whenUnused?.();
   }
 
   async close(): Promise<void> {
@@ -140,6 +176,10 @@ export class JournalSegment {
     this.#fd = undefined;
     if (fd !== undefined) await this.#disk.close(fd);
   }
+}
+
+function keyOf({ index, shareNumber }: RecordedShare): string {
+  return `${index}/${shareNumber}`;
 }
 
 /** Past the page cache where the file system can. */

@@ -9,6 +9,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type Rate, TokenBucket } from '#mesh/token-bucket.ts';
 import type { PeerIdentity } from '../identity/key-folder.ts';
 import { Nurl } from '../identity/nurl.ts';
@@ -72,6 +73,8 @@ export interface StorageServer {
   readonly nurl: Nurl;
   readonly port: number;
   stats(): StorageServerStats;
+  /** Somebody removed a share from the folder: it is not to come back after a crash. */
+  removed(storageIndex: StorageIndex, shareNumber: number): Promise<void>;
   /** Takes effect at the next request. */
   configure(change: { readOnly?: boolean; bandwidthBytesPerSecond?: number | undefined }): void;
   /** Stops listening, lets requests in progress end for up to `graceMs`, and drops uploads. */
@@ -188,6 +191,7 @@ export async function createStorageServer(options: StorageServerOptions): Promis
       ...(journal?.stats() ?? noJournal),
       sharesPutBack: replayed.putBackShares,
     }),
+    removed: (index, shareNumber) => wholeShares.removed({ index, shareNumber }).catch(onFailure),
     configure(change) {
       if (change.readOnly !== undefined) handler.setReadOnly(change.readOnly);
       if ('bandwidthBytesPerSecond' in change) bandwidth.setRate(bandwidthRate(change.bandwidthBytesPerSecond));

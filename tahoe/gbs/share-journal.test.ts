@@ -1,54 +1,25 @@
 /** What was acknowledged survives a power cut, whatever of the files is on the disk by then. */
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type StorageIndex, storageIndexFromBytes } from '#mesh/storage-index.ts';
+import { describe, expect, it } from 'vitest';
+import type { StorageIndex } from '#mesh/storage-index.ts';
 import { ManualClock } from '#mesh/testing/manual-clock.ts';
-import { type Disk, type JournalAtOnce, quickDisk, systemDisk } from './disk.ts';
-import { leases, uploadSecret } from './example-upload.ts';
-import { type StartedPeer, startPeer, until } from './started-peer.ts';
-
-const atOnce = quickDisk.atOnce as NonNullable<Disk['atOnce']>;
-const journal: JournalAtOnce = atOnce.journal as JournalAtOnce;
-const ENOSPC = -28;
-const EIO = -5;
-
-let folder: string;
-const stops: (() => Promise<unknown>)[] = [];
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'meshward-journal-'));
-});
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-function withJournal(change: Partial<JournalAtOnce>): Disk {
-  return { ...quickDisk, atOnce: { ...atOnce, journal: { ...journal, ...change } } };
-}
-
-async function start(given: Parameters<typeof startPeer>[0] = {}): Promise<StartedPeer> {
-  const peer = await startPeer({ shareFolder: folder, ...given });
-  stops.push(() => peer.stop());
-  return peer;
-}
-
-const newIndex = (): StorageIndex => storageIndexFromBytes(randomBytes(16));
-const share = (bytes: Uint8Array) => ({ bytes, uploadSecret, ...leases });
-const pathOf = (root: string, index: StorageIndex, number: number): string =>
-  join(root, 'shares', index.slice(0, 2), index, String(number));
-const journalsIn = async (root: string): Promise<string[]> =>
-  (await readdir(root)).filter((name) => name.startsWith('share-journal-'));
-
-/** The folder as a power cut may leave it: of what was not synced, the journal alone is there. */
-async function powerCut(from: string): Promise<string> {
-  const left = await mkdtemp(join(tmpdir(), 'meshward-cut-'));
-  stops.push(() => rm(left, { recursive: true, force: true }));
-  for (const name of await journalsIn(from)) await cp(join(from, name), join(left, name));
-  return left;
-}
+import { type Disk, diskError, quickDisk, systemDisk } from './disk.ts';
+import {
+  atOnce,
+  EIO,
+  ENOSPC,
+  folder,
+  journal,
+  journalsIn,
+  newIndex,
+  pathOf,
+  powerCut,
+  share,
+  start,
+  withJournal,
+} from './testing/journal-peer.ts';
 
 describe('after a power cut', () => {
   it('every share that was acknowledged is there, byte for byte, and nothing is left of the journal', async () => {
@@ -122,6 +93,51 @@ describe('after a power cut', () => {
     expect(await journalsIn(folder)).toEqual([]);
     expect(await peer.peer.putWhole(newIndex(), 0, share(randomBytes(10)))).toBe('stored');
     expect([peer.failures, peer.server.stats().sharesJournalled]).toEqual([[], 1]);
+  });
+
+  it('whichever block of the journal is damaged, shares that do not touch it are put back, and no other bytes than those that were stored', async () => {
+    const peer = await start();
+    const stored = Array.from({ length: 6 }, (_, at) => ({ index: newIndex(), bytes: randomBytes(100 + at * 1500) }));
+    for (const { index, bytes } of stored) await peer.peer.putWhole(index, 0, share(bytes));
+    // By block of the file: none but the head, or the share whose record has it.
+    const owners = [
+      -1,
+      ...stored.flatMap(({ bytes }, at) => Array<number>(Math.ceil((bytes.length + 156) / 4096)).fill(at)),
+    ];
+    for (const [block, owner] of owners.entries()) {
+      const left = await powerCut(folder);
+      const path = join(left, 'share-journal-0');
+      const file = await readFile(path);
+      await writeFile(path, file.fill(randomBytes(4096), 4096 * block, 4096 * (block + 1)));
+      const back = await start({ shareFolder: left });
+      for (const [at, { index, bytes }] of stored.entries()) {
+        const isThere = (await back.peer.listShares(index)).size === 1;
+        expect([block, at, isThere]).toEqual([block, at, at !== owner]);
+        if (isThere) expect(Buffer.from(await back.peer.readAll(index, 0)).equals(bytes)).toBe(true);
+      }
+      expect([back.failures, await journalsIn(left)]).toEqual([[], []]);
+    }
+  });
+
+  it('a journal that cannot be read is kept, what to do is told, and the peer serves on', async () => {
+    const peer = await start();
+    await peer.peer.putWhole(newIndex(), 0, share(randomBytes(10_000)));
+    const left = await powerCut(folder);
+    const failing: Disk = {
+      ...quickDisk,
+      read: (fd, target, length, position) =>
+        position === 8192 || length > 9000
+          ? Promise.reject(diskError(EIO, 'read'))
+          : quickDisk.read(fd, target, length, position),
+    };
+    const back = await start({ shareFolder: left, disk: failing });
+    expect(back.failures).toMatchObject([
+      { code: 'disk-failed', next: expect.stringContaining('start the peer again') },
+    ]);
+    expect(await back.peer.putWhole(newIndex(), 0, share(randomBytes(10)))).toBe('stored');
+    expect(back.server.stats()).toMatchObject({ isJournalUsed: false, sharesJournalled: 0 });
+    const again = await start({ shareFolder: await powerCut(left) });
+    expect(again.server.stats().sharesPutBack).toBe(1);
   });
 
   it('a journal of a later release is left for it, and shares are synced one by one', async () => {
@@ -207,6 +223,48 @@ describe('after a kill', () => {
   });
 });
 
+describe('a share that was removed', () => {
+  it('does not come back once the peer was told; one that was brought again since does', async () => {
+    const peer = await start();
+    const [gone, again, untold, late] = [newIndex(), newIndex(), newIndex(), newIndex()];
+    const bytes = randomBytes(9000);
+    for (const index of [gone, again, untold, late]) await peer.peer.putWhole(index, 3, share(bytes));
+    for (const index of [gone, again, untold]) await rm(pathOf(folder, index, 3));
+    await Promise.all([peer.server.removed(gone, 3), peer.server.removed(again, 3)]);
+    await peer.peer.putWhole(again, 3, share(bytes));
+    // Word of it came after the share did.
+    await peer.server.removed(again, 3);
+    await peer.server.removed(late, 3);
+    await peer.server.removed(newIndex(), 3);
+    const back = await start({ shareFolder: await powerCut(folder) });
+    const listed = await Promise.all([gone, again, untold, late].map((index) => back.peer.listShares(index)));
+    expect(listed.map(({ size }) => size)).toEqual([0, 1, 1, 1]);
+    expect(Buffer.from(await back.peer.readAll(again, 3)).equals(bytes)).toBe(true);
+  });
+
+  it('does not come back either where both files have a record of it', async () => {
+    const clock = new ManualClock();
+    const sync = Promise.withResolvers<number>();
+    let isHeld = false;
+    const peer = await start({
+      clock,
+      disk: withJournal({ syncFileSystem: (path) => (isHeld ? sync.promise : journal.syncFileSystem(path)) }),
+    });
+    isHeld = true;
+    const index = newIndex();
+    await peer.peer.putWhole(index, 0, share(randomBytes(100)));
+    await clock.advance(60_000);
+    await rm(pathOf(folder, index, 0));
+    await peer.peer.putWhole(index, 0, share(randomBytes(100)));
+    await rm(pathOf(folder, index, 0));
+    await peer.server.removed(index, 0);
+    const left = await powerCut(folder);
+    expect((await journalsIn(left)).length).toBe(2);
+    expect((await start({ shareFolder: left })).server.stats().sharesPutBack).toBe(0);
+    sync.resolve(0);
+  });
+});
+
 describe('a start', () => {
   it('syncs what is there, also without a record: it will be held for whoever brings it again', async () => {
     let syncs = 0;
@@ -224,115 +282,5 @@ describe('a start', () => {
     expect(syncs).toBe(1);
     await start({ disk, syncToDisk: false });
     expect(syncs).toBe(1);
-  });
-});
-
-describe('the two files of a journal', () => {
-  const mebibytes = (count: number): number => count * 1024 * 1024;
-
-  it('take turns: the full one is emptied after a sync, and a power cut before or behind it loses nothing', async () => {
-    const syncs: PromiseWithResolvers<number>[] = [];
-    const syncFileSystem = (): Promise<number> => {
-      const one = Promise.withResolvers<number>();
-      syncs.push(one);
-      return one.promise;
-    };
-    const peer = await start({ disk: withJournal({ syncFileSystem }), limits: { maxJournalBytes: mebibytes(4) } });
-    const stored: StorageIndex[] = [];
-    const put = async (): Promise<void> => {
-      const index = newIndex();
-      expect(await peer.peer.putWhole(index, 0, share(randomBytes(400_000)))).toBe('stored');
-      stored.push(index);
-    };
-    const putBack = async (): Promise<number> =>
-      (await start({ shareFolder: await powerCut(folder) })).server.stats().sharesPutBack;
-    // Five go into a file of 2 MiB.
-    for (let i = 0; i < 10; i++) await put();
-    expect([syncs.length, await putBack()]).toEqual([1, 10]);
-    // No room in either: synced by itself, and not in the journal.
-    await put();
-    expect([peer.server.stats().sharesJournalled, await putBack()]).toEqual([10, 10]);
-    expect(peer.server.stats().sharesBypassed).toEqual({ full: 1, unwritten: 0 });
-    syncs[0]?.resolve(0);
-    await until(() => peer.server.stats().journalBytes < mebibytes(2));
-    expect(await putBack()).toBe(5);
-    await put();
-    expect([peer.server.stats().sharesJournalled, syncs.length, await putBack()]).toEqual([11, 2, 6]);
-    for (const sync of syncs) sync.resolve(0);
-    for (const index of stored) expect((await peer.peer.listShares(index)).size).toBe(1);
-    await until(() => syncs.length >= 2);
-    const stopping = peer.server.close(0);
-    await until(() => syncs.length >= 3);
-    for (const sync of syncs) sync.resolve(0);
-    await stopping;
-  });
-
-  it('are emptied when they are a minute old, and gone after a stop', async () => {
-    const clock = new ManualClock();
-    const peer = await start({ clock });
-    await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
-    expect(await journalsIn(folder)).toEqual(['share-journal-0']);
-    await clock.advance(59_000);
-    expect(peer.server.stats()).toMatchObject({ journalBytes: 4096, oldestRecordAgeMs: 59_000 });
-    await clock.advance(1000);
-    await until(() => peer.server.stats().journalBytes === 0);
-    expect(peer.server.stats().oldestRecordAgeMs).toBe(0);
-    await peer.peer.putWhole(newIndex(), 0, share(randomBytes(100)));
-    expect(await journalsIn(folder)).toEqual(['share-journal-0', 'share-journal-1']);
-    expect((await start({ shareFolder: await powerCut(folder) })).server.stats().sharesPutBack).toBe(1);
-    await peer.client.close();
-    await peer.server.close(0);
-    expect(await journalsIn(folder)).toEqual([]);
-  });
-
-  it('are not begun for shares that are long, without syncs, or where there is no room for them', async () => {
-    const peer = await start();
-    await peer.peer.putWhole(newIndex(), 0, share(randomBytes(600_000)));
-    const unsynced = await start({ shareFolder: await powerCut(folder), syncToDisk: false });
-    await unsynced.peer.putWhole(newIndex(), 0, share(randomBytes(10)));
-    const none = await start({ shareFolder: await powerCut(folder), limits: { maxJournalBytes: 0 } });
-    await none.peer.putWhole(newIndex(), 0, share(randomBytes(10)));
-    for (const each of [peer, unsynced, none]) {
-      expect(each.server.stats()).toMatchObject({ sharesStored: 1, sharesJournalled: 0 });
-      expect(await journalsIn(each.folder)).toEqual([]);
-    }
-  });
-
-  it('where one cannot be written for want of room, shares are synced by themselves, and journalled again later', async () => {
-    let isFull = true;
-    const full: JournalAtOnce['journalFiles'] = async (place, files) =>
-      isFull ? { outcomes: files.map(() => 0), journalled: ENOSPC } : journal.journalFiles(place, files);
-    const peer = await start({ disk: withJournal({ journalFiles: full }) });
-    const [first, second] = [newIndex(), newIndex()];
-    expect(await peer.peer.putWhole(first, 0, share(randomBytes(300_000)))).toBe('stored');
-    isFull = false;
-    expect(await peer.peer.putWhole(second, 0, share(randomBytes(300_000)))).toBe('stored');
-    expect(peer.failures).toEqual([]);
-    expect(peer.server.stats()).toMatchObject({ sharesJournalled: 1, sharesBypassed: { full: 0, unwritten: 1 } });
-    const back = await start({ shareFolder: await powerCut(folder) });
-    expect(back.server.stats().sharesPutBack).toBe(1);
-    expect(await back.peer.listShares(second)).toEqual(new Set([0]));
-  });
-
-  it('where the disk fails they are not used any more, and are kept for the next start', async () => {
-    let outcome = 0;
-    const peer = await start({
-      limits: { maxJournalBytes: mebibytes(4) },
-      disk: withJournal({
-        syncFileSystem: (path) => (outcome === 0 ? journal.syncFileSystem(path) : Promise.resolve(outcome)),
-      }),
-    });
-    outcome = EIO;
-    const indexes = Array.from({ length: 7 }, newIndex);
-    for (const index of indexes) await peer.peer.putWhole(index, 0, share(randomBytes(400_000)));
-    await until(() => peer.failures.length === 1);
-    const journalled = peer.server.stats().sharesJournalled;
-    expect(await peer.peer.putWhole(newIndex(), 0, share(randomBytes(10)))).toBe('stored');
-    expect(peer.server.stats()).toMatchObject({ sharesJournalled: journalled, isJournalUsed: false });
-    await peer.client.close();
-    await peer.server.close(0);
-    expect((await journalsIn(folder)).length).toBeGreaterThan(0);
-    const back = await start({ shareFolder: await powerCut(folder) });
-    expect(back.server.stats().sharesPutBack).toBe(journalled);
   });
 });

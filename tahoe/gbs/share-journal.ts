@@ -5,9 +5,10 @@
  * after a power cut what they tell of may not be on the disk.
  */
 import type { Clock } from '#mesh/clock.ts';
+import { MeshwardError } from '#mesh/errors.ts';
 import { type Disk, diskError, errorCodeOf, type JournalAtOnce } from './disk.ts';
 import { recordSpace } from './journal-record.ts';
-import { type JournalEntry, JournalSegment, type RecordToAppend } from './journal-segment.ts';
+import { type JournalEntry, JournalSegment, type RecordedShare, type RecordToAppend } from './journal-segment.ts';
 
 /** In the folder that holds `shares/`. Other programs, and earlier releases, do not look at them. */
 export function journalPathsOf(root: string): [string, string] {
@@ -90,7 +91,7 @@ export class ShareJournal {
 
   /** Room for records that belong together. Undefined where there is none, and where the journal is not used. */
   async begin(records: readonly RecordToAppend[]): Promise<JournalEntry | undefined> {
-    const shareCount = records.filter((record) => record.kind === 'share').length;
+    const shareCount = records.length;
     const entry = await this.#reserve(records);
     if (entry === undefined) {
       if (!this.#isOff) this.#bypassed.full += shareCount;
@@ -130,33 +131,35 @@ export class ShareJournal {
     return entry;
   }
 
-  /**
-   * What was recorded is not to be put back, since it was not stored. Durable when it resolves, unless the disk is full or fails: a power
-   * cut makes a share then that nobody was promised.
-   */
-  async revoke(records: readonly Pick<RecordToAppend, 'index' | 'shareNumber'>[]): Promise<void> {
-    const revoked = records.map((record) => ({ ...record, kind: 'revoked', contentBytes: 0 }) as const);
-    let entry = await this.begin(revoked);
-    if (entry === undefined) {
-      await this.#emptying;
-      entry = await this.begin(revoked);
+  /** Whether there is a record that can be revoked. */
+  holds(share: RecordedShare): boolean {
+    return !this.#isOff && this.#segments.some((segment) => segment.holds(share));
+  }
+
+  /** What was recorded is not to be put back: it was not stored in the end, or was removed. Durable when it resolves, unless the disk fails. */
+  async revoke(shares: readonly RecordedShare[]): Promise<void> {
+    if (this.#isOff) return;
+    for (const segment of this.#segments) {
+      const outcome = await segment.revoke(shares);
+      if (outcome !== 0) this.failed(diskError(outcome, 'write the journal'));
     }
-    if (entry === undefined) return;
-    const outcome = await this.#options.journal.appendRecords(
-      entry.place,
-      entry.records.map((record) => ({ ...record, parts: [] })),
+  }
+
+  #stop(error: unknown): void {
+    this.#isOff = true;
+    this.#options.onFailure(
+      new MeshwardError('disk-failed', 'the journal of shares is not used any more: shares are synced one by one', {
+        next: "Look at the disk and the system's log. Once the disk is sound, start the peer again: it replays what the journal holds.",
+        cause: error,
+      }),
     );
-    entry.appended(outcome === 0);
-    entry.over();
-    if (outcome !== 0) this.failed(diskError(outcome, 'write the journal'));
   }
 
   /** Records could not be written. A full disk may have room later; after anything else the journal is left as it is. */
   failed(error: unknown): void {
     const code = errorCodeOf(error);
     if (this.#isOff || code === 'ENOSPC' || code === 'EDQUOT') return;
-    this.#isOff = true;
-    this.#options.onFailure(error);
+    this.#stop(error);
   }
 
   /** Syncs what is recorded, and leaves no file behind where that went well. Nothing is begun any more. */
@@ -168,7 +171,9 @@ export class ShareJournal {
     this.#isOff = true;
     await Promise.all(this.#segments.map((segment) => segment.unused()));
     const isDurable = !wasOff && (this.#usedBytes === 0 || (await this.#sync()));
-    for (const segment of this.#segments) {
+    // The older one first: what the newer one revokes must not be left alone.
+    const older = this.#active === 0 ? 1 : 0;
+    for (const segment of [this.#segments[older], this.#segments[this.#active]]) {
       const isThere = segment.isOpen;
       await segment.close();
       if (isThere && isDurable) await this.#options.disk.unlink(segment.path).catch(() => undefined); // replayed, to no effect
@@ -219,8 +224,7 @@ export class ShareJournal {
       if (outcome !== 0) throw diskError(outcome, 'sync the file system');
       return true;
     } catch (error) {
-      this.#isOff = true;
-      this.#options.onFailure(error);
+      this.#stop(error);
       return false;
     }
   }

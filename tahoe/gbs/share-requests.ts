@@ -1,5 +1,6 @@
 /** What is asked of single shares in one exchange each, or of several in a joint one: to keep a whole share, to read a range. */
 import type { Clock } from '#mesh/clock.ts';
+import { MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
 import { errorCodeOf } from './disk.ts';
@@ -166,10 +167,18 @@ export class ShareRequests {
       return isMalformed ? new Refusal(400, error.message) : error;
     }
     counts.failed++;
-    onFailure(error);
     const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
+    onFailure(isFull ? fullDisk(error) : error);
     return isFull ? new Refusal(507, 'no space left') : new Refusal(500, 'internal failure');
   }
+}
+
+function fullDisk(cause: unknown): MeshwardError {
+  return new MeshwardError('disk-full', 'a share was refused, since the disk that holds the shares is full', {
+    next: 'Make room on it, or drain this peer; it takes shares again by itself.',
+    retryable: true,
+    cause,
+  });
 }
 
 /** Fewer bytes where the share ends. */

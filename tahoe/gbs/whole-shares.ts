@@ -10,7 +10,7 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type DiskOutcome, heldOutcome } from '#native/disk.ts';
 import { writeContainerHeader } from '../share/container.ts';
 import { type Disk, type DiskAtOnce, diskError, makeFolders, syncFolder } from './disk.ts';
-import type { JournalEntry } from './journal-segment.ts';
+import type { JournalEntry, RecordedShare } from './journal-segment.ts';
 import type { ShareFolder } from './share-folder.ts';
 import type { ShareJournal } from './share-journal.ts';
 
@@ -55,7 +55,7 @@ export class WholeShares {
   #turns = 0;
   #promisedBytes = 0;
   #whenIdle: (() => void) | undefined;
-  /** Being stored, so that of two who bring one share the second waits for the first. */
+  /** Being stored, or being revoked. */
   readonly #under = new Map<string, Promise<unknown>>();
 
   constructor(options: WholeSharesOptions) {
@@ -76,18 +76,35 @@ export class WholeShares {
   }
 
   /** Resolves when the share is in its place, and durable. */
-  async store(share: WholeShare): Promise<WholeOutcome> {
-    const key = `${share.index}/${share.shareNumber}`;
+  store(share: WholeShare): Promise<WholeOutcome> {
+    return this.#alone(share, () => {
+      const settle = Promise.withResolvers<WholeOutcome>();
+      this.#waiting.push({ share, settle });
+      // After those that are brought with it have come: they are made durable together.
+      queueMicrotask(() => this.#go());
+      return settle.promise;
+    });
+  }
+
+  /** A share that was removed is not to come back after a crash. */
+  async removed(share: RecordedShare): Promise<void> {
+    const { journal, shares } = this.#options;
+    if (journal === undefined || !journal.holds(share)) return;
+    await this.#alone(share, async () => {
+      if (!(await shares.has(share.index, share.shareNumber))) await journal.revoke([share]);
+    });
+  }
+
+  /** No two at once for one share: of two who bring it the second waits for the first. */
+  async #alone<T>({ index, shareNumber }: RecordedShare, work: () => Promise<T>): Promise<T> {
+    const key = `${index}/${shareNumber}`;
     for (let other = this.#under.get(key); other !== undefined; other = this.#under.get(key)) {
       await other.catch(() => undefined);
     }
-    const settle = Promise.withResolvers<WholeOutcome>();
-    this.#under.set(key, settle.promise);
-    this.#waiting.push({ share, settle });
-    // After those that are brought with it have come: they are made durable together.
-    queueMicrotask(() => this.#go());
+    const running = work();
+    this.#under.set(key, running);
     try {
-      return await settle.promise;
+      return await running;
     } finally {
       this.#under.delete(key);
     }
@@ -175,8 +192,8 @@ export class WholeShares {
       });
       const placed = await atOnce.placeFiles(placings, root, syncToDisk && journalled === undefined);
       const outcomes = new Map(sound.map((at, i) => [at, placed.outcomes[i] as DiskOutcome]));
-      if (journalled !== undefined) {
-        entry?.over(); // what is revoked may have to wait until the file of these records is emptied
+      if (entry !== undefined) {
+        // Also where writing them failed: some may be on the disk.
         const isRefused = (at: number): boolean => written[at] !== heldOutcome && outcomes.get(at) !== 0;
         await this.#revoke(turn.filter((_, at) => isRefused(at)));
       }
@@ -202,7 +219,7 @@ export class WholeShares {
   ): Promise<JournalEntry | undefined> {
     const records = turn.map(({ share: { index, shareNumber } }, at) => {
       const contentBytes = files[at]?.parts.reduce((sum, part) => sum + part.length, 0) ?? 0;
-      return { kind: 'share', index, shareNumber, contentBytes } as const;
+      return { index, shareNumber, contentBytes };
     });
     return this.#options.journal?.begin(records);
   }
