@@ -24,16 +24,36 @@ export interface Compared {
 
 const askedAtOnce = 32;
 
-/** What has to come first stands first, and what costs the most last. */
-const parts: readonly ((compared: Compared) => Promise<readonly string[]>)[] = [
-  placementDifferences,
-  healthDifferences,
-  ({ store }) => repeatedChanges(store),
-  listDifferences,
-  letterDifferences,
-  strangerDifferences,
-  analyzerDifferences,
-];
+type Part = (compared: Compared) => Promise<readonly string[]>;
+
+/**
+ * What has to come first stands first, and what costs the most last: an analyzer that is asked for a file of another's partitions looks
+ * into the store for it, and so it does for each file that nobody knows.
+ */
+function partsOf({ files, strangers }: Compared): readonly Part[] {
+  return [
+    placementDifferences,
+    healthDifferences,
+    ({ store }) => repeatedChanges(store),
+    listDifferences,
+    letterDifferences,
+    ...askedTogether(files).map(
+      (some): Part =>
+        (compared) =>
+          analyzerDifferences(compared, some),
+    ),
+    ...askedTogether(strangers).map(
+      (some): Part =>
+        (compared) =>
+          strangerDifferences(compared, some),
+    ),
+  ];
+}
+
+function askedTogether(files: readonly StorageIndex[]): readonly (readonly StorageIndex[])[] {
+  const pieces = Math.ceil(files.length / askedAtOnce);
+  return Array.from({ length: pieces }, (_, i) => files.slice(i * askedAtOnce, (i + 1) * askedAtOnce));
+}
 
 export interface FirstDifferences {
   /** Of the first part that does not agree; nothing where all agree. */
@@ -44,6 +64,7 @@ export interface FirstDifferences {
 
 /** While agreement is waited for: who looks again and again must not be what the machine is busy with. */
 export async function firstDifferences(compared: Compared): Promise<FirstDifferences> {
+  const parts = partsOf(compared);
   for (const [at, part] of parts.entries()) {
     const found = await part(compared);
     if (found.length > 0) return { found, partsLeft: parts.length - at };
@@ -54,7 +75,7 @@ export async function firstDifferences(compared: Compared): Promise<FirstDiffere
 /** @returns nothing where all agree. */
 export async function allDifferences(compared: Compared): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const part of parts) found.push(...(await part(compared)));
+  for (const part of partsOf(compared)) found.push(...(await part(compared)));
   return found;
 }
 
@@ -132,28 +153,29 @@ interface Told {
   readonly freshness: { readonly state: string; readonly reasons: readonly string[] };
 }
 
-/** Every file is asked for at every analyzer; one of them owns it. */
-async function analyzerDifferences({ oracle, files, analyzers }: Compared): Promise<string[]> {
+/** Each of these files is asked for at every analyzer; one of them owns it. */
+async function analyzerDifferences(
+  { oracle, analyzers }: Compared,
+  files: readonly StorageIndex[],
+): Promise<readonly string[]> {
   const found: string[] = [];
-  for (let from = 0; from < files.length; from += askedAtOnce) {
-    await Promise.all(
-      files.slice(from, from + askedAtOnce).map(async (file) => {
-        const told = (await Promise.all(analyzers.map((url) => ask(url, file)))).filter((answer) => answer !== null);
-        const { health, isListed } = oracle.expect(file);
-        if (health === null) {
-          if (told.length > 0) found.push(`analyzers know ${file}, which was deleted`);
-          return;
-        }
-        const expected = `${health.grade} ${health.available} ${health.margin} ${isListed} fresh`;
-        if (told.length === 0) found.push(`no analyzer answers for ${file} — expected ${expected}`);
-        for (const { grade, available, margin, onAtRiskList, freshness } of told) {
-          const said = `${grade} ${available} ${margin} ${onAtRiskList} ${freshness.state}`;
-          if (said !== expected)
-            found.push(`analyzer on ${file}: ${said} (${freshness.reasons.join('; ')}) — expected ${expected}`);
-        }
-      }),
-    );
-  }
+  await Promise.all(
+    files.map(async (file) => {
+      const told = (await Promise.all(analyzers.map((url) => ask(url, file)))).filter((answer) => answer !== null);
+      const { health, isListed } = oracle.expect(file);
+      if (health === null) {
+        if (told.length > 0) found.push(`analyzers know ${file}, which was deleted`);
+        return;
+      }
+      const expected = `${health.grade} ${health.available} ${health.margin} ${isListed} fresh`;
+      if (told.length === 0) found.push(`no analyzer answers for ${file} — expected ${expected}`);
+      for (const { grade, available, margin, onAtRiskList, freshness } of told) {
+        const said = `${grade} ${available} ${margin} ${onAtRiskList} ${freshness.state}`;
+        if (said !== expected)
+          found.push(`analyzer on ${file}: ${said} (${freshness.reasons.join('; ')}) — expected ${expected}`);
+      }
+    }),
+  );
   return found;
 }
 
@@ -163,7 +185,10 @@ async function ask(url: string, file: StorageIndex): Promise<Told | null> {
   return (await answer.json()) as Told;
 }
 
-async function strangerDifferences({ strangers, analyzers }: Compared): Promise<string[]> {
+async function strangerDifferences(
+  { analyzers }: Compared,
+  strangers: readonly StorageIndex[],
+): Promise<readonly string[]> {
   const found = await Promise.all(
     strangers.flatMap((file) =>
       analyzers.map(async (url) =>
