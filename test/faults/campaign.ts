@@ -27,6 +27,8 @@ export interface CampaignOptions {
   readonly files?: number;
   readonly peers?: number;
   readonly analyzers?: number;
+  /** Rest of a peer between two batches. @default hardly any: as fast as the log takes it */
+  readonly restMs?: number;
   /** Whose analyzers are put to the test. @default these ones, of which nothing is known */
   readonly subject?: Subject;
   readonly say: (line: string) => void;
@@ -52,7 +54,7 @@ export interface CampaignReport {
 
 const sessionTimeoutMs = 6000;
 const loadBeforeMs = 1500;
-const lookMs = 250;
+const lookMs = 500;
 const shownDifferences = 20;
 /** More differences than any part of the comparison finds. */
 const mostOfPart = 1_000_000;
@@ -128,7 +130,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     files: options.files ?? 300,
     peers: options.peers ?? 20,
     eventsPerBatch: 50,
-    restMs: 20,
+    restMs: options.restMs ?? 20,
   });
   stack.defer(() => load.end());
   say(`seed ${seed}: ${options.log} log, ${analyzers.running.length} analyzers, ${load.files.length} files`);
