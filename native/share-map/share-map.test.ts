@@ -385,7 +385,9 @@ describe('worker threads', () => {
       const storageIndexes = new Uint8Array(files * 16);
       for (let i = 0; i < files; i++) new DataView(storageIndexes.buffer).setUint32(i * 16, i);
       map.apply(0, 1, storageIndexes, new Uint8Array(files), new Uint8Array(files).fill(1));
-      map.sweep({ atMs: 1, threads: 2 });
+      // One after the other: however late it is terminated, a sweep runs.
+      const sweepOn = async () => { for (;;) await map.sweep({ atMs: 1, threads: 2 }); };
+      sweepOn();
       parentPort.postMessage('started');
     `;
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { execArgv: [] });
