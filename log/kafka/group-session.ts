@@ -4,7 +4,7 @@
  *
  * What it claims was assigned to it and has not been released, and it says so in every round: see group-plan.ts.
  */
-import { describeError, type MeshwardError } from '#mesh/errors.ts';
+import { describeError, MeshwardError } from '#mesh/errors.ts';
 import { partitionKey } from '../port.ts';
 import { closedError } from '../shared/errors.ts';
 import type { HeldUnder, MemberSpec, OwnedPartition } from '../shared/member.ts';
@@ -384,8 +384,16 @@ export class GroupSession {
     this.#state = state;
     for (const claim of this.#claims.values()) claim.callOffTakeAway();
     this.#claims.clear();
-    this.#firstRound.reject(this.#failure ?? closedError());
+    this.#firstRound.reject(this.#failure ?? (state === 'lost' ? lostError(this.#spec.group) : closedError()));
     this.#roundDone.resolve();
     this.#wakeRounds();
   }
+}
+
+/** Before the first round was complete. */
+function lostError(group: string): MeshwardError {
+  return new MeshwardError('log-unavailable', `group ${group} has forgotten this member before it had taken it in`, {
+    next: 'Nothing: it joins again by itself. Where that goes on, look whether brokers come and go.',
+    retryable: true,
+  });
 }
