@@ -51,12 +51,6 @@ struct Free {
   void operator()(std::uint8_t* data) const { std::free(data); }
 };
 
-/** Of each thread that writes, kept. */
-std::uint8_t* chunk_of_thread() {
-  thread_local const std::unique_ptr<std::uint8_t, Free> chunk(static_cast<std::uint8_t*>(std::aligned_alloc(block_bytes, chunk_bytes)));
-  return chunk.get();
-}
-
 /** Past the page cache where the file system can. */
 class DirectFile {
  public:
@@ -96,7 +90,10 @@ class DirectFile {
   bool is_direct_ = false;
 };
 
-Outcome write_direct(DirectFile& file, const std::vector<Part>& parts, std::uint8_t* chunk) {
+Outcome write_direct(DirectFile& file, const std::vector<Part>& parts) {
+  const std::unique_ptr<std::uint8_t, Free> memory(static_cast<std::uint8_t*>(std::aligned_alloc(block_bytes, chunk_bytes)));
+  if (memory == nullptr) return -ENOMEM;
+  std::uint8_t* const chunk = memory.get();
   std::size_t filled = 0;
   for (const Part& part : parts) {
     for (std::size_t at = 0; at < part.length;) {
@@ -138,8 +135,7 @@ Outcome write_all(int descriptor, const std::vector<Part>& parts) {
   for (const Part& part : parts) length += part.length;
   if (length >= direct_from_bytes) {
     DirectFile file(descriptor);
-    std::uint8_t* const chunk = file.is_direct() ? chunk_of_thread() : nullptr;
-    if (chunk != nullptr) return write_direct(file, parts, chunk);
+    if (file.is_direct()) return write_direct(file, parts);
   }
   return write_through_cache(descriptor, parts);
 }

@@ -31,7 +31,7 @@ inline constexpr Outcome held = 1;
 
 /**
  * Writes the files, which must not exist, and syncs all of them after the last was written. One that fails is removed. Long ones go
- * past the page cache where the file system can; each thread that writes them keeps 512 KiB for that.
+ * past the page cache where the file system can; each thread that writes one takes 512 KiB for that.
  * @param syncs counts them.
  */
 std::vector<Outcome> write_files(const std::vector<NewFile>& files, bool sync, std::size_t& syncs);
