@@ -42,27 +42,45 @@ export interface PeerPorts {
   release(): Promise<void>;
 }
 
+/** Demonstrations of any number of peers share the range: each takes as many of these parts of it as it needs. */
+const portsOfPart = 128;
+
 /** `count` ports on loopback for the peers of one demonstration. @throws MeshwardError `service-unavailable` where there are not so many. */
 export function reservePeerPorts(count: number): Promise<PeerPorts> {
-  return reserveBlock(firstPeerPort, lastPeerPort, count);
+  return reserve(firstPeerPort, lastPeerPort, count, portsOfPart);
 }
 
 /**
- * A block of `count` ports on loopback for its owner, who listens on the port before it for as long as it runs: so two of them
- * never share a block, even while what listens there is away. All blocks of a range must have one size.
+ * A block of `count` ports on loopback for its owner. All blocks of a range must have one size.
  * @throws MeshwardError `service-unavailable` where there is none.
  */
-export async function reserveBlock(first: number, last: number, count: number): Promise<PeerPorts> {
-  for (let mark = first; mark + count < last; mark += count + 1) {
-    const holder = await listen('127.0.0.1', mark);
-    if (holder === null) continue;
-    const ports = Array.from({ length: count }, (_, i) => mark + 1 + i);
-    const free = await Promise.all(ports.map((port) => tryPort('127.0.0.1', port)));
-    const release = (): Promise<void> => closed(holder);
-    if (free.every((port) => port !== null)) return { ports, release };
+export function reserveBlock(first: number, last: number, count: number): Promise<PeerPorts> {
+  return reserve(first, last, count, count + 1);
+}
+
+/**
+ * Whoever has a part of the range listens on its first port for as long as it runs: so two never share one, even while what listens on its
+ * other ports is away, or has not come yet.
+ */
+async function reserve(first: number, last: number, count: number, partPorts: number): Promise<PeerPorts> {
+  const parts = Math.ceil(count / (partPorts - 1));
+  for (let begin = first; begin + parts * partPorts <= last; begin += partPorts) {
+    const marks = Array.from({ length: parts }, (_, part) => begin + part * partPorts);
+    const ports = marks
+      .flatMap((mark) => Array.from({ length: partPorts - 1 }, (_, i) => mark + 1 + i))
+      .slice(0, count);
+    const held = await Promise.all(marks.map((mark) => listen('127.0.0.1', mark)));
+    const holders = held.filter((holder) => holder !== null);
+    const release = async (): Promise<void> => {
+      await Promise.all(holders.map(closed));
+    };
+    if (holders.length === parts) {
+      const free = await Promise.all(ports.map((port) => tryPort('127.0.0.1', port)));
+      if (free.every((port) => port !== null)) return { ports, release };
+    }
     await release();
   }
-  throw new MeshwardError('service-unavailable', `there are no ${count + 1} free ports in a row below ${last}`, {
+  throw new MeshwardError('service-unavailable', `there are no ${count} free ports between ${first} and ${last}`, {
     next: 'Stop other programs that listen on this machine, or use fewer peers (--peers).',
   });
 }
