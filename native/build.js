@@ -132,6 +132,8 @@ function commonFlags() {
     '-DNAPI_VERSION=9',
     '-DNODE_ADDON_API_CPP_EXCEPTIONS',
     '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    // A thread that is ending takes no exception: to throw one there would end the process.
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     '-isystem',
     addonApi,
     '-isystem',

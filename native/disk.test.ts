@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { constants as system, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -141,9 +142,11 @@ it('a thread that ends while the disk answers it ends alone', async () => {
     for (let i = 0; i < 8; i++) work();
     parentPort.postMessage('started');
   `;
-  for (let thread = 0; thread < 12; thread++) {
+  for (let thread = 0; thread < 24; thread++) {
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { execArgv: [] });
     await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    // Amid a call as well as amid an answer.
+    await sleep(thread % 4);
     expect(await worker.terminate()).toBe(1);
   }
 });
