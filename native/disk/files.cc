@@ -7,17 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <set>
+
+#include "disk/aligned.h"
 
 namespace meshward::disk {
 namespace {
 
 constexpr std::size_t parts_at_once = 512;  // IOV_MAX is 1024
-/** What writes past the page cache begins, is as long and lies in memory at a multiple of this. */
-constexpr std::size_t block_bytes = 4096;
 constexpr std::size_t chunk_bytes = 512 * 1024;
 /** Longer files go past the page cache: they are seldom read soon, and pages for them cost more than a copy and push out others. */
 constexpr std::size_t direct_from_bytes = 512 * 1024;
@@ -46,10 +44,6 @@ Outcome write_fully(int descriptor, const std::uint8_t* data, std::size_t length
   }
   return 0;
 }
-
-struct Free {
-  void operator()(std::uint8_t* data) const { std::free(data); }
-};
 
 /** Past the page cache where the file system can. */
 class DirectFile {
@@ -91,7 +85,7 @@ class DirectFile {
 };
 
 Outcome write_direct(DirectFile& file, const std::vector<Part>& parts) {
-  const std::unique_ptr<std::uint8_t, Free> memory(static_cast<std::uint8_t*>(std::aligned_alloc(block_bytes, chunk_bytes)));
+  const AlignedMemory memory = aligned_memory(chunk_bytes);
   if (memory == nullptr) return -ENOMEM;
   std::uint8_t* const chunk = memory.get();
   std::size_t filled = 0;

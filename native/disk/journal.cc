@@ -7,27 +7,24 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+
+#include "disk/aligned.h"
 
 namespace meshward::disk {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are little-endian");
+static_assert(record_alignment == block_bytes);
 
 constexpr std::size_t gathered_bytes = most_record_bytes;
-
-struct Free {
-  void operator()(std::uint8_t* data) const { std::free(data); }
-};
 
 std::size_t aligned(std::size_t bytes) { return (bytes + record_alignment - 1) / record_alignment * record_alignment; }
 
 /** Records that lie one after the other, written at once. */
 class Gathering {
  public:
-  explicit Gathering(int descriptor) : descriptor_(descriptor), data_(static_cast<std::uint8_t*>(std::aligned_alloc(record_alignment, gathered_bytes))) {}
+  explicit Gathering(int descriptor) : descriptor_(descriptor), data_(aligned_memory(gathered_bytes)) {}
 
   bool has_memory() const { return data_ != nullptr; }
 
@@ -90,7 +87,7 @@ class Gathering {
   }
 
   int descriptor_;
-  std::unique_ptr<std::uint8_t, Free> data_;
+  AlignedMemory data_;
   std::uint64_t position_ = 0;
   std::size_t filled_ = 0;
 };
