@@ -145,6 +145,12 @@ export function errorCodeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
+/** As it may be again once there is room: of a disk, or of what a user may have of it. */
+export function isDiskFull(error: unknown): boolean {
+  const code = errorCodeOf(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** Makes the names in a folder durable: POSIX promises nothing about a rename until its folder is synced. */
 export async function syncFolder(disk: Disk, path: string): Promise<void> {
   const fd = await disk.open(path, fs.constants.O_RDONLY);

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { MeshwardError } from '#mesh/errors.ts';
 import { recordAlignment } from '#native/disk.ts';
 import { containerHeaderBytes, leaseBytes } from '../share/container.ts';
-import { type Disk, diskError, errorCodeOf, makeFolders, syncFolder } from './disk.ts';
+import { type Disk, diskError, errorCodeOf, isDiskFull, makeFolders, syncFolder } from './disk.ts';
 import { decodeRecordHead, isWhole, type RecordHead, recordHeadBytes, recordSpace } from './journal-record.ts';
 import type { ShareFolder } from './share-folder.ts';
 
@@ -69,13 +69,12 @@ export async function replayJournal(options: ReplayOptions): Promise<Replayed> {
     for (const { path, isThere } of segments) if (isThere) await disk.unlink(path);
     return { putBackShares, isComplete: true };
   } catch (error) {
-    const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
     onFailure(
       new MeshwardError(
         'disk-failed',
         'the journal of shares could not be replayed: what a crash took is not served yet',
         {
-          next: `${isFull ? 'Make room on the disk that holds the shares' : 'See to the cause'}, then start the peer again: the journal is kept, and shares are synced one by one until then.`,
+          next: `${isDiskFull(error) ? 'Make room on the disk that holds the shares' : 'See to the cause'}, then start the peer again: the journal is kept, and shares are synced one by one until then.`,
           cause: error,
         },
       ),

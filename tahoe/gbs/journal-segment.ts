@@ -1,17 +1,12 @@
 /** One of the two files of a journal of shares: records are appended until it is full or old, then it is emptied and used again. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type DiskOutcome, type JournalPlace, recordAlignment } from '#native/disk.ts';
 import { type Disk, diskError, errorCodeOf, type JournalAtOnce, syncFolder } from './disk.ts';
 import { encodeRecordHead, nonceBytes, recordSpace } from './journal-record.ts';
+import { type ShareName, shareKey } from './share-name.ts';
 
-export interface RecordedShare {
-  readonly index: StorageIndex;
-  readonly shareNumber: number;
-}
-
-export interface RecordToAppend extends RecordedShare {
+export interface RecordToAppend extends ShareName {
   readonly contentBytes: number;
 }
 
@@ -102,7 +97,7 @@ export class JournalSegment {
     const placed = records.map((record) => {
       const position = this.#at;
       this.#at += recordSpace(record.contentBytes);
-      this.#positions.set(keyOf(record), position);
+      this.#positions.set(shareKey(record), position);
       return { position, head: encodeRecordHead({ ...record, kind: 'share', nonce: this.#nonce }) };
     });
     const end = this.#at;
@@ -130,17 +125,17 @@ export class JournalSegment {
     };
   }
 
-  holds(share: RecordedShare): boolean {
-    return this.#positions.has(keyOf(share));
+  holds(share: ShareName): boolean {
+    return this.#positions.has(shareKey(share));
   }
 
   /**
    * Writes over the records of those that it has: they are not to be put back. There is always room for that. Where it is cut short
    * by a power cut the record is none either.
    */
-  async revoke(shares: readonly RecordedShare[]): Promise<DiskOutcome> {
+  async revoke(shares: readonly ShareName[]): Promise<DiskOutcome> {
     const records = shares.flatMap((share) => {
-      const position = this.#positions.get(keyOf(share));
+      const position = this.#positions.get(shareKey(share));
       if (position === undefined) return [];
       const head = encodeRecordHead({ ...share, kind: 'revoked', contentBytes: 0, nonce: this.#nonce });
       return [{ position, head, parts: [] }];
@@ -176,10 +171,6 @@ export class JournalSegment {
     this.#fd = undefined;
     if (fd !== undefined) await this.#disk.close(fd);
   }
-}
-
-function keyOf({ index, shareNumber }: RecordedShare): string {
-  return `${index}/${shareNumber}`;
 }
 
 /** Past the page cache where the file system can. */

@@ -6,9 +6,10 @@
  */
 import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
-import { type Disk, diskError, errorCodeOf, type JournalAtOnce } from './disk.ts';
+import { type Disk, diskError, isDiskFull, type JournalAtOnce } from './disk.ts';
 import { recordSpace } from './journal-record.ts';
-import { type JournalEntry, JournalSegment, type RecordedShare, type RecordToAppend } from './journal-segment.ts';
+import { type JournalEntry, JournalSegment, type RecordToAppend } from './journal-segment.ts';
+import type { ShareName } from './share-name.ts';
 
 /** In the folder that holds `shares/`. Other programs, and earlier releases, do not look at them. */
 export function journalPathsOf(root: string): [string, string] {
@@ -132,12 +133,12 @@ export class ShareJournal {
   }
 
   /** Whether there is a record that can be revoked. */
-  holds(share: RecordedShare): boolean {
+  holds(share: ShareName): boolean {
     return !this.#isOff && this.#segments.some((segment) => segment.holds(share));
   }
 
   /** What was recorded is not to be put back: it was not stored in the end, or was removed. Durable when it resolves, unless the disk fails. */
-  async revoke(shares: readonly RecordedShare[]): Promise<void> {
+  async revoke(shares: readonly ShareName[]): Promise<void> {
     if (this.#isOff) return;
     for (const segment of this.#segments) {
       const outcome = await segment.revoke(shares);
@@ -157,9 +158,7 @@ export class ShareJournal {
 
   /** Records could not be written. A full disk may have room later; after anything else the journal is left as it is. */
   failed(error: unknown): void {
-    const code = errorCodeOf(error);
-    if (this.#isOff || code === 'ENOSPC' || code === 'EDQUOT') return;
-    this.#stop(error);
+    if (!this.#isOff && !isDiskFull(error)) this.#stop(error);
   }
 
   /** Syncs what is recorded, and leaves no file behind where that went well. Nothing is begun any more. */

@@ -3,7 +3,7 @@ import type { Clock } from '#mesh/clock.ts';
 import { MeshwardError } from '#mesh/errors.ts';
 import type { StorageIndex } from '#mesh/storage-index.ts';
 import type { LeaseSecrets } from '../identity/lease-secrets.ts';
-import { errorCodeOf } from './disk.ts';
+import { isDiskFull } from './disk.ts';
 import type { Fence, FenceRegister } from './fence.ts';
 import type { FreeSpace } from './free-space.ts';
 import { Refusal } from './http-exchange.ts';
@@ -167,7 +167,7 @@ export class ShareRequests {
       return isMalformed ? new Refusal(400, error.message) : error;
     }
     counts.failed++;
-    const isFull = errorCodeOf(error) === 'ENOSPC' || errorCodeOf(error) === 'EDQUOT';
+    const isFull = isDiskFull(error);
     onFailure(isFull ? fullDisk(error) : error);
     return isFull ? new Refusal(507, 'no space left') : new Refusal(500, 'internal failure');
   }

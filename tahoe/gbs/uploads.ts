@@ -15,6 +15,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import { leaseDurationMs, leaseRecord } from './lease-records.ts';
 import { type ByteRange, RangeSet } from './range-set.ts';
 import type { ShareFolder } from './share-folder.ts';
+import { shareKey } from './share-name.ts';
 
 /** More separate pieces than an honest uploader ever leaves. */
 const maxRangesPerUpload = 1024;
@@ -75,7 +76,7 @@ export class Uploads {
   }
 
   find(index: StorageIndex, shareNumber: number): Upload | undefined {
-    return this.#uploads.get(`${index}/${shareNumber}`);
+    return this.#uploads.get(shareKey({ index, shareNumber }));
   }
 
   /** The caller has checked that there is room and no other upload of this share. */
@@ -98,7 +99,7 @@ export class Uploads {
       isOver: false,
       callOffTimeout: () => undefined,
     };
-    this.#uploads.set(keyOf(upload), upload);
+    this.#uploads.set(shareKey(upload), upload);
     this.#promisedBytes += upload.sizeBytes;
     this.#restartTimeout(upload);
   }
@@ -108,7 +109,7 @@ export class Uploads {
    * completes the upload resolves when the share is in its place.
    */
   write(upload: Upload, offset: number, parts: readonly Uint8Array[]): Promise<WriteOutcome> {
-    return this.#lock.run(keyOf(upload), async (): Promise<WriteOutcome> => {
+    return this.#lock.run(shareKey(upload), async (): Promise<WriteOutcome> => {
       if (upload.isOver) return { kind: 'gone' };
       this.#restartTimeout(upload);
       const end = offset + parts.reduce((sum, part) => sum + part.length, 0);
@@ -144,7 +145,7 @@ export class Uploads {
 
   /** Drops the upload and what it wrote. */
   abort(upload: Upload): Promise<void> {
-    return this.#lock.run(keyOf(upload), () => this.#drop(upload));
+    return this.#lock.run(shareKey(upload), () => this.#drop(upload));
   }
 
   async close(): Promise<void> {
@@ -177,7 +178,7 @@ export class Uploads {
     if (upload.isOver) return;
     upload.isOver = true;
     upload.callOffTimeout();
-    this.#uploads.delete(keyOf(upload));
+    this.#uploads.delete(shareKey(upload));
     this.#promisedBytes -= upload.sizeBytes - upload.written.sizeBytes;
     if (upload.hasFile) await this.#options.disk.unlink(upload.path).catch(() => undefined); // wiped at the next start
   }
@@ -195,8 +196,4 @@ export class Uploads {
       this.abort(upload).catch(() => undefined); // its file is wiped at the next start
     });
   }
-}
-
-function keyOf(upload: Upload): string {
-  return `${upload.index}/${upload.shareNumber}`;
 }

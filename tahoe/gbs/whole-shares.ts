@@ -10,9 +10,11 @@ import type { StorageIndex } from '#mesh/storage-index.ts';
 import { type DiskOutcome, heldOutcome } from '#native/disk.ts';
 import { writeContainerHeader } from '../share/container.ts';
 import { type Disk, type DiskAtOnce, diskError, makeFolders, syncFolder } from './disk.ts';
-import type { JournalEntry, RecordedShare } from './journal-segment.ts';
+import type { JournalEntry } from './journal-segment.ts';
+import { KeyedLock } from './keyed-lock.ts';
 import type { ShareFolder } from './share-folder.ts';
 import type { ShareJournal } from './share-journal.ts';
+import { type ShareName, shareKey } from './share-name.ts';
 
 export interface WholeShare {
   readonly index: StorageIndex;
@@ -55,8 +57,8 @@ export class WholeShares {
   #turns = 0;
   #promisedBytes = 0;
   #whenIdle: (() => void) | undefined;
-  /** Being stored, or being revoked. */
-  readonly #under = new Map<string, Promise<unknown>>();
+  /** By share: of two who bring it the second waits for the first, and so does who revokes it. */
+  readonly #lock = new KeyedLock();
 
   constructor(options: WholeSharesOptions) {
     this.#options = options;
@@ -77,7 +79,7 @@ export class WholeShares {
 
   /** Resolves when the share is in its place, and durable. */
   store(share: WholeShare): Promise<WholeOutcome> {
-    return this.#alone(share, () => {
+    return this.#lock.run(shareKey(share), () => {
       const settle = Promise.withResolvers<WholeOutcome>();
       this.#waiting.push({ share, settle });
       // After those that are brought with it have come: they are made durable together.
@@ -87,27 +89,12 @@ export class WholeShares {
   }
 
   /** A share that was removed is not to come back after a crash. */
-  async removed(share: RecordedShare): Promise<void> {
+  async removed(share: ShareName): Promise<void> {
     const { journal, shares } = this.#options;
     if (journal === undefined || !journal.holds(share)) return;
-    await this.#alone(share, async () => {
+    await this.#lock.run(shareKey(share), async () => {
       if (!(await shares.has(share.index, share.shareNumber))) await journal.revoke([share]);
     });
-  }
-
-  /** No two at once for one share: of two who bring it the second waits for the first. */
-  async #alone<T>({ index, shareNumber }: RecordedShare, work: () => Promise<T>): Promise<T> {
-    const key = `${index}/${shareNumber}`;
-    for (let other = this.#under.get(key); other !== undefined; other = this.#under.get(key)) {
-      await other.catch(() => undefined);
-    }
-    const running = work();
-    this.#under.set(key, running);
-    try {
-      return await running;
-    } finally {
-      this.#under.delete(key);
-    }
   }
 
   #go(): void {
